@@ -1,0 +1,239 @@
+/* trap attach: print each trap of a VM and answer it, by the options or by asking. When the handler
+ * has to end while mud waits for an answer, it gives the one that mud would find itself once we are
+ * gone (--on-disconnect). */
+#include "muctl.h"
+#include "muctl_quantity.h"
+#include "muctl_trap_text.h"
+#include <errno.h>
+#include <poll.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+enum { LINE_BYTES = 65536 };
+
+typedef struct trap_session {
+    muctl_program *muctl;
+    muclient_on_disconnect on_disconnect;
+    const char *throw_what; /* --throw */
+    muclient_value *values; /* --resume */
+    size_t value_count;
+    uint64_t left; /* traps until the end; with `is_counted` */
+    bool is_counted;
+    bool is_asking;
+    bool is_over;
+    bool is_leaving; /* the answer that mud would find was given */
+    bool is_announced;
+    int status;
+    char *line; /* LINE_BYTES, what was read from standard input and not used */
+    size_t line_length;
+    char *answer_line; /* LINE_BYTES, what the answer borrows from */
+    muclient_value line_values[MUCTL_ANSWER_VALUES];
+} trap_session;
+
+/* The answer that mud would give. */
+static void answer_leave(trap_session *session, muclient_answer *answer, int status)
+{
+    static const muclient_action actions[] = {[MUCLIENT_DISCONNECT_RESUME] = MUCLIENT_RESUME,
+                                              [MUCLIENT_DISCONNECT_THROW] = MUCLIENT_THROW,
+                                              [MUCLIENT_DISCONNECT_KILL] = MUCLIENT_KILL};
+    *answer =
+        (muclient_answer){.action = actions[session->on_disconnect], .exception = {.null = true}};
+    session->is_over = true;
+    session->status = session->status == 0 ? status : session->status;
+}
+
+/* Reads a line of standard input, or finds its end or a signal. */
+static bool line_read(trap_session *session, int *status)
+{
+    for (;;) {
+        char *end = memchr(session->line, '\n', session->line_length);
+        if (end != NULL) {
+            size_t length = (size_t)(end - session->line);
+            memcpy(session->answer_line, session->line, length);
+            session->answer_line[length] = 0;
+            session->line_length -= length + 1;
+            memmove(session->line, end + 1, session->line_length);
+            return true;
+        }
+        struct pollfd polled[2] = {{.fd = STDIN_FILENO, .events = POLLIN},
+                                   {.fd = session->muctl->signal_fd, .events = POLLIN}};
+        if (poll(polled, 2, -1) < 0 && errno != EINTR) {
+            *status = MUCTL_EXIT_BUG;
+            return false;
+        }
+        if (polled[1].revents != 0) {
+            *status = 128 + muctl_signal_take(session->muctl);
+            return false;
+        }
+        ssize_t count = read(STDIN_FILENO, session->line + session->line_length,
+                             LINE_BYTES - session->line_length);
+        if (count < 0 && errno == EINTR) {
+            continue;
+        }
+        if (count <= 0) {
+            *status = 0;
+            return false;
+        }
+        session->line_length += (size_t)count;
+    }
+}
+
+static void answer_ask(trap_session *session, const muclient_trap *trap, muclient_answer *answer)
+{
+    static const char prompt[] = "resume [VALUE...], throw null|new|NAME, kill or detach> ";
+    for (;;) {
+        int status;
+        (void)fputs(prompt, session->muctl->err);
+        (void)fflush(session->muctl->err);
+        if (!line_read(session, &status)) {
+            (void)fputc('\n', session->muctl->err);
+            answer_leave(session, answer, status);
+            return;
+        }
+        switch (muctl_answer_read(session->answer_line, trap, session->line_values, answer)) {
+        case MUCTL_ANSWERED: return;
+        case MUCTL_DETACH: answer_leave(session, answer, 0); return;
+        case MUCTL_UNREADABLE: break;
+        }
+    }
+}
+
+static void answer_choose(trap_session *session, const muclient_trap *trap, muclient_answer *answer)
+{
+    const muctl_arguments *arguments = &session->muctl->arguments;
+    if (session->is_asking) {
+        answer_ask(session, trap, answer);
+    } else if (trap->refusal[0] != 0) {
+        answer_leave(session, answer, MUCTL_EXIT_USAGE);
+    } else if (arguments->given[MUCTL_KILL]) {
+        answer->action = MUCLIENT_KILL;
+    } else if (session->throw_what == NULL) {
+        answer->values = session->values;
+        answer->value_count = session->value_count;
+    } else if (muctl_exception_find(session->throw_what, trap, &answer->exception)) {
+        answer->action = MUCLIENT_THROW;
+    } else {
+        answer_leave(session, answer,
+                     muctl_usage(session->muctl, "write null, new or the name of a keep-alive",
+                                 "the trap keeps nothing named \"%s\"", session->throw_what));
+    }
+}
+
+/* Once, when mud has taken us: it may send the first trap together with its reply. */
+static void announce(trap_session *session, const char *vm)
+{
+    if (!session->is_announced && !session->muctl->is_json) {
+        char clean[256];
+        (void)muclient_text_clean(clean, sizeof clean, vm);
+        (void)fprintf(session->muctl->err, "handling the traps of %s\n", clean);
+    }
+    session->is_announced = true;
+}
+
+static void trap_handle(void *data, muclient *client, const muclient_trap *trap,
+                        muclient_answer *answer)
+{
+    trap_session *session = data;
+    (void)client;
+    if (session->is_leaving || (session->is_over && trap->refusal[0] == 0)) {
+        answer_leave(session, answer, 0);
+        return;
+    }
+    announce(session, trap->vm);
+    if (trap->refusal[0] != 0) {
+        (void)muctl_usage(session->muctl, "", "mud refused the answer: %s", trap->refusal);
+    } else if (session->muctl->is_json) {
+        muctl_trap_json(session->muctl->out, trap);
+    } else {
+        muctl_trap_print(session->muctl->out, trap);
+    }
+    (void)fflush(session->muctl->out);
+    answer_choose(session, trap, answer);
+    if (trap->refusal[0] == 0 && session->is_counted && --session->left == 0) {
+        session->is_over = true;
+    }
+}
+
+static int traps_serve(trap_session *session, const char *vm)
+{
+    muctl_program *muctl = session->muctl;
+    muclient_error *error = NULL;
+    muclient_trap_handler_set(muctl->client, trap_handle, session);
+    muclient_code code = muclient_trap_attach(muctl->client, vm, session->on_disconnect, &error);
+    if (code == MUCLIENT_OK) {
+        announce(session, vm);
+    }
+    while (code == MUCLIENT_OK && !session->is_over) {
+        code = muclient_poll(muctl->client, -1, &error);
+    }
+    if (code == MUCLIENT_OK) {
+        /* Its reply comes after mud has looked at the last answer. */
+        code = muclient_trap_detach(muctl->client, vm, &error);
+    }
+    int status = code == MUCLIENT_OK ? 0 : muctl_failed(muctl, error);
+    return session->status != 0 ? session->status : status;
+}
+
+static int session_options(trap_session *session)
+{
+    static const char *const actions[] = {[MUCLIENT_DISCONNECT_RESUME] = "resume",
+                                          [MUCLIENT_DISCONNECT_THROW] = "throw",
+                                          [MUCLIENT_DISCONNECT_KILL] = "kill"};
+    const muctl_program *muctl = session->muctl;
+    const muctl_arguments *arguments = &muctl->arguments;
+    int ways = arguments->given[MUCTL_RESUME] + arguments->given[MUCTL_THROW] +
+               arguments->given[MUCTL_KILL];
+    if (ways > 1) {
+        return muctl_usage(muctl, "give one of them",
+                           "--resume, --throw and --kill exclude each other");
+    }
+    if (!arguments->given[MUCTL_RESUME] && arguments->word_count > 1) {
+        return muctl_usage(muctl, "values go with --resume", "\"%s\" is an argument too many",
+                           arguments->words[1]);
+    }
+    const char *action = arguments->values[MUCTL_ON_DISCONNECT];
+    unsigned chosen = 0;
+    while (action != NULL && chosen < 3 && strcmp(actions[chosen], action) != 0) {
+        chosen++;
+    }
+    if (chosen == 3) {
+        return muctl_usage(muctl, "write resume, throw or kill",
+                           "\"%s\" is nothing mud can do on a disconnect", action);
+    }
+    const char *count = arguments->values[MUCTL_COUNT];
+    if (count != NULL && (!muctl_number_parse(count, &session->left) || session->left == 0)) {
+        return muctl_usage(muctl, "write a number from 1", "\"%s\" is not a count", count);
+    }
+    session->is_counted = count != NULL;
+    session->on_disconnect = (muclient_on_disconnect)chosen;
+    session->throw_what = arguments->values[MUCTL_THROW];
+    session->is_asking = ways == 0;
+    session->value_count = arguments->word_count - 1;
+    return 0;
+}
+
+int muctl_trap_command(muctl_program *muctl)
+{
+    trap_session session = {.muctl = muctl};
+    int status = session_options(&session);
+    if (status != 0) {
+        return status;
+    }
+    session.values = muctl_values(muctl->arguments.words + 1, session.value_count);
+    session.line = malloc(LINE_BYTES);
+    session.answer_line = malloc(LINE_BYTES);
+    if (session.values == NULL || session.line == NULL || session.answer_line == NULL) {
+        status = muctl_trouble(muctl, MUCLIENT_RESOURCE_EXHAUSTED, "", "out of memory");
+    }
+    if (status == 0) {
+        status = muctl_connect(muctl);
+    }
+    if (status == 0) {
+        status = traps_serve(&session, muctl->arguments.words[0]);
+    }
+    free(session.values);
+    free(session.line);
+    free(session.answer_line);
+    return status;
+}

@@ -1,0 +1,137 @@
+#include "muctl_trap_text.h"
+#include "muctl.h"
+#include "muctl_value.h"
+#include <string.h>
+
+enum { TAG_BYTES = 4096 };
+
+static void keepalive_tags(muctl_json *json, const muclient_frame *frame)
+{
+    muctl_json_array_begin(json, "keepalives");
+    for (size_t i = 0; frame != NULL && i < frame->keepalive_count; i++) {
+        char tag[TAG_BYTES];
+        muctl_value_tag(tag, sizeof tag, &frame->keepalives[i].value);
+        muctl_json_string(json, NULL, tag);
+    }
+    muctl_json_array_end(json);
+}
+
+/* The instruction's name; an undefined function has none, then the function's. */
+static const char *trap_name(const muclient_trap *trap)
+{
+    if (trap->frame_count == 0) {
+        return "";
+    }
+    const muclient_frame *frame = &trap->frames[0];
+    return frame->instruction[0] == 0 ? frame->function : frame->instruction;
+}
+
+void muctl_trap_line(FILE *out, const muclient_trap *trap)
+{
+    muctl_json json;
+    muctl_json_begin(&json, out);
+    muctl_json_object_begin(&json, NULL);
+    muctl_json_string(&json, "trap", trap_name(trap));
+    muctl_json_unsigned(&json, "wp", trap->watchpoint);
+    keepalive_tags(&json, trap->frame_count == 0 ? NULL : &trap->frames[0]);
+    muctl_json_object_end(&json);
+    muctl_json_end(&json);
+}
+
+void muctl_trap_print(FILE *out, const muclient_trap *trap)
+{
+    char name[256];
+    (void)muclient_text_clean(name, sizeof name, trap_name(trap));
+    (void)fprintf(out, "trap %llu in call %llu: %s%s\n", (unsigned long long)trap->id,
+                  (unsigned long long)trap->call,
+                  trap->kind == MUCLIENT_UNDEFINED_FUNCTION ? "undefined function " : "", name);
+    muctl_frames_print(out, trap->frames, trap->frame_count);
+    if (trap->more_frames) {
+        (void)fputs("  … and more frames\n", out);
+    }
+    if (trap->result_count > 0) {
+        (void)fputs("  results:", out);
+        for (size_t i = 0; i < trap->result_count; i++) {
+            (void)muclient_text_clean(name, sizeof name, trap->result_types[i]);
+            (void)fprintf(out, " %s", name);
+        }
+        (void)fputc('\n', out);
+    }
+}
+
+void muctl_trap_json(FILE *out, const muclient_trap *trap)
+{
+    muctl_json json;
+    muctl_json_begin(&json, out);
+    muctl_json_object_begin(&json, NULL);
+    muctl_json_string(&json, "schema", "muctl.trap/1");
+    muctl_json_unsigned(&json, "id", trap->id);
+    muctl_json_unsigned(&json, "call", trap->call);
+    muctl_json_string(&json, "vm", trap->vm);
+    muctl_json_string(&json, "kind",
+                      trap->kind == MUCLIENT_UNDEFINED_FUNCTION ? "UNDEFINED_FUNCTION" : "TRAP");
+    muctl_json_string(&json, "trap", trap_name(trap));
+    muctl_json_unsigned(&json, "wp", trap->watchpoint);
+    keepalive_tags(&json, trap->frame_count == 0 ? NULL : &trap->frames[0]);
+    muctl_json_array_begin(&json, "result_types");
+    for (size_t i = 0; i < trap->result_count; i++) {
+        muctl_json_string(&json, NULL, trap->result_types[i]);
+    }
+    muctl_json_array_end(&json);
+    muctl_frames_json(&json, "frames", trap->frames, trap->frame_count);
+    muctl_json_bool(&json, "more_frames", trap->more_frames);
+    muctl_json_object_end(&json);
+    muctl_json_end(&json);
+}
+
+bool muctl_exception_find(const char *what, const muclient_trap *trap, muclient_reference *out)
+{
+    if (strcmp(what, "null") == 0 || strcmp(what, "new") == 0) {
+        *out = (muclient_reference){.null = what[1] == 'u', .fresh = what[1] == 'e'};
+        return true;
+    }
+    for (size_t f = 0; f < trap->frame_count; f++) {
+        const muclient_frame *frame = &trap->frames[f];
+        for (size_t k = 0; k < frame->keepalive_count; k++) {
+            if (strcmp(frame->keepalives[k].name, what) == 0) {
+                *out = (muclient_reference){.frame = (uint32_t)f, .keepalive = (uint32_t)k};
+                return true;
+            }
+        }
+    }
+    return false;
+}
+
+muctl_reading muctl_answer_read(char *line, const muclient_trap *trap,
+                                muclient_value values[MUCTL_ANSWER_VALUES], muclient_answer *answer)
+{
+    char *rest = NULL;
+    const char *verb = strtok_r(line, " \t\r\n", &rest);
+    const char *word = verb == NULL ? NULL : strtok_r(NULL, " \t\r\n", &rest);
+    if (verb == NULL) {
+        return MUCTL_UNREADABLE;
+    }
+    if (strcmp(verb, "resume") == 0) {
+        size_t count = 0;
+        for (; word != NULL && count < MUCTL_ANSWER_VALUES; count++) {
+            values[count] = (muclient_value){.kind = MUCLIENT_TEXT, .text = word};
+            word = strtok_r(NULL, " \t\r\n", &rest);
+        }
+        *answer =
+            (muclient_answer){.action = MUCLIENT_RESUME, .values = values, .value_count = count};
+        return word == NULL ? MUCTL_ANSWERED : MUCTL_UNREADABLE;
+    }
+    if (strcmp(verb, "throw") == 0) {
+        muclient_reference exception;
+        if (word == NULL || !muctl_exception_find(word, trap, &exception)) {
+            return MUCTL_UNREADABLE;
+        }
+        *answer = (muclient_answer){.action = MUCLIENT_THROW, .exception = exception};
+        return MUCTL_ANSWERED;
+    }
+    if (strcmp(verb, "kill") == 0) {
+        *answer = (muclient_answer){.action = MUCLIENT_KILL};
+        return MUCTL_ANSWERED;
+    }
+    return strcmp(verb, "detach") == 0 ? MUCTL_DETACH : MUCTL_UNREADABLE;
+}

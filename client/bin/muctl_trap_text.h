@@ -1,0 +1,29 @@
+#pragma once
+/* How traps are shown, and how answers to them are written. */
+#include "muclient.h"
+#include "muctl_json.h"
+#include <stdbool.h>
+#include <stdio.h>
+
+/* {"trap":"@foo.v1.entry.t","wp":0,"keepalives":["int64:5","double:2.5"]} */
+void muctl_trap_line(FILE *out, const muclient_trap *trap);
+/* For people: what trapped, what a RESUME must give, and the frames with their keep-alives. */
+void muctl_trap_print(FILE *out, const muclient_trap *trap);
+/* One document with everything. */
+void muctl_trap_json(FILE *out, const muclient_trap *trap);
+
+/* An answer read from a line: "resume [VALUE…]", "throw null|new|NAME", "kill", "detach". The
+ * values borrow from the line, which is cut into words. */
+typedef enum muctl_reading {
+    MUCTL_ANSWERED,
+    MUCTL_DETACH,
+    MUCTL_UNREADABLE,
+} muctl_reading;
+
+enum { MUCTL_ANSWER_VALUES = 64 };
+
+muctl_reading muctl_answer_read(char *line, const muclient_trap *trap,
+                                muclient_value values[MUCTL_ANSWER_VALUES],
+                                muclient_answer *answer);
+/* What "null", "new" or the name of a keep-alive stands for; false: there is none of that name. */
+bool muctl_exception_find(const char *what, const muclient_trap *trap, muclient_reference *out);

@@ -1,0 +1,200 @@
+/* Replies: the message in its arena, with a view of it in the terms of muclient.h. */
+#include "connection.h"
+#include <stdlib.h>
+
+struct muclient_reply {
+    proto_arena *arena;
+    Mud__ServerFrame__ReplyCase kind;
+    union {
+        muclient_loaded loaded;
+        muclient_returned returned;
+        muclient_listing listing;
+        muclient_status_info status;
+        const char *vm_name;
+    };
+};
+
+static muclient_loaded loaded_view(const Mud__Loaded *from)
+{
+    return (muclient_loaded){.vm = from->vm,
+                             .bundle = from->bundle,
+                             .version = from->version,
+                             .digest = from->digest,
+                             .functions = from->functions};
+}
+
+static muclient_status_info status_view(const Mud__StatusInfo *from)
+{
+    return (muclient_status_info){.version = from->version,
+                                  .pid = from->pid,
+                                  .uptime_ms = from->uptime_ms,
+                                  .socket = from->socket,
+                                  .sessions = from->sessions,
+                                  .vms = from->vms,
+                                  .bundles = from->bundles,
+                                  .calls_running = from->calls_running,
+                                  .calls_trapped = from->calls_trapped,
+                                  .calls_done = from->calls_done,
+                                  .heap_bytes = from->heap_bytes,
+                                  .code_bytes = from->code_bytes,
+                                  .draining = from->draining != 0};
+}
+
+static bool returned_view(proto_arena *arena, const Mud__Returned *from, muclient_returned *out)
+{
+    muclient_returned view = {.call = from->call,
+                              .result_count = from->n_results,
+                              .exited = from->exited != 0,
+                              .wall_us = from->wall_us};
+    if (!muclient_values_view(arena, from->n_results, from->results, &view.results)) {
+        return false;
+    }
+    *out = view;
+    return true;
+}
+
+static bool vms_view(proto_arena *arena, size_t count, Mud__VmInfo **from, muclient_listing *out)
+{
+    muclient_vm_info *views = proto_arena_allocate(arena, count * sizeof *views);
+    if (views == NULL) {
+        return false;
+    }
+    for (size_t i = 0; i < count; i++) {
+        views[i] = (muclient_vm_info){.name = from[i]->name,
+                                      .guest = from[i]->guest,
+                                      .heap_used_bytes = from[i]->heap_used_bytes,
+                                      .heap_quota_bytes = from[i]->heap_quota_bytes,
+                                      .collections = from[i]->collections,
+                                      .calls_running = from[i]->calls_running,
+                                      .calls_trapped = from[i]->calls_trapped,
+                                      .calls_done = from[i]->calls_done,
+                                      .handler_attached = from[i]->handler_attached != 0,
+                                      .calls = from[i]->calls,
+                                      .call_count = from[i]->n_calls};
+    }
+    out->vms = views;
+    out->vm_count = count;
+    return true;
+}
+
+static bool bundles_view(proto_arena *arena, size_t count, Mud__BundleInfo **from,
+                         muclient_listing *out)
+{
+    muclient_bundle_info *views = proto_arena_allocate(arena, count * sizeof *views);
+    if (views == NULL) {
+        return false;
+    }
+    for (size_t i = 0; i < count; i++) {
+        views[i] = (muclient_bundle_info){.vm = from[i]->vm,
+                                          .guest = from[i]->guest,
+                                          .bundle = from[i]->bundle,
+                                          .version = from[i]->version,
+                                          .digest = from[i]->digest,
+                                          .bytes = from[i]->bytes,
+                                          .functions = from[i]->functions,
+                                          .loaded_ms_ago = from[i]->loaded_ms_ago};
+    }
+    out->bundles = views;
+    out->bundle_count = count;
+    return true;
+}
+
+static bool inspection_view(proto_arena *arena, const Mud__Inspection *from, muclient_listing *out)
+{
+    muclient_function_info *views = proto_arena_allocate(arena, from->n_functions * sizeof *views);
+    Mud__VmInfo *vm = from->vm;
+    if (views == NULL || !vms_view(arena, vm == NULL ? 0 : 1, &vm, out) ||
+        !bundles_view(arena, from->n_bundles, from->bundles, out)) {
+        return false;
+    }
+    for (size_t i = 0; i < from->n_functions; i++) {
+        views[i] = (muclient_function_info){.name = from->functions[i]->name,
+                                            .version = from->functions[i]->version,
+                                            .signature = from->functions[i]->signature};
+    }
+    out->functions = views;
+    out->function_count = from->n_functions;
+    return true;
+}
+
+static bool reply_fill(muclient_reply *reply, const Mud__ServerFrame *frame)
+{
+    reply->kind = frame->reply_case;
+    switch (frame->reply_case) {
+    case MUD__SERVER_FRAME__REPLY_LOADED: reply->loaded = loaded_view(frame->loaded); return true;
+    case MUD__SERVER_FRAME__REPLY_STATUS: reply->status = status_view(frame->status); return true;
+    case MUD__SERVER_FRAME__REPLY_VM_CREATED: reply->vm_name = frame->vm_created->name; return true;
+    case MUD__SERVER_FRAME__REPLY_RETURNED:
+        return returned_view(reply->arena, frame->returned, &reply->returned);
+    case MUD__SERVER_FRAME__REPLY_LISTING:
+        return vms_view(reply->arena, frame->listing->n_vms, frame->listing->vms,
+                        &reply->listing) &&
+               bundles_view(reply->arena, frame->listing->n_bundles, frame->listing->bundles,
+                            &reply->listing);
+    case MUD__SERVER_FRAME__REPLY_INSPECTION:
+        reply->kind = MUD__SERVER_FRAME__REPLY_LISTING;
+        return inspection_view(reply->arena, frame->inspection, &reply->listing);
+    default: return true;
+    }
+}
+
+muclient_code muclient_pending_take(muclient *client, muclient_pending *pending,
+                                    muclient_reply **reply, muclient_error **error)
+{
+    proto_arena *arena = pending->arena;
+    const Mud__ServerFrame *frame = pending->frame;
+    pending->arena = NULL;
+    muclient_pending_drop(client, pending);
+    if (frame->reply_case == MUD__SERVER_FRAME__REPLY_ERROR) {
+        return muclient_fail_message(error, arena, frame->error);
+    }
+    if (reply == NULL) {
+        proto_arena_free(arena);
+        return MUCLIENT_OK;
+    }
+    muclient_reply *made = calloc(1, sizeof *made);
+    if (made == NULL) {
+        proto_arena_free(arena);
+        return muclient_fail_memory(error);
+    }
+    made->arena = arena;
+    if (!reply_fill(made, frame)) {
+        muclient_reply_free(made);
+        return muclient_fail_memory(error);
+    }
+    *reply = made;
+    return MUCLIENT_OK;
+}
+
+const muclient_loaded *muclient_reply_loaded(const muclient_reply *reply)
+{
+    return reply->kind == MUD__SERVER_FRAME__REPLY_LOADED ? &reply->loaded : NULL;
+}
+
+const muclient_returned *muclient_reply_returned(const muclient_reply *reply)
+{
+    return reply->kind == MUD__SERVER_FRAME__REPLY_RETURNED ? &reply->returned : NULL;
+}
+
+const muclient_listing *muclient_reply_listing(const muclient_reply *reply)
+{
+    return reply->kind == MUD__SERVER_FRAME__REPLY_LISTING ? &reply->listing : NULL;
+}
+
+const muclient_status_info *muclient_reply_status(const muclient_reply *reply)
+{
+    return reply->kind == MUD__SERVER_FRAME__REPLY_STATUS ? &reply->status : NULL;
+}
+
+const char *muclient_reply_vm_name(const muclient_reply *reply)
+{
+    return reply->kind == MUD__SERVER_FRAME__REPLY_VM_CREATED ? reply->vm_name : NULL;
+}
+
+void muclient_reply_free(muclient_reply *reply)
+{
+    if (reply != NULL) {
+        proto_arena_free(reply->arena);
+        free(reply);
+    }
+}

@@ -1,0 +1,237 @@
+/* The requests: each fills its message, sends it, and most wait for the reply. Strings of a message
+ * that is only sent are borrowed; protobuf-c's fields are not const, which text_borrow hides. */
+#include "connection.h"
+#include <string.h>
+
+static char *text_borrow(const char *text)
+{
+    union {
+        const char *given;
+        char *field;
+    } same = {.given = text == NULL ? "" : text};
+    return same.field;
+}
+
+/* Sends, waits and takes the reply, which must be of the kind that the request has. */
+static muclient_code exchange(muclient *client, const Mud__ClientFrame *frame, int reply_case,
+                              muclient_reply **reply, muclient_error **error)
+{
+    muclient_pending *pending = NULL;
+    muclient_code code = muclient_send(client, frame, &pending, error);
+    if (code != MUCLIENT_OK) {
+        return code;
+    }
+    code = muclient_pending_wait(client, pending, error);
+    if (code != MUCLIENT_OK) {
+        muclient_forget(client, frame->id);
+        return code;
+    }
+    int got = (int)pending->frame->reply_case;
+    if (got != reply_case && got != MUD__SERVER_FRAME__REPLY_ERROR) {
+        muclient_pending_drop(client, pending);
+        return muclient_fail(error, MUCLIENT_INTERNAL, "", "mud answered something else");
+    }
+    return muclient_pending_take(client, pending, reply, error);
+}
+
+muclient_code muclient_vm_create(muclient *client, const char *name, const char *guest,
+                                 uint64_t heap_bytes, muclient_reply **reply,
+                                 muclient_error **error)
+{
+    Mud__ClientFrame frame;
+    Mud__CreateVm request;
+    muclient_frame_begin(client, &frame, MUD__CLIENT_FRAME__REQUEST_CREATE_VM);
+    mud__create_vm__init(&request);
+    frame.create_vm = &request;
+    request.name = text_borrow(name);
+    request.guest = text_borrow(guest);
+    request.heap_bytes = heap_bytes;
+    return exchange(client, &frame, MUD__SERVER_FRAME__REPLY_VM_CREATED, reply, error);
+}
+
+muclient_code muclient_vm_remove(muclient *client, const char *vm, bool force,
+                                 muclient_error **error)
+{
+    Mud__ClientFrame frame;
+    Mud__Remove request;
+    muclient_frame_begin(client, &frame, MUD__CLIENT_FRAME__REQUEST_REMOVE);
+    mud__remove__init(&request);
+    frame.remove = &request;
+    request.vm = text_borrow(vm);
+    request.force = force;
+    return exchange(client, &frame, MUD__SERVER_FRAME__REPLY_DONE, NULL, error);
+}
+
+muclient_code muclient_list(muclient *client, muclient_reply **reply, muclient_error **error)
+{
+    Mud__ClientFrame frame;
+    Mud__List request;
+    muclient_frame_begin(client, &frame, MUD__CLIENT_FRAME__REQUEST_LIST);
+    mud__list__init(&request);
+    frame.list = &request;
+    return exchange(client, &frame, MUD__SERVER_FRAME__REPLY_LISTING, reply, error);
+}
+
+muclient_code muclient_inspect(muclient *client, const char *vm, muclient_reply **reply,
+                               muclient_error **error)
+{
+    Mud__ClientFrame frame;
+    Mud__Inspect request;
+    muclient_frame_begin(client, &frame, MUD__CLIENT_FRAME__REQUEST_INSPECT);
+    mud__inspect__init(&request);
+    frame.inspect = &request;
+    request.vm = text_borrow(vm);
+    return exchange(client, &frame, MUD__SERVER_FRAME__REPLY_INSPECTION, reply, error);
+}
+
+muclient_code muclient_collect(muclient *client, const char *vm, muclient_error **error)
+{
+    Mud__ClientFrame frame;
+    Mud__Collect request;
+    muclient_frame_begin(client, &frame, MUD__CLIENT_FRAME__REQUEST_COLLECT);
+    mud__collect__init(&request);
+    frame.collect = &request;
+    request.vm = text_borrow(vm);
+    return exchange(client, &frame, MUD__SERVER_FRAME__REPLY_DONE, NULL, error);
+}
+
+muclient_code muclient_status(muclient *client, muclient_reply **reply, muclient_error **error)
+{
+    Mud__ClientFrame frame;
+    Mud__Status request;
+    muclient_frame_begin(client, &frame, MUD__CLIENT_FRAME__REQUEST_STATUS);
+    mud__status__init(&request);
+    frame.status = &request;
+    return exchange(client, &frame, MUD__SERVER_FRAME__REPLY_STATUS, reply, error);
+}
+
+muclient_code muclient_shutdown(muclient *client, bool now, muclient_error **error)
+{
+    Mud__ClientFrame frame;
+    Mud__Shutdown request;
+    muclient_frame_begin(client, &frame, MUD__CLIENT_FRAME__REQUEST_SHUTDOWN);
+    mud__shutdown__init(&request);
+    frame.shutdown = &request;
+    request.now = now;
+    return exchange(client, &frame, MUD__SERVER_FRAME__REPLY_DONE, NULL, error);
+}
+
+muclient_code muclient_trap_attach(muclient *client, const char *vm,
+                                   muclient_on_disconnect on_disconnect, muclient_error **error)
+{
+    Mud__ClientFrame frame;
+    Mud__AttachTraps request;
+    muclient_frame_begin(client, &frame, MUD__CLIENT_FRAME__REQUEST_ATTACH_TRAPS);
+    mud__attach_traps__init(&request);
+    frame.attach_traps = &request;
+    request.vm = text_borrow(vm);
+    request.on_disconnect = (Mud__OnDisconnect)on_disconnect;
+    return exchange(client, &frame, MUD__SERVER_FRAME__REPLY_DONE, NULL, error);
+}
+
+muclient_code muclient_trap_detach(muclient *client, const char *vm, muclient_error **error)
+{
+    Mud__ClientFrame frame;
+    Mud__DetachTraps request;
+    muclient_frame_begin(client, &frame, MUD__CLIENT_FRAME__REQUEST_DETACH_TRAPS);
+    mud__detach_traps__init(&request);
+    frame.detach_traps = &request;
+    request.vm = text_borrow(vm);
+    return exchange(client, &frame, MUD__SERVER_FRAME__REPLY_DONE, NULL, error);
+}
+
+muclient_code muclient_call_kill(muclient *client, uint64_t call, muclient_error **error)
+{
+    Mud__ClientFrame frame;
+    Mud__KillCall request;
+    muclient_frame_begin(client, &frame, MUD__CLIENT_FRAME__REQUEST_KILL_CALL);
+    mud__kill_call__init(&request);
+    frame.kill_call = &request;
+    request.call = call;
+    return exchange(client, &frame, MUD__SERVER_FRAME__REPLY_DONE, NULL, error);
+}
+
+/* --- Calls --- */
+
+muclient_code muclient_call_start(muclient *client, const muclient_call_spec *spec,
+                                  uint64_t *request, muclient_error **error)
+{
+    proto_arena *arena = proto_arena_new();
+    Mud__Value **arguments =
+        arena == NULL ? NULL
+                      : muclient_values_message(arena, spec->arguments, spec->argument_count);
+    if (arguments == NULL) {
+        proto_arena_free(arena);
+        return muclient_fail_memory(error);
+    }
+    Mud__ClientFrame frame;
+    Mud__Call call;
+    muclient_frame_begin(client, &frame, MUD__CLIENT_FRAME__REQUEST_CALL);
+    mud__call__init(&call);
+    frame.call = &call;
+    call.vm = text_borrow(spec->vm);
+    call.function = text_borrow(spec->function);
+    call.arguments = arguments;
+    call.n_arguments = spec->argument_count;
+    call.timeout_ms = spec->timeout_ms;
+    call.log_traps = spec->log_traps;
+    call.check_arguments = spec->check_arguments;
+    muclient_pending *pending = NULL;
+    muclient_code code = muclient_send(client, &frame, &pending, error);
+    proto_arena_free(arena);
+    if (code == MUCLIENT_OK) {
+        *request = frame.id;
+    }
+    return code;
+}
+
+uint64_t muclient_call_number(const muclient *client, uint64_t request)
+{
+    const muclient_pending *pending = muclient_pending_find(client, request);
+    return pending == NULL ? 0 : pending->call;
+}
+
+bool muclient_is_answered(const muclient *client, uint64_t request)
+{
+    const muclient_pending *pending = muclient_pending_find(client, request);
+    return pending != NULL && pending->frame != NULL;
+}
+
+muclient_code muclient_wait(muclient *client, uint64_t request, muclient_reply **reply,
+                            muclient_error **error)
+{
+    muclient_pending *pending = muclient_pending_find(client, request);
+    if (pending == NULL || pending->is_forgotten || pending->is_waited) {
+        return muclient_fail(error, MUCLIENT_NOT_FOUND, "", "no reply is awaited for request %lu",
+                             (unsigned long)request);
+    }
+    muclient_code code = muclient_pending_wait(client, pending, error);
+    return code == MUCLIENT_OK ? muclient_pending_take(client, pending, reply, error) : code;
+}
+
+void muclient_forget(muclient *client, uint64_t request)
+{
+    muclient_pending *pending = muclient_pending_find(client, request);
+    if (pending == NULL) {
+        return;
+    }
+    if (pending->frame != NULL && !pending->is_waited) {
+        muclient_pending_drop(client, pending);
+    } else {
+        pending->is_forgotten = true;
+    }
+}
+
+muclient_code muclient_call(muclient *client, const muclient_call_spec *spec,
+                            muclient_reply **reply, muclient_error **error)
+{
+    uint64_t request = 0;
+    muclient_code code = muclient_call_start(client, spec, &request, error);
+    if (code != MUCLIENT_OK) {
+        return code;
+    }
+    code = muclient_wait(client, request, reply, error);
+    /* Only a request without an answer is still there to be forgotten. */
+    muclient_forget(client, request);
+    return code;
+}

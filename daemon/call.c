@@ -1,0 +1,250 @@
+#include "call.h"
+#include "drain.h"
+#include "trap_wait.h"
+#include "value_message.h"
+#include <stdio.h>
+
+/* --------------------------------------------------------------------------------------- end */
+
+static void free_call(mud_call *call)
+{
+    proto_arena_free(call->verdict_arena);
+    mu_free(call);
+}
+
+static void on_timer_closed(uv_handle_t *handle)
+{
+    free_call(handle->data);
+}
+
+/* On the loop's thread: the call's last letter. */
+static void on_finished(void *context)
+{
+    mud_call *call = context;
+    mud_daemon *daemon = call->daemon;
+    mud_vm *vm = call->vm;
+    mud_session *session = mud_session_find(daemon, call->ticket.session);
+    mud_id_table_remove(&daemon->calls, call->id);
+    LIST_REMOVE(call, of_vm);
+    vm->calls_running--;
+    vm->calls_done++;
+    daemon->calls_done++;
+    mud_call_answer(call);
+    if (session != NULL) {
+        session->calls--;
+    }
+    mu_thread_free(call->thread);
+    call->thread = NULL;
+    if (call->has_timer) {
+        uv_close((uv_handle_t *)&call->timer, on_timer_closed);
+    } else {
+        free_call(call);
+    }
+    mud_vm_unpin(vm);
+    mud_drain_check(daemon);
+}
+
+static void on_trapped(void *context)
+{
+    mud_trap_enter(context);
+}
+
+/* On workers. */
+static void thread_finished(mu_thread *thread, void *context)
+{
+    mud_call *call = context;
+    (void)thread;
+    mud_mailbox_post(&call->daemon->mailbox, on_finished, call);
+}
+
+static void thread_trapped(mu_thread *thread, void *context)
+{
+    mud_call *call = context;
+    (void)thread;
+    mud_mailbox_post(&call->daemon->mailbox, on_trapped, call);
+}
+
+/* -------------------------------------------------------------------------------------- kills */
+
+void mud_call_kill(mud_call *call)
+{
+    if (!call->is_killed) {
+        call->is_killed = true;
+        mud_trap_leave(call);
+        mu_thread_kill(call->thread);
+    }
+}
+
+void mud_call_condemn(mud_call *call, Mud__Code code, const char *hint, bool with_frames,
+                      const char *format, ...)
+{
+    if (call->is_killed) {
+        return;
+    }
+    char message[1024];
+    va_list arguments;
+    va_start(arguments, format);
+    vsnprintf(message, sizeof message, format, arguments);
+    va_end(arguments);
+    proto_arena *arena = proto_arena_new();
+    MU_INVARIANT(arena != NULL, "out of memory");
+    Mud__Error *verdict = mud_answer_allocate(arena, sizeof *verdict);
+    mud__error__init(verdict);
+    verdict->code = code;
+    verdict->hint = mud_answer_copy(arena, hint);
+    verdict->message = mud_answer_copy(arena, message);
+    if (with_frames) {
+        bool more = false;
+        verdict->n_frames = mud_frames_of(call->thread, true, arena, &verdict->frames, &more);
+    }
+    call->verdict_arena = arena;
+    call->verdict = verdict;
+    mud_call_kill(call);
+}
+
+void mud_call_kill_of_vm(mud_vm *vm)
+{
+    mud_call *call = NULL;
+    LIST_FOREACH(call, &vm->calls, of_vm)
+    {
+        mud_call_kill(call);
+    }
+}
+
+void mud_call_kill_of_session(mud_daemon *daemon, uint64_t session)
+{
+    uint32_t cursor = 0;
+    mud_call *call = NULL;
+    while ((call = mud_id_table_next(&daemon->calls, &cursor)) != NULL) {
+        if (call->ticket.session == session) {
+            mud_call_kill(call);
+        }
+    }
+}
+
+void mud_call_kill_all(mud_daemon *daemon)
+{
+    uint32_t cursor = 0;
+    mud_call *call = NULL;
+    while ((call = mud_id_table_next(&daemon->calls, &cursor)) != NULL) {
+        mud_call_kill(call);
+    }
+}
+
+void mud_request_kill_call(mud_session *session, const Mud__ClientFrame *frame)
+{
+    mud_daemon *daemon = session->daemon;
+    mud_ticket ticket = {session->id, frame->id};
+    mud_call *call = mud_id_table_get(&daemon->calls, frame->kill_call->call);
+    if (call == NULL) {
+        mud_answer_error(daemon, ticket, MUD__CODE__NOT_FOUND, "", "no call %llu is running",
+                         (unsigned long long)frame->kill_call->call);
+        return;
+    }
+    mud_call_kill(call);
+    mud_answer_done(daemon, ticket);
+}
+
+/* -------------------------------------------------------------------------------------- start */
+
+static void on_deadline(uv_timer_t *timer)
+{
+    mud_call *call = timer->data;
+    mud_call_condemn(call, MUD__CODE__DEADLINE_EXCEEDED, "give it more time with --timeout", false,
+                     "call %llu of %s.%s did not end within %llu ms", (unsigned long long)call->id,
+                     call->vm->name, mu_function_name(call->callee),
+                     (unsigned long long)call->timeout_ms);
+}
+
+static void announce(mud_call *call)
+{
+    Mud__ServerFrame event;
+    Mud__CallStarted started;
+    mud__server_frame__init(&event);
+    mud__call_started__init(&started);
+    started.request = call->ticket.request;
+    started.call = call->id;
+    event.reply_case = MUD__SERVER_FRAME__REPLY_CALL_STARTED;
+    event.call_started = &started;
+    mud_answer_send(call->daemon, (mud_ticket){call->ticket.session, 0}, &event);
+}
+
+static void start(mud_session *session, mud_vm *vm, const Mud__ClientFrame *frame,
+                  mu_thread *thread, mu_function *callee)
+{
+    mud_daemon *daemon = session->daemon;
+    mud_call *call = mu_allocate(sizeof *call);
+    *call = (mud_call){.daemon = daemon,
+                       .id = ++daemon->last_call,
+                       .ticket = {session->id, frame->id},
+                       .vm = vm,
+                       .thread = thread,
+                       .callee = callee,
+                       .started_ns = mud_now_ns(),
+                       .timeout_ms = frame->call->timeout_ms,
+                       .logs_traps = frame->call->log_traps};
+    mud_id_table_put(&daemon->calls, call->id, call);
+    LIST_INSERT_HEAD(&vm->calls, call, of_vm);
+    session->calls++;
+    vm->calls_running++;
+    mud_vm_pin(vm);
+    mud_log_write(&daemon->log, MUD_LOG_DEBUG, "call %llu of %s.%s", (unsigned long long)call->id,
+                  vm->name, mu_function_name(callee));
+    if (call->timeout_ms != 0) {
+        uv_timer_init(&daemon->loop, &call->timer);
+        call->timer.data = call;
+        call->has_timer = true;
+        uv_timer_start(&call->timer, on_deadline, call->timeout_ms, 0);
+    }
+    /* What the call does comes as letters, so the announcement is still the first. */
+    mu_thread_start(thread, thread_trapped, thread_finished, call);
+    announce(call);
+}
+
+static bool has_room(mud_session *session, mud_ticket ticket)
+{
+    if (session->calls >= MUD_SESSION_CALLS_MOST ||
+        session->daemon->calls.count >= MUD_CALLS_MOST) {
+        mud_answer_error(session->daemon, ticket, MUD__CODE__RESOURCE_EXHAUSTED,
+                         "wait for some to end", "too many calls are running");
+        return false;
+    }
+    return true;
+}
+
+void mud_request_call(mud_session *session, const Mud__ClientFrame *frame)
+{
+    mud_daemon *daemon = session->daemon;
+    mud_ticket ticket = {session->id, frame->id};
+    const Mud__Call *request = frame->call;
+    mud_vm *vm = mud_vm_require(daemon, ticket, request->vm);
+    if (vm == NULL || !has_room(session, ticket)) {
+        return;
+    }
+    uint32_t count = (uint32_t)request->n_arguments;
+    guest_argument *arguments =
+        mud_answer_allocate(daemon->request_arena, (count + 1) * sizeof *arguments);
+    for (uint32_t i = 0; i < count; i++) {
+        arguments[i] = mud_argument_of_message(request->arguments[i]);
+    }
+    mu_report *report = mu_report_new();
+    mu_thread *thread = NULL;
+    mu_function *callee = NULL;
+    mu_status status =
+        vm->guest->call(vm->inner, request->function, arguments, count, report, &thread, &callee);
+    if (status == MU_NOT_FOUND) {
+        char *hint = mud_answer_text(daemon->answer_arena, "'muctl inspect %s' shows its functions",
+                                     vm->name);
+        mud_answer_error(daemon, ticket, MUD__CODE__NOT_FOUND, hint, "%s in VM %s",
+                         mud_report_message(report, status), vm->name);
+    } else if (status != MU_OK) {
+        mud_answer_error(daemon, ticket, mud_code_of_status(status, MUD__CODE__INVALID_ARGUMENT),
+                         "", "%s", mud_report_message(report, status));
+    } else if (request->check_arguments) {
+        mu_thread_free(thread);
+        mud_answer_done(daemon, ticket);
+    } else {
+        start(session, vm, frame, thread, callee);
+    }
+    mu_report_free(report);
+}

@@ -1,0 +1,43 @@
+#pragma once
+/* Calls: each is a Mu thread on the substrate's workers. Workers tell of traps and of the end
+ * through the mailbox; everything else happens on the loop's thread, which alone resumes and kills.
+ */
+#include "hosted_vm.h"
+
+#define MUD_CALLS_MOST         8192u
+#define MUD_SESSION_CALLS_MOST 1024u
+
+typedef struct mud_call {
+    mud_daemon *daemon;
+    uint64_t id;
+    mud_ticket ticket;
+    mud_vm *vm;
+    LIST_ENTRY(mud_call) of_vm;
+    mu_thread *thread;
+    mu_function *callee;
+    uint64_t started_ns;
+    uint64_t timeout_ms;
+    uv_timer_t timer;
+    bool has_timer;
+    bool logs_traps;
+    bool is_killed;
+    uint64_t trap;         /* waiting for a handler's answer; 0: not */
+    bool waits_for_output; /* in a logged trap, until the session has read earlier ones */
+    /* What to answer when the call ends as killed; NULL: that it was killed. */
+    proto_arena *verdict_arena;
+    Mud__Error *verdict;
+} mud_call;
+
+void mud_request_call(mud_session *session, const Mud__ClientFrame *frame);
+void mud_request_kill_call(mud_session *session, const Mud__ClientFrame *frame);
+/* Kills the call; does nothing when that was done before. */
+void mud_call_kill(mud_call *call);
+/* The same, and the caller gets this error. `frames` as in Error; may be 0. */
+void mud_call_condemn(mud_call *call, Mud__Code code, const char *hint, bool with_frames,
+                      const char *format, ...) MU_PRINTF(5, 6);
+void mud_call_kill_of_vm(mud_vm *vm);
+void mud_call_kill_of_session(mud_daemon *daemon, uint64_t session);
+void mud_call_kill_all(mud_daemon *daemon);
+
+/* The reply to a call whose thread has finished: call_outcome.c. */
+void mud_call_answer(mud_call *call);

@@ -1,0 +1,79 @@
+#include "call.h"
+#include "trap_wait.h"
+#include "value_message.h"
+#include <string.h>
+
+static void answer_returned(mud_call *call, bool exited)
+{
+    mud_daemon *daemon = call->daemon;
+    proto_arena *arena = daemon->answer_arena;
+    Mud__ServerFrame frame;
+    Mud__Returned returned;
+    mud__server_frame__init(&frame);
+    mud__returned__init(&returned);
+    returned.call = call->id;
+    returned.exited = exited;
+    returned.wall_us = (mud_now_ns() - call->started_ns) / 1000;
+    uint32_t count = exited ? 0 : mu_function_result_count(call->callee);
+    returned.results = mud_answer_allocate(arena, (count + 1) * sizeof(Mud__Value *));
+    for (uint32_t i = 0; i < count; i++) {
+        mu_value value = mu_thread_result(call->thread, i);
+        char *type_text = mu_function_result_text(call->callee, i);
+        returned.results[i] = mud_message_of_value(&value, type_text, arena);
+        mu_free(type_text);
+    }
+    returned.n_results = count;
+    frame.reply_case = MUD__SERVER_FRAME__REPLY_RETURNED;
+    frame.returned = &returned;
+    mud_answer_send(daemon, call->ticket, &frame);
+}
+
+static void answer_guest_error(mud_call *call)
+{
+    mud_daemon *daemon = call->daemon;
+    proto_arena *arena = daemon->answer_arena;
+    mu_thread_error thrown = mu_thread_get_error(call->thread);
+    bool is_limit =
+        strcmp(thrown.kind, "OUT_OF_MEMORY") == 0 || strcmp(thrown.kind, "STACK_OVERFLOW") == 0;
+    bool more = false;
+    Mud__ServerFrame frame;
+    Mud__Error error;
+    mud__server_frame__init(&frame);
+    mud__error__init(&error);
+    error.code = is_limit ? MUD__CODE__RESOURCE_EXHAUSTED : MUD__CODE__GUEST_EXCEPTION;
+    error.kind = mud_answer_copy(arena, thrown.kind);
+    error.message = mud_answer_copy(arena, thrown.message);
+    error.hint = mud_answer_copy(arena, strcmp(thrown.kind, "OUT_OF_MEMORY") == 0
+                                            ? "make the VM with a larger heap quota"
+                                            : "");
+    error.n_frames = mud_frames_of(call->thread, false, arena, &error.frames, &more);
+    frame.reply_case = MUD__SERVER_FRAME__REPLY_ERROR;
+    frame.error = &error;
+    mud_answer_send(daemon, call->ticket, &frame);
+}
+
+static void answer_killed(mud_call *call)
+{
+    mud_daemon *daemon = call->daemon;
+    if (call->verdict == NULL) {
+        mud_answer_error(daemon, call->ticket, MUD__CODE__KILLED, "",
+                         "call %llu of %s.%s was killed", (unsigned long long)call->id,
+                         call->vm->name, mu_function_name(call->callee));
+        return;
+    }
+    Mud__ServerFrame frame;
+    mud__server_frame__init(&frame);
+    frame.reply_case = MUD__SERVER_FRAME__REPLY_ERROR;
+    frame.error = call->verdict;
+    mud_answer_send(daemon, call->ticket, &frame);
+}
+
+void mud_call_answer(mud_call *call)
+{
+    switch (mu_thread_outcome(call->thread)) {
+    case MU_OUTCOME_RETURNED: answer_returned(call, false); return;
+    case MU_OUTCOME_EXITED: answer_returned(call, true); return;
+    case MU_OUTCOME_ERROR: answer_guest_error(call); return;
+    case MU_OUTCOME_KILLED: answer_killed(call); return;
+    }
+}

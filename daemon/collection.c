@@ -1,0 +1,42 @@
+#include "collection.h"
+#include "drain.h"
+
+typedef struct mud_collection {
+    mud_vm *vm;
+    mud_ticket ticket;
+} mud_collection;
+
+static void on_collected(void *context)
+{
+    mud_collection *collection = context;
+    mud_vm *vm = collection->vm;
+    mud_daemon *daemon = vm->daemon;
+    mud_answer_done(daemon, collection->ticket);
+    mu_free(collection);
+    daemon->jobs_pending--;
+    mud_vm_unpin(vm);
+    mud_drain_check(daemon);
+}
+
+static void run_collection(void *context)
+{
+    mud_collection *collection = context;
+    mud_vm *vm = collection->vm;
+    mu_vm_collect(vm->guest->substrate_vm(vm->inner));
+    mud_mailbox_post(&vm->daemon->mailbox, on_collected, collection);
+}
+
+void mud_request_collect(mud_session *session, const Mud__ClientFrame *frame)
+{
+    mud_daemon *daemon = session->daemon;
+    mud_ticket ticket = {session->id, frame->id};
+    mud_vm *vm = mud_vm_require(daemon, ticket, frame->collect->vm);
+    if (vm == NULL) {
+        return;
+    }
+    mud_collection *collection = mu_allocate(sizeof *collection);
+    *collection = (mud_collection){.vm = vm, .ticket = ticket};
+    mud_vm_pin(vm);
+    daemon->jobs_pending++;
+    mu_substrate_submit(daemon->substrate, run_collection, collection);
+}

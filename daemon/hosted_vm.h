@@ -1,0 +1,60 @@
+#pragma once
+/* A VM with what the daemon knows of it: bundles, calls, its trap handler. A VM that has been
+ * removed stays, without a name, until nothing uses it (`pins`); then it is freed on a thread of
+ * libuv's pool, because freeing waits. */
+#include "answer.h"
+#include <sys/queue.h>
+
+#define MUD_BUNDLES_MOST 4096u
+#define MUD_DIGEST_BYTES 65u /* SHA-256 in hex, with the ending NUL */
+
+typedef struct mud_bundle {
+    char *name;
+    uint32_t version; /* 1 for the first load of the name */
+    char digest[MUD_DIGEST_BYTES];
+    uint64_t size_bytes;
+    uint32_t functions;
+    uint64_t loaded_ns;
+} mud_bundle;
+
+struct mud_load;
+struct mud_call;
+LIST_HEAD(mud_call_list, mud_call);
+typedef struct mud_vm {
+    mud_daemon *daemon;
+    char name[MUD_NAME_BYTES + 1];
+    const guest_class *guest;
+    guest_vm *inner;
+    uint64_t owner;     /* the session it goes with; 0: none */
+    bool made_for_load; /* no bundle yet: goes again when its first load fails */
+    bool is_removed;
+    uint32_t pins; /* running calls, loads and collections */
+    MU_ARRAY(mud_bundle) bundles;
+    struct mud_load *first_load, *last_load; /* the first one is running: bundle_load.c */
+    struct mud_call_list calls;              /* that run or wait in a trap */
+    uint64_t calls_running, calls_trapped, calls_done;
+    uint64_t handler; /* session; 0: none */
+    Mud__OnDisconnect on_disconnect;
+    MU_ARRAY(mud_ticket) removers; /* wait for it to be gone */
+    uv_work_t freeing;
+} mud_vm;
+
+/* Errors: an answer has been sent, and the result is NULL.
+ *   name   NULL: one is made up
+ *   owner  session; 0: none */
+mud_vm *mud_vm_create(mud_daemon *daemon, mud_ticket ticket, const char *name, uint64_t owner,
+                      const guest_class *guest, uint64_t heap_bytes);
+/* The VM of this name; NULL after an answer that there is none. */
+mud_vm *mud_vm_require(mud_daemon *daemon, mud_ticket ticket, const char *name);
+/* Takes the name away, kills its calls, drops its queued loads. */
+void mud_vm_remove(mud_vm *vm);
+void mud_vm_pin(mud_vm *vm);
+/* Ends a pin; a removed VM is freed with the last. The VM may be gone afterwards. */
+void mud_vm_unpin(mud_vm *vm);
+/* Enters a loaded bundle; returns its entry, valid until the next. */
+const mud_bundle *mud_vm_add_bundle(mud_vm *vm, const char *name, const char *digest,
+                                    uint64_t size_bytes, uint32_t functions);
+bool mud_vm_can_add_bundle(const mud_vm *vm, const char *name);
+
+void mud_request_create_vm(mud_session *session, const Mud__ClientFrame *frame);
+void mud_request_remove(mud_session *session, const Mud__ClientFrame *frame);

@@ -1,0 +1,7 @@
+#pragma once
+/* What clients may ask about VMs and about mud itself. */
+#include "hosted_vm.h"
+
+void mud_request_list(mud_session *session, const Mud__ClientFrame *frame);
+void mud_request_inspect(mud_session *session, const Mud__ClientFrame *frame);
+void mud_request_status(mud_session *session, const Mud__ClientFrame *frame);

@@ -1,0 +1,47 @@
+#include "request_table.h"
+#include "bundle_load.h"
+#include "call.h"
+#include "collection.h"
+#include "drain.h"
+#include "inspection.h"
+#include "trap_wait.h"
+
+static void hello_again(mud_session *session, const Mud__ClientFrame *frame)
+{
+    mud_ticket ticket = {session->id, frame->id};
+    mud_answer_error(session->daemon, ticket, MUD__CODE__FAILED_PRECONDITION, "",
+                     "a second Hello in one session");
+}
+
+/* clang-format off */
+#define ROW(request, handle, is_new_work) {MUD__CLIENT_FRAME__REQUEST_##request, #request, handle, is_new_work}
+static const mud_request_row rows[] = {
+    ROW(HELLO,        hello_again,               false),
+    ROW(BEGIN_LOAD,   mud_upload_begin,          true),
+    ROW(LOAD_CHUNK,   mud_upload_chunk,          false),
+    ROW(END_LOAD,     mud_upload_end,            true),
+    ROW(CALL,         mud_request_call,          true),
+    ROW(KILL_CALL,    mud_request_kill_call,     false),
+    ROW(CREATE_VM,    mud_request_create_vm,     true),
+    ROW(REMOVE,       mud_request_remove,        false),
+    ROW(LIST,         mud_request_list,          false),
+    ROW(INSPECT,      mud_request_inspect,       false),
+    ROW(COLLECT,      mud_request_collect,       true),
+    ROW(STATUS,       mud_request_status,        false),
+    ROW(SHUTDOWN,     mud_request_shutdown,      false),
+    ROW(ATTACH_TRAPS, mud_request_attach_traps,  false),
+    ROW(DETACH_TRAPS, mud_request_detach_traps,  false),
+    ROW(ANSWER_TRAP,  mud_request_answer_trap,   false),
+};
+#undef ROW
+/* clang-format on */
+
+const mud_request_row *mud_request_row_of(Mud__ClientFrame__RequestCase request)
+{
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        if (rows[i].request == request) {
+            return &rows[i];
+        }
+    }
+    return NULL;
+}

@@ -1,0 +1,118 @@
+/* The collector's descriptors, from the IR's types. Short arrays of references are listed element by element, long
+ * ones as a NESTED slot, so that a descriptor's size does not follow an array's length. */
+#include "stubs.h"
+
+#define FLATTEN_MAX_SLOTS 64u
+
+typedef MU_ARRAY(mu_abi_slot) slot_list;
+
+static void add_type(slot_list *list, uint64_t offset, mu_ir_type *type);
+
+static void add_array(slot_list *list, uint64_t offset, const mu_ir_type *type)
+{
+    const mu_abi_type *element = mu_jit_descriptor(type->element);
+    if (!element->slot_count) {
+        return;
+    }
+    if (type->length <= FLATTEN_MAX_SLOTS / element->slot_count) {
+        for (uint64_t i = 0; i < type->length; i++) {
+            add_type(list, offset + i * type->stride_bytes, type->element);
+        }
+        return;
+    }
+    mu_abi_slot slot = {.offset_bytes = offset,
+                        .kind = MU_ABI_SLOT_NESTED,
+                        .count = type->length,
+                        .stride_bytes = type->stride_bytes,
+                        .nested = element};
+    MU_ARRAY_PUSH(list, slot);
+}
+
+static void add_type(slot_list *list, uint64_t offset, mu_ir_type *type)
+{
+    mu_abi_slot slot = {.offset_bytes = offset, .kind = MU_ABI_SLOT_REF};
+    switch (type->kind) {
+    case MU_IR_REF:
+    case MU_IR_IREF: break;
+    case MU_IR_WEAKREF: slot.kind = MU_ABI_SLOT_WEAK; break;
+    case MU_IR_TAGREF64: slot.kind = MU_ABI_SLOT_TAGREF64; break;
+    case MU_IR_STRUCT:
+        for (uint32_t i = 0; i < type->field_count; i++) {
+            add_type(list, offset + type->offsets[i], type->fields[i]);
+        }
+        return;
+    case MU_IR_ARRAY:
+    case MU_IR_VECTOR: add_array(list, offset, type); return;
+    case MU_IR_INT:
+    case MU_IR_FLOAT:
+    case MU_IR_DOUBLE:
+    case MU_IR_UPTR:
+    case MU_IR_UFUNCPTR:
+    case MU_IR_HYBRID:
+    case MU_IR_VOID:
+    case MU_IR_FUNCREF:
+    case MU_IR_THREADREF:
+    case MU_IR_STACKREF:
+    case MU_IR_FRAMECURSORREF:
+    case MU_IR_IRNODEREF: return;
+    }
+    MU_ARRAY_PUSH(list, slot);
+}
+
+static void free_descriptor(mu_abi_type *descriptor)
+{
+    if (descriptor) {
+        mu_free((void *)(uintptr_t)descriptor->slots);
+        mu_free((void *)(uintptr_t)descriptor->element_slots);
+        mu_free(descriptor);
+    }
+}
+
+static mu_abi_type *make(mu_ir_type *type)
+{
+    mu_abi_type *descriptor = mu_allocate(sizeof *descriptor);
+    slot_list slots = {0};
+    descriptor->size_bytes = type->size_bytes;
+    descriptor->align_bytes = type->align_bytes > 8 ? 16 : 8;
+    descriptor->name = type->entity.name ? type->entity.name : "(unnamed type)";
+    if (type->kind == MU_IR_HYBRID) {
+        descriptor->is_hybrid = true;
+        descriptor->stride_bytes = type->stride_bytes;
+        slot_list elements = {0};
+        for (uint32_t i = 0; i < type->field_count; i++) {
+            add_type(&slots, type->offsets[i], type->fields[i]);
+        }
+        add_type(&elements, 0, type->element);
+        descriptor->element_slots = elements.items;
+        descriptor->element_slot_count = elements.count;
+    } else {
+        add_type(&slots, 0, type);
+    }
+    descriptor->slots = slots.items;
+    descriptor->slot_count = slots.count;
+    return descriptor;
+}
+
+const mu_abi_type *mu_jit_descriptor(mu_ir_type *type)
+{
+    void *known = __atomic_load_n(&type->descriptor, __ATOMIC_ACQUIRE);
+    if (known) {
+        return known;
+    }
+    mu_abi_type *made = make(type);
+    void *expected = NULL;
+    if (__atomic_compare_exchange_n(&type->descriptor, &expected, made, false, __ATOMIC_ACQ_REL,
+                                    __ATOMIC_ACQUIRE)) {
+        return made;
+    }
+    free_descriptor(made);
+    return expected;
+}
+
+void quick_free_descriptors(mu_ir_bundle *bundle)
+{
+    for (uint32_t i = 0; i < bundle->type_count; i++) {
+        free_descriptor(bundle->types[i]->descriptor);
+        bundle->types[i]->descriptor = NULL;
+    }
+}

@@ -1,0 +1,67 @@
+#include "stubs.h"
+
+mu_status mu_jit_new(mu_code_cache *cache, mu_jit **jit)
+{
+    mu_jit *made = mu_allocate(sizeof *made);
+    made->cache = cache;
+    mu_status status = mu_jit_stubs_make(cache, &made->stubs);
+    if (status != MU_OK) {
+        mu_free(made);
+        return status;
+    }
+    pthread_mutex_init(&made->lock, NULL);
+    *jit = made;
+    return MU_OK;
+}
+
+void mu_jit_free(mu_jit *jit)
+{
+    if (jit) {
+        mu_code_remove(jit->cache, jit->stubs.object);
+        pthread_mutex_destroy(&jit->lock);
+        mu_free(jit);
+    }
+}
+
+mu_jit_enter_fn *mu_jit_enter(const mu_jit *jit)
+{
+    union {
+        const void *address;
+        mu_jit_enter_fn *function;
+    } enter = {.address = jit->stubs.enter};
+    return enter.function;
+}
+
+const void *mu_jit_lazy_entry(const mu_jit *jit)
+{
+    return jit->stubs.leave[MU_ABI_LEAVE_COMPILE];
+}
+
+const void *mu_jit_start_entry(const mu_jit *jit)
+{
+    return jit->stubs.start;
+}
+
+const mu_code_object *mu_jit_object(const mu_ir_version *version)
+{
+    return __atomic_load_n(&version->code, __ATOMIC_ACQUIRE);
+}
+
+static void free_version(mu_jit *jit, mu_ir_version *version)
+{
+    if (version && version->code) {
+        mu_code_remove(jit->cache, version->code);
+        version->code = NULL;
+    }
+}
+
+void mu_jit_free_bundle(mu_jit *jit, mu_ir_bundle *bundle)
+{
+    for (uint32_t i = 0; i < bundle->version_count; i++) {
+        free_version(jit, bundle->versions[i]);
+    }
+    for (uint32_t i = 0; i < bundle->func_count; i++) {
+        free_version(jit, bundle->funcs[i]->hidden);
+    }
+    quick_free_descriptors(bundle);
+}

@@ -1,0 +1,327 @@
+#pragma once
+/* Private to jit: the state of one compilation of the quick tier, and the pieces it is made of. Reading order:
+ * quick_compile.c (the walk), quick_cells.c (registers and slots), quick_moves.c, quick_edges.c, quick_sites.c,
+ * then the lowerings quick_int.c … quick_call.c.
+ *
+ * Variables of the Mu IR do not live across blocks, so everything is local to a block: registers are given
+ * greedily in one pass, with the position of each variable's last use known from a backward walk. A
+ * block's parameters get their places from the first branch to it that is emitted.
+ *
+ * A **cell** is one word of a variable: variable v has cells 2v and, when it is an iref, 2v + 1. A cell is in a
+ * register, in a frame slot, or both (the slot then holds the same value). An iref that is merely derived
+ * from others is a **path**: base cell, offset cell, scale and displacement, which fold into addresses.
+ * Composite values live in slots only.
+ */
+#include "mu_jit.h"
+#include "x64_assembler.h"
+
+#define QUICK_NONE UINT32_MAX
+#define QUICK_GPR_COUNT 16
+#define QUICK_XMM_COUNT 16
+/* Never allocated: r10 and r11 (and xmm14, xmm15) are for the space of one instruction's lowering. */
+#define QUICK_TEMP       R11
+#define QUICK_TEMP2      R10
+#define QUICK_THREAD     R15
+#define QUICK_XMM_TEMP   XMM15
+#define QUICK_XMM_TEMP2  XMM14
+
+typedef enum quick_class {
+    QUICK_INT,  /* int, pointer, funcref: zero-extended in a general register */
+    QUICK_REF,  /* the same, and the collector cares */
+    QUICK_FLOAT,
+    QUICK_DOUBLE,
+    QUICK_IREF,
+    QUICK_COMPOSITE, /* struct, array: slots */
+} quick_class;
+
+typedef struct quick_cell {
+    int8_t reg;       /* x64_gpr or x64_xmm, -1: in none */
+    bool is_xmm;
+    bool is_ref;
+    bool slot_valid;  /* the slot holds the value */
+    bool non_null;    /* known in the rest of the block */
+    uint32_t slot;    /* QUICK_NONE: none */
+    uint32_t last_use; /* position; of the variable that owns it */
+} quick_cell;
+
+/* How an iref variable's address is made: base + (offset << scale) + displacement. */
+typedef struct quick_path {
+    uint32_t base;   /* cell; QUICK_NONE: 0 */
+    uint32_t offset; /* cell; QUICK_NONE: 0 */
+    uint8_t scale_log2;
+    bool is_global;  /* plus the start of the VM's global memory */
+    bool non_null;
+    int64_t displacement;
+} quick_path;
+
+typedef struct quick_variable {
+    quick_class class;
+    uint32_t last_use; /* position */
+    uint32_t use_count;
+    uint32_t next_dying; /* with its last use at the same instruction; QUICK_NONE */
+    uint32_t live_index; /* in quick.live */
+    uint32_t slot;       /* COMPOSITE: first (lowest address is the highest index); QUICK_NONE */
+    uint32_t words;    /* COMPOSITE */
+    uint32_t mapped_site; /* the last site whose map has it, plus 1 */
+    quick_path path;   /* IREF */
+} quick_variable;
+
+/* A place that a move writes or reads. */
+typedef enum quick_operand_kind {
+    QUICK_AT_GPR,
+    QUICK_AT_XMM,
+    QUICK_AT_SLOT,
+    QUICK_AT_OVERFLOW, /* word `index`; written only */
+    QUICK_IMMEDIATE,   /* read only */
+    QUICK_GLOBAL,      /* address of global memory + immediate; read only */
+    QUICK_EXCEPTION,   /* thread->exception, cleared; read only */
+} quick_operand_kind;
+typedef struct quick_operand {
+    quick_operand_kind kind;
+    uint32_t index;
+    uint64_t immediate;
+} quick_operand;
+typedef struct quick_move {
+    quick_operand to;
+    quick_operand from;
+} quick_move;
+typedef MU_ARRAY(quick_move) quick_moves;
+
+typedef struct quick_block {
+    x64_label label;
+    bool reachable;
+    bool placed;    /* its parameters' places are decided */
+    bool emitted;
+    uint32_t order; /* position in emission order */
+    uint32_t predecessors;
+    quick_operand *places; /* one a parameter word; composite: the first slot, in words */
+    uint32_t place_count;
+} quick_block;
+
+/* A register's value that must survive a slow path: stored to the slot before, loaded again after. */
+typedef struct quick_save {
+    uint32_t cell;
+    bool stores;  /* the slot does not hold it yet */
+    int8_t reg;
+    bool is_xmm;
+    uint32_t slot;
+} quick_save;
+
+/* Code that is emitted after the function's body. */
+typedef enum quick_deferred_kind {
+    QUICK_DEFER_EDGE,     /* moves, then a jump to a block */
+    QUICK_DEFER_LANDING,  /* the same, entered by the unwinder */
+    QUICK_DEFER_ERROR,    /* leaves with a guest error */
+    QUICK_DEFER_ALLOCATE, /* saves, leaves, restores, goes back */
+    QUICK_DEFER_YIELD,
+    QUICK_DEFER_GROW,
+} quick_deferred_kind;
+typedef struct quick_deferred {
+    quick_deferred_kind kind;
+    x64_label label;
+    x64_label back;
+    quick_moves moves;
+    uint32_t block;       /* EDGE, LANDING */
+    mu_guest_error error; /* ERROR */
+    uint32_t site;        /* index of the site it makes; QUICK_NONE */
+    MU_ARRAY(quick_save) saves;
+    const mu_abi_type *type; /* ALLOCATE */
+    int8_t length_reg;    /* ALLOCATE a hybrid: where the length is; -1: 0 */
+    int8_t result_reg;    /* ALLOCATE */
+    int8_t extra_gpr[2];  /* GROW: registers that are not cells and survive; -1: none */
+    bool drops_exception; /* LANDING: the block does not want it */
+    uint32_t landing;     /* index of the deferred landing of its site; QUICK_NONE */
+} quick_deferred;
+
+typedef struct quick {
+    mu_jit *jit;
+    mu_ir_version *version;
+    mu_arena *arena;
+    x64_assembler *a;
+    quick_cell *cells;
+    quick_variable *variables;
+    quick_block *blocks;
+    uint32_t *order; /* blocks in emission order */
+    uint32_t order_count;
+
+    /* In the present block. */
+    uint32_t block;
+    uint32_t inst;     /* index in version->insts */
+    uint32_t position; /* of the present instruction: even; its destinations are one later */
+    uint32_t gpr_cell[QUICK_GPR_COUNT]; /* the cell in each register, or QUICK_NONE */
+    uint32_t xmm_cell[QUICK_XMM_COUNT];
+    uint32_t gpr_pinned; /* may not be taken during this instruction */
+    uint32_t xmm_pinned;
+    MU_ARRAY(uint32_t) live; /* variables defined and not yet released */
+    uint32_t *dying;         /* by instruction: the first variable whose last use it is */
+    MU_ARRAY(uint32_t) slot_stamps; /* quick_edges.c: the block that adopted the slot, plus 1 */
+    uint64_t *slots_used;    /* bitmap */
+    uint32_t slot_words;     /* of the bitmap */
+    uint32_t slot_count;     /* highest used so far */
+
+    void *place_states; /* quick_moves.c */
+    uint32_t place_state_count;
+
+    bool large_frame;
+    bool uses_alloca;
+    uint32_t alloca_slot;
+    uint32_t frame_patches[3]; /* where the code holds the frame's size: of SUB, of the leave, of LEA (negated) */
+
+    MU_ARRAY(quick_deferred) deferred;
+    MU_ARRAY(mu_code_site) sites;
+    MU_ARRAY(uint32_t) site_landings; /* parallel: index of a deferred landing, or QUICK_NONE */
+    MU_ARRAY(mu_code_slot) map_slots;
+    MU_ARRAY(mu_code_keepalive) map_keepalives;
+} quick;
+
+/* ---- quick_liveness.c */
+/* Last uses in the present block, by one walk backwards; and the lists of what dies where. */
+void quick_find_last_uses(quick *q);
+/* Reachable blocks in reverse postorder, with their numbers of predecessors. */
+void quick_order_blocks(quick *q);
+
+/* ---- quick_cells.c: registers and slots */
+quick_class quick_class_of(const mu_ir_type *type);
+/* The words of a value of the type. */
+uint32_t quick_words_of(const mu_ir_type *type);
+static inline uint32_t quick_cell_of(uint32_t variable)
+{
+    return variable * 2;
+}
+/* [rbp - 8 (slot + 1)] */
+x64_mem quick_slot_mem(uint32_t slot);
+int32_t quick_slot_offset(uint32_t slot);
+/* A free slot, or the lowest-addressed (so highest-numbered) of `words` adjacent ones. */
+uint32_t quick_slot_take(quick *q, uint32_t words);
+void quick_slot_give(quick *q, uint32_t slot, uint32_t words);
+void quick_slot_reserve(quick *q, uint32_t slot, uint32_t words);
+/* A free general (xmm) register, evicting if need be; pinned for this instruction. */
+x64_gpr quick_gpr_take(quick *q);
+x64_xmm quick_xmm_take(quick *q);
+/* This one, moving what is in it elsewhere; pinned. */
+void quick_gpr_take_fixed(quick *q, x64_gpr reg);
+/* The cell's value in a register, loaded if need be; pinned. */
+x64_gpr quick_gpr_of(quick *q, uint32_t cell);
+x64_xmm quick_xmm_of(quick *q, uint32_t cell);
+/* Makes `reg` (taken) the cell's place. */
+void quick_define_gpr(quick *q, uint32_t cell, x64_gpr reg);
+void quick_define_xmm(quick *q, uint32_t cell, x64_xmm reg);
+/* Marks a variable as defined here; it is released at its last use. */
+void quick_begin(quick *q, uint32_t variable);
+/* Stores the cell to its slot if that does not hold it. */
+void quick_spill(quick *q, uint32_t cell);
+/* Lets every register go; live values are in slots (spilled by the caller). */
+void quick_forget_registers(quick *q);
+/* After an instruction: releases variables whose last use is not after `position`; unpins. */
+void quick_finish_instruction(quick *q);
+bool quick_live_after(const quick *q, uint32_t variable, uint32_t position);
+
+/* ---- operands of instructions */
+/* The value in a register, to be read: constants are put into one. Pinned. */
+x64_gpr quick_read_gpr(quick *q, mu_ir_value value);
+x64_xmm quick_read_xmm(quick *q, mu_ir_value value);
+/* The constant behind an int-like operand. */
+bool quick_constant(const quick *q, mu_ir_value value, uint64_t *constant);
+/* A register holding a copy of the operand that may be overwritten, to become a result: the operand's own
+ * when this is its last use. */
+x64_gpr quick_copy_gpr(quick *q, mu_ir_value value);
+x64_xmm quick_copy_xmm(quick *q, mu_ir_value value);
+/* Result `index` of the present instruction. */
+uint32_t quick_result(const quick *q, uint32_t index);
+void quick_result_gpr(quick *q, uint32_t index, x64_gpr reg);
+void quick_result_xmm(quick *q, uint32_t index, x64_xmm reg);
+uint32_t quick_int_bits(const mu_ir_type *type);
+/* The words of any value as sources of moves; a composite's in the order of memory. */
+void quick_value_words(quick *q, mu_ir_value value, quick_operand *words);
+/* Makes an iref's two words expressible as plain operands. May take registers; keeps no flags. */
+void quick_settle_path(quick *q, mu_ir_value value);
+/* The path behind an iref operand, constants included. */
+quick_path quick_path_of(quick *q, mu_ir_value value);
+
+/* ---- quick_moves.c */
+/* Does all moves at once, in any order that keeps every source until it is read. Uses r10, r11, xmm15. */
+void quick_emit_moves(quick *q, const quick_moves *moves);
+
+/* ---- quick_edges.c */
+void quick_settle_dest(quick *q, const mu_ir_dest *dest);
+/* A label to jump to for going to `dest` from the present state; `exception` fills the block's exception parameter,
+ * if it has one. */
+x64_label quick_edge(quick *q, const mu_ir_dest *dest, quick_operand exception);
+/* Goes to `dest` here. */
+void quick_goto(quick *q, const mu_ir_dest *dest, quick_operand exception);
+/* A landing pad for `dest`; every argument is in a slot or constant; `saves` (may be NULL) says where registers
+ * are saved. Returns the deferred piece's index. */
+uint32_t quick_landing(quick *q, const mu_ir_dest *dest, const quick_save *saves, uint32_t save_count);
+/* The entry's parameters come as the calling convention says; overflow words are copied to slots here. */
+void quick_place_entry(quick *q);
+void quick_begin_params(quick *q);
+void quick_load_overflow(quick *q, uint32_t slot, uint32_t word);
+uint32_t quick_defer(quick *q, quick_deferred_kind kind);
+x64_gpr quick_gpr_arg(uint32_t index);
+bool quick_is_next(const quick *q, uint32_t block);
+void quick_emit_deferred(quick *q);
+
+/* ---- quick_sites.c */
+/* Spills whatever lives after the present instruction (its destinations' arguments, its keep-alives and, with
+ * them, everything used later). */
+void quick_spill_live(quick *q);
+/* Records a site, with what lives after the present instruction and its keep-alives; its return address is set when
+ * the call has been emitted, by quick_site_here. `saves` are registers saved in slots. */
+uint32_t quick_site(quick *q, mu_code_site_kind kind, uint32_t landing, const quick_save *saves,
+                    uint32_t save_count);
+void quick_site_here(quick *q, uint32_t site);
+/* Calls a stub that leaves for `reason` (return address pushed). */
+void quick_call_leave(quick *q, mu_abi_leave reason);
+/* A label that raises `error` at the present instruction: takes the exceptional destination if it has one, else
+ * leaves with the error. */
+x64_label quick_error(quick *q, mu_guest_error error);
+/* Saves for a slow path: every register that lives after this instruction, with slots taken for the moment. */
+void quick_collect_saves(quick *q, quick_deferred *deferred, bool include_operands);
+void quick_release_saves(quick *q, const quick_deferred *deferred);
+
+/* ---- lowerings */
+void quick_lower_binary_int(quick *q, const mu_ir_inst *inst);
+void quick_lower_binary_fp(quick *q, const mu_ir_inst *inst);
+void quick_lower_convert(quick *q, const mu_ir_inst *inst);
+void quick_lower_compare(quick *q, const mu_ir_inst *inst);
+void quick_lower_select(quick *q, const mu_ir_inst *inst);
+void quick_lower_branch2(quick *q, const mu_ir_inst *inst);
+void quick_lower_switch(quick *q, const mu_ir_inst *inst);
+/* A compare whose only use is the next instruction, a BRANCH2 or SELECT: both are lowered together. */
+bool quick_fuses(const quick *q, const mu_ir_inst *inst);
+void quick_lower_fused(quick *q, const mu_ir_inst *compare, const mu_ir_inst *user);
+void quick_lower_call(quick *q, const mu_ir_inst *inst);
+void quick_lower_tailcall(quick *q, const mu_ir_inst *inst);
+void quick_lower_ret(quick *q, const mu_ir_inst *inst);
+void quick_lower_throw(quick *q, const mu_ir_inst *inst);
+void quick_lower_trap(quick *q, const mu_ir_inst *inst);
+void quick_lower_comminst(quick *q, const mu_ir_inst *inst);
+void quick_lower_frem(quick *q, const mu_ir_inst *inst);
+void quick_lower_new(quick *q, const mu_ir_inst *inst);
+void quick_lower_alloca(quick *q, const mu_ir_inst *inst);
+void quick_lower_address(quick *q, const mu_ir_inst *inst);
+void quick_lower_load(quick *q, const mu_ir_inst *inst);
+void quick_lower_store(quick *q, const mu_ir_inst *inst);
+void quick_lower_cmpxchg(quick *q, const mu_ir_inst *inst);
+void quick_lower_atomicrmw(quick *q, const mu_ir_inst *inst);
+void quick_lower_aggregate(quick *q, const mu_ir_inst *inst);
+
+/* An access's address after its NULL check; may use r10 and take registers. */
+x64_mem quick_access(quick *q, mu_ir_value location);
+/* Defines the present instruction's result as the value of `type` at `mem`. */
+void quick_load_result(quick *q, mu_ir_type *type, x64_mem mem);
+/* Gets a value ready for quick_store_value; what it takes is taken before an address is made. */
+void quick_prepare_store(quick *q, const mu_ir_type *type, mu_ir_value value);
+/* Uses r11; `mem` may be based on r10. */
+void quick_store_value(quick *q, const mu_ir_type *type, x64_mem mem, mu_ir_value value,
+                       bool is_seq_cst);
+/* Defines the result as a copy of a composite operand; gives its lowest address. */
+x64_mem quick_copy_composite(quick *q, mu_ir_value value, const mu_ir_type *type);
+/* Cuts the value in `reg` to `bits`, zero-extended. */
+void quick_cut(quick *q, x64_gpr reg, uint32_t bits);
+/* Sign-extends `reg` from `bits` to 64. */
+void quick_sign_extend(quick *q, x64_gpr reg, uint32_t bits);
+/* Lowers results that arrive as at a call's return: in registers and overflow words. */
+void quick_take_results(quick *q, const mu_ir_inst *inst, mu_ir_type *const *types, uint32_t count);
+/* Addresses of the leave stubs, for calls through the thread-independent table at known addresses. */
+const void *quick_leave_stub(const quick *q, mu_abi_leave reason);

@@ -1,0 +1,349 @@
+/* The quick tier's walk: prologue, blocks in reverse postorder, then what was deferred; and the making of the code
+ * object with its maps. One pass: nothing is built between the IR and the bytes but the state of the
+ * present block. */
+#include "stubs.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+/* Prologues of frames up to this size compare rsp itself with the limit; the reserve below it holds them. */
+#define SMALL_FRAME_BYTES 8192u
+/* Beyond these a function is refused: its code and maps would cost out of proportion to its text. */
+#define CODE_MAX_BYTES (64u << 20)
+#define MAP_MAX_SLOTS  (4u << 20)
+#define PATCHED        0x7fffff00
+
+static void emit_prologue(quick *q, x64_label slow, x64_label cont)
+{
+    if (q->large_frame) {
+        x64_lea(q->a, 8, QUICK_TEMP2, x64_at(RSP, -PATCHED));
+        q->frame_patches[2] = x64_offset(q->a) - 4;
+        x64_alu_rm(q->a, X64_CMP, 8, QUICK_TEMP2, x64_at(QUICK_THREAD, MU_THREAD_stack_limit));
+    } else {
+        x64_alu_rm(q->a, X64_CMP, 8, RSP, x64_at(QUICK_THREAD, MU_THREAD_stack_limit));
+    }
+    x64_jcc(q->a, X64_B, slow);
+    x64_bind(q->a, cont);
+    x64_push(q->a, RBP);
+    x64_mov_rr(q->a, 8, RBP, RSP);
+    x64_alu_ri(q->a, X64_SUB, 8, RSP, PATCHED);
+    q->frame_patches[0] = x64_offset(q->a) - 4;
+    if (q->uses_alloca) {
+        x64_store_i(q->a, 8, quick_slot_mem(q->alloca_slot), 0);
+    }
+}
+
+/* Leaves before the frame exists: the stack still ends with the caller's return address. */
+static void emit_prologue_slow(quick *q, x64_label slow, x64_label cont)
+{
+    x64_bind(q->a, slow);
+    x64_store(q->a, 8, x64_at(QUICK_THREAD, MU_THREAD_callee), R11);
+    x64_lea_label(q->a, R11, cont);
+    x64_store(q->a, 8, x64_at(QUICK_THREAD, MU_THREAD_continuation), R11);
+    x64_store_i(q->a, 8, x64_at(QUICK_THREAD, MU_THREAD_frame_bytes), PATCHED);
+    q->frame_patches[1] = x64_offset(q->a) - 4;
+    x64_mov_ri(q->a, R11, (uintptr_t)quick_leave_stub(q, MU_ABI_LEAVE_PROLOGUE));
+    x64_jmp_r(q->a, R11);
+}
+
+static void settle_values(quick *q, mu_ir_range range)
+{
+    for (uint32_t i = 0; i < range.count; i++) {
+        quick_settle_path(q, q->version->operands[range.first + i]);
+    }
+}
+
+static void lower_by_shape(quick *q, const mu_ir_inst *inst)
+{
+    const mu_ir_dest *dests = &q->version->dests[inst->dests.first];
+    switch (mu_ir_op_info_of(inst->op)->shape) {
+    case MU_SHAPE_BINARY:
+        if (inst->op >= MU_OP_FADD) {
+            quick_lower_binary_fp(q, inst);
+        } else {
+            quick_lower_binary_int(q, inst);
+        }
+        break;
+    case MU_SHAPE_COMPARE: quick_lower_compare(q, inst); break;
+    case MU_SHAPE_CONVERT: quick_lower_convert(q, inst); break;
+    case MU_SHAPE_SELECT: quick_lower_select(q, inst); break;
+    case MU_SHAPE_BRANCH: quick_goto(q, dests, (quick_operand){.kind = QUICK_IMMEDIATE}); break;
+    case MU_SHAPE_BRANCH2: quick_lower_branch2(q, inst); break;
+    case MU_SHAPE_SWITCH: quick_lower_switch(q, inst); break;
+    case MU_SHAPE_CALL: quick_lower_call(q, inst); break;
+    case MU_SHAPE_TAILCALL: quick_lower_tailcall(q, inst); break;
+    case MU_SHAPE_RET: quick_lower_ret(q, inst); break;
+    case MU_SHAPE_THROW: quick_lower_throw(q, inst); break;
+    case MU_SHAPE_FIELD:
+    case MU_SHAPE_ELEMENT: quick_lower_aggregate(q, inst); break;
+    case MU_SHAPE_NEW:
+    case MU_SHAPE_NEWHYBRID:
+        if (inst->op == MU_OP_ALLOCA || inst->op == MU_OP_ALLOCAHYBRID) {
+            quick_lower_alloca(q, inst);
+        } else {
+            quick_lower_new(q, inst);
+        }
+        break;
+    case MU_SHAPE_GETIREF:
+    case MU_SHAPE_GETFIELD:
+    case MU_SHAPE_GETELEM:
+    case MU_SHAPE_GETVARPART: quick_lower_address(q, inst); break;
+    case MU_SHAPE_LOAD: quick_lower_load(q, inst); break;
+    case MU_SHAPE_STORE: quick_lower_store(q, inst); break;
+    case MU_SHAPE_CMPXCHG: quick_lower_cmpxchg(q, inst); break;
+    case MU_SHAPE_ATOMICRMW: quick_lower_atomicrmw(q, inst); break;
+    case MU_SHAPE_FENCE:
+        if (inst->order == MU_ORDER_SEQ_CST) {
+            x64_mfence(q->a);
+        }
+        break;
+    case MU_SHAPE_TRAP: quick_lower_trap(q, inst); break;
+    case MU_SHAPE_COMMINST: quick_lower_comminst(q, inst); break;
+    case MU_SHAPE_SHUFFLE:
+    case MU_SHAPE_WATCHPOINT:
+    case MU_SHAPE_WPBRANCH:
+    case MU_SHAPE_CCALL:
+    case MU_SHAPE_NEWTHREAD:
+    case MU_SHAPE_SWAPSTACK:
+        MU_INVARIANT(false, "%s reached the code generator", mu_ir_op_info_of(inst->op)->word);
+    }
+}
+
+static void lower_inst(quick *q, const mu_ir_inst *inst)
+{
+    for (uint32_t i = 0; i < inst->dests.count; i++) {
+        quick_settle_dest(q, &q->version->dests[inst->dests.first + i]);
+    }
+    settle_values(q, inst->keepalives);
+    lower_by_shape(q, inst);
+    bool ends_block = (mu_ir_op_info_of(inst->op)->flags & MU_OP_FLAG_TERM) != 0;
+    if (inst->has_exc && !ends_block) {
+        q->gpr_pinned = 0;
+        quick_goto(q, &q->version->dests[inst->dests.first],
+                   (quick_operand){.kind = QUICK_IMMEDIATE});
+    }
+}
+
+/* A comparison and the branch or selection that it decides, as one. */
+static void lower_pair(quick *q, const mu_ir_inst *compare)
+{
+    const mu_ir_inst *user = compare + 1;
+    uint32_t compare_inst = q->inst;
+    q->inst++;
+    q->position += 2;
+    for (uint32_t i = 0; i < user->dests.count; i++) {
+        quick_settle_dest(q, &q->version->dests[user->dests.first + i]);
+    }
+    quick_lower_fused(q, compare, user);
+    q->inst = compare_inst;
+    quick_finish_instruction(q);
+    q->inst++;
+    quick_finish_instruction(q);
+}
+
+static bool is_too_large(const quick *q)
+{
+    return x64_offset(q->a) > CODE_MAX_BYTES || q->map_slots.count > MAP_MAX_SLOTS ||
+           q->slot_count > (1u << 20);
+}
+
+static bool emit_block(quick *q, uint32_t block)
+{
+    const mu_ir_block *ir = &q->version->blocks[block];
+    q->block = block;
+    for (int reg = 0; reg < QUICK_GPR_COUNT; reg++) {
+        q->gpr_cell[reg] = QUICK_NONE;
+        q->xmm_cell[reg] = QUICK_NONE;
+    }
+    q->live.count = 0;
+    memset(q->slots_used, 0, q->slot_words * sizeof *q->slots_used);
+    if (q->uses_alloca) {
+        quick_slot_reserve(q, q->alloca_slot, 1);
+    }
+    quick_find_last_uses(q);
+    x64_bind(q->a, q->blocks[block].label);
+    quick_begin_params(q);
+    for (uint32_t i = 0; i < ir->insts.count; i++) {
+        const mu_ir_inst *inst = &q->version->insts[ir->insts.first + i];
+        q->inst = ir->insts.first + i;
+        q->position = 2 * (i + 1);
+        bool is_compare = mu_ir_op_info_of(inst->op)->shape == MU_SHAPE_COMPARE;
+        if (is_compare && quick_fuses(q, inst)) {
+            lower_pair(q, inst);
+            i++;
+        } else {
+            lower_inst(q, inst);
+            quick_finish_instruction(q);
+        }
+        if (is_too_large(q)) {
+            return false;
+        }
+    }
+    q->blocks[block].emitted = true;
+    return true;
+}
+
+static void open_function(quick *q)
+{
+    const mu_ir_version *version = q->version;
+    q->a = x64_assembler_new();
+    q->arena = mu_arena_new();
+    q->cells = MU_ARENA_ARRAY(q->arena, quick_cell, (size_t)version->variable_count * 2);
+    q->variables = MU_ARENA_ARRAY(q->arena, quick_variable, version->variable_count);
+    q->blocks = MU_ARENA_ARRAY(q->arena, quick_block, version->block_count);
+    q->dying = MU_ARENA_ARRAY(q->arena, uint32_t, version->inst_count);
+    for (uint32_t i = 0; i < version->block_count; i++) {
+        q->blocks[i].label = x64_label_new(q->a);
+    }
+    for (uint32_t i = 0; i < version->inst_count; i++) {
+        mu_ir_op op = version->insts[i].op;
+        q->uses_alloca |= op == MU_OP_ALLOCA || op == MU_OP_ALLOCAHYBRID;
+    }
+    if (q->uses_alloca) {
+        q->alloca_slot = quick_slot_take(q, 1);
+    }
+    quick_order_blocks(q);
+}
+
+static void close_function(quick *q)
+{
+    for (uint32_t i = 0; i < q->deferred.count; i++) {
+        MU_ARRAY_FREE(&q->deferred.items[i].moves);
+        MU_ARRAY_FREE(&q->deferred.items[i].saves);
+    }
+    MU_ARRAY_FREE(&q->deferred);
+    MU_ARRAY_FREE(&q->live);
+    MU_ARRAY_FREE(&q->slot_stamps);
+    MU_ARRAY_FREE(&q->sites);
+    MU_ARRAY_FREE(&q->site_landings);
+    MU_ARRAY_FREE(&q->map_slots);
+    MU_ARRAY_FREE(&q->map_keepalives);
+    x64_assembler_free(q->a);
+    mu_arena_free(q->arena);
+}
+
+static bool emit_function(quick *q)
+{
+    x64_label slow = x64_label_new(q->a);
+    x64_label cont = x64_label_new(q->a);
+    emit_prologue(q, slow, cont);
+    q->position = 0;
+    quick_place_entry(q);
+    for (uint32_t i = 0; i < q->order_count; i++) {
+        if (!emit_block(q, q->order[i])) {
+            return false;
+        }
+    }
+    quick_emit_deferred(q);
+    emit_prologue_slow(q, slow, cont);
+    return !is_too_large(q);
+}
+
+static int order_sites(const void *left, const void *right)
+{
+    const mu_code_site *a = left;
+    const mu_code_site *b = right;
+    return a->return_offset < b->return_offset ? -1 : a->return_offset > b->return_offset;
+}
+
+static void *copy_items(const void *items, size_t bytes)
+{
+    void *copy = mu_allocate(bytes);
+    if (bytes) {
+        memcpy(copy, items, bytes);
+    }
+    return copy;
+}
+
+static mu_code_object *make_object(quick *q)
+{
+    for (uint32_t i = 0; i < q->sites.count; i++) {
+        uint32_t landing = q->site_landings.items[i];
+        if (landing != QUICK_NONE) {
+            q->sites.items[i].landing_offset =
+                x64_label_offset(q->a, q->deferred.items[landing].label);
+        }
+    }
+    if (q->sites.count) {
+        qsort(q->sites.items, q->sites.count, sizeof *q->sites.items, order_sites);
+    }
+    const char *name = q->version->entity.name ? q->version->entity.name
+                                               : q->version->func->entity.name;
+    mu_code_object *object = mu_allocate(sizeof *object);
+    object->name = mu_string_copy(name, strlen(name));
+    object->version = q->version;
+    object->frame_bytes = q->slot_count * 8;
+    object->alloca_slot = q->uses_alloca ? quick_slot_offset(q->alloca_slot) : 0;
+    object->site_count = q->sites.count;
+    object->slot_count = q->map_slots.count;
+    object->keepalive_count = q->map_keepalives.count;
+    object->sites = copy_items(q->sites.items, q->sites.count * sizeof *q->sites.items);
+    object->slots = copy_items(q->map_slots.items, q->map_slots.count * sizeof *q->map_slots.items);
+    object->keepalives = copy_items(q->map_keepalives.items,
+                                    q->map_keepalives.count * sizeof *q->map_keepalives.items);
+    return object;
+}
+
+static void patch(unsigned char *code, uint32_t offset, int32_t value)
+{
+    if (offset) {
+        memcpy(code + offset, &value, sizeof value);
+    }
+}
+
+static mu_status install(quick *q)
+{
+    const unsigned char *bytes;
+    uint32_t size;
+    x64_assembler_finish(q->a, &bytes, &size);
+    unsigned char *code = copy_items(bytes, size);
+    int32_t frame = (int32_t)(q->slot_count * 8);
+    patch(code, q->frame_patches[0], frame);
+    patch(code, q->frame_patches[1], frame);
+    patch(code, q->frame_patches[2], -frame);
+    mu_code_object *object = make_object(q);
+    mu_status status = mu_code_install(q->jit->cache, object, code, size);
+    mu_free(code);
+    if (status == MU_OK) {
+        __atomic_store_n(&q->version->code, object, __ATOMIC_RELEASE);
+    } else {
+        mu_code_object_free(object);
+    }
+    return status;
+}
+
+/* Compiles; a frame that turns out large is compiled again with the prologue that large frames need. */
+static mu_status compile(mu_jit *jit, mu_ir_version *version, bool large_frame, bool *again)
+{
+    quick q = {.jit = jit, .version = version, .large_frame = large_frame};
+    mu_status status = MU_LIMIT;
+    open_function(&q);
+    if (emit_function(&q)) {
+        *again = !large_frame && q.slot_count * 8 > SMALL_FRAME_BYTES;
+        status = *again ? MU_OK : install(&q);
+    }
+    close_function(&q);
+    return status;
+}
+
+mu_status mu_jit_compile(mu_jit *jit, mu_ir_version *version, const void **entry)
+{
+    mu_code_object *object = __atomic_load_n(&version->code, __ATOMIC_ACQUIRE);
+    mu_status status = MU_OK;
+    if (!object) {
+        bool again = false;
+        pthread_mutex_lock(&jit->lock);
+        if (!version->code) {
+            status = compile(jit, version, false, &again);
+            if (status == MU_OK && again) {
+                status = compile(jit, version, true, &again);
+            }
+        }
+        object = version->code;
+        pthread_mutex_unlock(&jit->lock);
+    }
+    if (status == MU_OK) {
+        *entry = object->start;
+    }
+    return status;
+}

@@ -1,0 +1,122 @@
+/* The few pieces of machine code between Mu code and the runtime. `enter` is called like a C function and
+ * switches to the Mu stack; the leave stubs switch back and return from it. Between them lies the whole protocol,
+ * see mu_abi_leave. */
+#include "stubs.h"
+
+static const x64_gpr gpr_order[MU_ABI_GPR_ARGS] = {RAX, RCX, RDX, RBX, RSI, RDI, R8, R9};
+
+x64_gpr quick_gpr_arg(uint32_t index)
+{
+    return gpr_order[index];
+}
+
+static x64_mem field(int32_t offset)
+{
+    return x64_at(QUICK_THREAD, offset);
+}
+
+static const x64_gpr callee_saved[] = {RBX, RBP, R12, R13, R14, R15};
+#define CALLEE_SAVED_COUNT (sizeof callee_saved / sizeof *callee_saved)
+
+static void emit_enter(x64_assembler *a)
+{
+    for (size_t i = 0; i < CALLEE_SAVED_COUNT; i++) {
+        x64_push(a, callee_saved[i]);
+    }
+    x64_mov_rr(a, 8, QUICK_THREAD, RDI);
+    x64_store(a, 8, field(MU_THREAD_native_sp), RSP);
+    for (int32_t i = 0; i < MU_ABI_GPR_ARGS; i++) {
+        x64_load(a, 8, gpr_order[i], field(MU_THREAD_gpr + 8 * i));
+    }
+    for (int32_t i = 0; i < MU_ABI_XMM_ARGS; i++) {
+        x64_fp_load(a, 8, (x64_xmm)i, field(MU_THREAD_xmm + 8 * i));
+    }
+    x64_load(a, 8, R11, field(MU_THREAD_callee));
+    x64_load(a, 8, RSP, field(MU_THREAD_mu_sp));
+    x64_load(a, 8, RBP, field(MU_THREAD_mu_fp));
+    x64_jmp_m(a, field(MU_THREAD_resume_pc));
+}
+
+/* What all leave stubs share: the reason has been stored. */
+static void emit_leave(x64_assembler *a)
+{
+    for (int32_t i = 0; i < MU_ABI_GPR_ARGS; i++) {
+        x64_store(a, 8, field(MU_THREAD_gpr + 8 * i), gpr_order[i]);
+    }
+    for (int32_t i = 0; i < MU_ABI_XMM_ARGS; i++) {
+        x64_fp_store(a, 8, field(MU_THREAD_xmm + 8 * i), (x64_xmm)i);
+    }
+    x64_store(a, 8, field(MU_THREAD_mu_sp), RSP);
+    x64_store(a, 8, field(MU_THREAD_mu_fp), RBP);
+    x64_load(a, 8, RSP, field(MU_THREAD_native_sp));
+    for (size_t i = CALLEE_SAVED_COUNT; i-- > 0;) {
+        x64_pop(a, callee_saved[i]);
+    }
+    x64_ret(a);
+}
+
+/* Calls function `callee` (r11) through the table; the return address marks the stack's bottom. */
+static uint32_t emit_start(x64_assembler *a, x64_label leave_return)
+{
+    x64_load(a, 8, R10, field(MU_THREAD_functions));
+    x64_mov_rr(a, 8, RBP, R11);
+    x64_shift_ri(a, X64_SHL, 8, RBP, 4);
+    x64_alu_rr(a, X64_ADD, 8, R10, RBP);
+    x64_alu_rr(a, X64_XOR, 4, RBP, RBP);
+    x64_call_m(a, x64_at(R10, offsetof(mu_abi_function, code)));
+    uint32_t return_offset = x64_offset(a);
+    x64_jmp(a, leave_return);
+    return return_offset;
+}
+
+mu_status mu_jit_stubs_make(mu_code_cache *cache, mu_jit_stubs *stubs)
+{
+    x64_assembler *a = x64_assembler_new();
+    x64_label leave[MU_ABI_LEAVE_COUNT];
+    x64_label common = x64_label_new(a);
+    x64_label enter = x64_label_new(a);
+    x64_label start = x64_label_new(a);
+    for (int i = 0; i < MU_ABI_LEAVE_COUNT; i++) {
+        leave[i] = x64_label_new(a);
+    }
+    x64_bind(a, enter);
+    emit_enter(a);
+    x64_align(a, 16);
+    x64_bind(a, common);
+    emit_leave(a);
+    for (int i = 0; i < MU_ABI_LEAVE_COUNT; i++) {
+        x64_align(a, 16);
+        x64_bind(a, leave[i]);
+        if (i == MU_ABI_LEAVE_COMPILE) {
+            x64_store(a, 8, field(MU_THREAD_callee), R11);
+        }
+        x64_store_i(a, 8, field(MU_THREAD_leave_reason), i);
+        x64_jmp(a, common);
+    }
+    x64_align(a, 16);
+    x64_bind(a, start);
+    uint32_t start_return = emit_start(a, leave[MU_ABI_LEAVE_RETURN]);
+
+    mu_code_object *object = mu_allocate(sizeof *object);
+    object->name = mu_string_copy("mu.stubs", 8);
+    object->sites = mu_allocate(sizeof *object->sites);
+    object->sites[0] = (mu_code_site){
+        .return_offset = start_return, .kind = MU_CODE_SITE_STUB, .inst = UINT32_MAX};
+    object->site_count = 1;
+    const unsigned char *bytes;
+    uint32_t size;
+    x64_assembler_finish(a, &bytes, &size);
+    mu_status status = mu_code_install(cache, object, bytes, size);
+    if (status == MU_OK) {
+        stubs->object = object;
+        stubs->enter = object->start + x64_label_offset(a, enter);
+        stubs->start = object->start + x64_label_offset(a, start);
+        for (int i = 0; i < MU_ABI_LEAVE_COUNT; i++) {
+            stubs->leave[i] = object->start + x64_label_offset(a, leave[i]);
+        }
+    } else {
+        mu_code_object_free(object);
+    }
+    x64_assembler_free(a);
+    return status;
+}

@@ -1,0 +1,22 @@
+#pragma once
+/* Private to jit: the stubs' addresses, and the state behind `mu_jit`. */
+#include "quick.h"
+
+#include <pthread.h>
+
+typedef struct mu_jit_stubs {
+    mu_code_object *object;
+    const void *enter;
+    const void *start;
+    const void *leave[MU_ABI_LEAVE_COUNT];
+} mu_jit_stubs;
+
+struct mu_jit {
+    mu_code_cache *cache;
+    mu_jit_stubs stubs;
+    pthread_mutex_t lock; /* one compilation at a time */
+};
+
+MU_MUST_CHECK mu_status mu_jit_stubs_make(mu_code_cache *cache, mu_jit_stubs *stubs);
+/* Frees what descriptor.c made for the bundle's types. */
+void quick_free_descriptors(mu_ir_bundle *bundle);

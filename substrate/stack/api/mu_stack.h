@@ -1,0 +1,39 @@
+#pragma once
+/* Mu stacks: their memory, and the walk over the frames of one that is not running. */
+#include "mu_abi.h"
+#include "mu_code.h"
+
+typedef struct mu_stack_pool mu_stack_pool; /* the process's; keeps some stacks for the next who asks; thread-safe */
+
+/* One stack. Below `floor` lie the reserve (MU_ABI_STACK_RESERVE_BYTES) and a guard page; above `top` the overflow words
+ * of the thread that runs on it. Memory is taken page by page as it is touched. */
+typedef struct mu_stack {
+    unsigned char *memory;
+    size_t size_bytes;
+    uintptr_t floor;
+    uintptr_t top;
+    uint64_t *overflow;
+    struct mu_stack *next; /* the pool's */
+} mu_stack;
+
+mu_stack_pool *mu_stack_pool_new(void);
+void mu_stack_pool_free(mu_stack_pool *pool); /* all stacks are given back */
+/* `size_bytes` is what frames may use, rounded up to pages. Errors: NO_MEMORY. */
+MU_MUST_CHECK mu_status mu_stack_take(mu_stack_pool *pool, size_t size_bytes, mu_stack **stack);
+void mu_stack_give(mu_stack_pool *pool, mu_stack *stack);
+
+/* A frame of a stack that is not running. */
+typedef struct mu_stack_cursor {
+    const mu_code_object *object;
+    const mu_code_site *site;
+    uintptr_t return_address;
+    uintptr_t frame; /* its rbp */
+    uintptr_t sp;    /* rsp when it goes on after the site */
+} mu_stack_cursor;
+
+/* The frame whose site has `return_address`, found at `sp` - 8 in the stack, with rbp `frame`. False at the stack's bottom.
+ * Every return address must be a known site: anything else is a broken stack and aborts. */
+bool mu_stack_first(const mu_code_cache *cache, uintptr_t return_address, uintptr_t frame,
+                    uintptr_t sp, mu_stack_cursor *cursor);
+/* Moves to the caller's frame; false at the bottom. */
+bool mu_stack_next(const mu_code_cache *cache, mu_stack_cursor *cursor);

@@ -1,0 +1,32 @@
+/* Frames are chained through rbp, and each return address leads to its site's map: the walk needs nothing else. */
+#include "mu_stack.h"
+
+static bool look_up(const mu_code_cache *cache, mu_stack_cursor *cursor)
+{
+    cursor->object = mu_code_find(cache, cursor->return_address);
+    MU_INVARIANT(cursor->object != NULL, "return address %#lx is not in the code cache",
+                 (unsigned long)cursor->return_address);
+    cursor->site = mu_code_site_at(cursor->object, cursor->return_address);
+    MU_INVARIANT(cursor->site != NULL, "no site at return address %#lx in %s (+%#lx)",
+                 (unsigned long)cursor->return_address, cursor->object->name,
+                 (unsigned long)(cursor->return_address - (uintptr_t)cursor->object->start));
+    return cursor->site->kind != MU_CODE_SITE_STUB;
+}
+
+bool mu_stack_first(const mu_code_cache *cache, uintptr_t return_address, uintptr_t frame,
+                    uintptr_t sp, mu_stack_cursor *cursor)
+{
+    cursor->return_address = return_address;
+    cursor->frame = frame;
+    cursor->sp = sp;
+    return look_up(cache, cursor);
+}
+
+bool mu_stack_next(const mu_code_cache *cache, mu_stack_cursor *cursor)
+{
+    const uintptr_t *frame = (const uintptr_t *)cursor->frame;
+    cursor->return_address = frame[1];
+    cursor->sp = cursor->frame + 2 * sizeof(uintptr_t);
+    cursor->frame = frame[0];
+    return look_up(cache, cursor);
+}

@@ -1,0 +1,179 @@
+/* What is right but not compiled by this version: all that is known about it, so that one file
+ * shrinks as the compiler grows. Defining a type, a constant, a signature or a cell is always fine,
+ * and so is memory of any type: what counts are values and instructions in function bodies. */
+#include "verifier.h"
+
+enum {
+    VALUE_BYTES_MAX = 4096, /* of one SSA value */
+    PARAM_WORDS_MAX = 256,  /* of the parameters of one signature */
+};
+
+/* clang-format off */
+static const bool uncompiled_ops[MU_OP_COUNT] = {
+    [MU_OP_SHUFFLEVECTOR] = true, [MU_OP_WATCHPOINT] = true, [MU_OP_WPBRANCH] = true,
+    [MU_OP_CCALL] = true,         [MU_OP_NEWTHREAD] = true,  [MU_OP_SWAPSTACK] = true,
+};
+static const bool compiled_comminsts[MU_COMMINST_COUNT] = {
+    [MU_COMMINST_THREAD_EXIT] = true, [MU_COMMINST_KILL_DEPENDENCY] = true,
+};
+static const bool uncompiled_kinds[] = {
+    [MU_IR_VECTOR] = true,   [MU_IR_TAGREF64] = true,       [MU_IR_THREADREF] = true,
+    [MU_IR_STACKREF] = true, [MU_IR_FRAMECURSORREF] = true, [MU_IR_IRNODEREF] = true,
+};
+/* clang-format on */
+
+bool mu_verify_is_uncompiled_kind(const mu_ir_type *type)
+{
+    return uncompiled_kinds[type->kind] || (type->kind == MU_IR_INT && type->bits > 64);
+}
+
+/* -------------------------------------------------------------------------------------- types */
+
+/* Says so, once, if values of the type are not compiled; `who` has them. Returns whether it did. */
+static bool refuse_type(mu_verifier *v, mu_location where, const char *role, const char *who,
+                        const mu_ir_type *type)
+{
+    if (!type) {
+        return false;
+    }
+    if (mu_verify_traits_of_type(v, type) & TRAIT_UNCOMPILED) {
+        mu_verify_complain_here(v, MU_UNSUPPORTED, where,
+                                "%s%s: values of %s are not compiled by this version", role, who,
+                                mu_verify_text_of_type(type).text);
+        return true;
+    }
+    if (type->laid_out && type->size_bytes > VALUE_BYTES_MAX) {
+        mu_verify_complain_here(
+            v, MU_UNSUPPORTED, where,
+            "%s%s: a value of %s has %llu bytes, this version compiles up to %d: keep it "
+            "in memory",
+            role, who, mu_verify_text_of_type(type).text, (unsigned long long)type->size_bytes,
+            VALUE_BYTES_MAX);
+        return true;
+    }
+    return false;
+}
+
+static bool refuse_sig(mu_verifier *v, mu_location where, const mu_ir_sig *sig)
+{
+    const char *name = mu_verify_name_of(&sig->entity);
+    uint64_t words = 0;
+    for (uint32_t i = 0; i < sig->param_count; i++) {
+        if (refuse_type(v, where, "the signature ", name, sig->params[i])) {
+            return true;
+        }
+        words += (sig->params[i]->size_bytes + 7) / 8;
+    }
+    for (uint32_t i = 0; i < sig->result_count; i++) {
+        if (refuse_type(v, where, "the signature ", name, sig->results[i])) {
+            return true;
+        }
+    }
+    if (words > PARAM_WORDS_MAX) {
+        mu_verify_complain_here(
+            v, MU_UNSUPPORTED, where,
+            "the signature %s: its parameters take %llu words, this version compiles up "
+            "to %d: pass a reference",
+            name, (unsigned long long)words, PARAM_WORDS_MAX);
+    }
+    return words > PARAM_WORDS_MAX;
+}
+
+/* Which of the instruction's type parameters are types of values: a mask; of a longer list all. */
+static uint32_t value_type_mask(const mu_ir_inst *inst)
+{
+    switch (mu_ir_op_info_of(inst->op)->shape) {
+    case MU_SHAPE_NEW:
+    case MU_SHAPE_GETIREF:
+    case MU_SHAPE_GETFIELD:
+    case MU_SHAPE_GETVARPART: return 0;
+    case MU_SHAPE_NEWHYBRID:
+    case MU_SHAPE_GETELEM: return 2;
+    default: return UINT32_MAX;
+    }
+}
+
+static bool refuse_inst_types(mu_verifier *v)
+{
+    const mu_ir_inst *inst = v->inst;
+    uint32_t mask = value_type_mask(inst);
+    for (uint32_t i = 0; i < inst->types.count; i++) {
+        bool is_value = i > 31 || (mask >> i & 1);
+        if (is_value && refuse_type(v, inst->entity.where, "", mu_verify_name_of_inst(inst),
+                                    mu_verify_inst_type(v, i))) {
+            return true;
+        }
+    }
+    return inst->sigs.count && refuse_sig(v, inst->entity.where, mu_verify_inst_sig(v, 0));
+}
+
+/* ------------------------------------------------------------------- instructions with some types
+ */
+
+/* Whether the instruction, compiled as such, is not compiled on its type. */
+static bool is_uncompiled_on(const mu_ir_inst *inst, const mu_ir_type *type)
+{
+    switch (mu_ir_op_info_of(inst->op)->shape) {
+    case MU_SHAPE_SWITCH:
+        return !is_kind(type, MU_IR_INT) && !is_pointer(type) && !is_kind(type, MU_IR_FUNCREF);
+    case MU_SHAPE_CMPXCHG:
+    case MU_SHAPE_ATOMICRMW:
+        return is_kind(type, MU_IR_IREF) || is_kind(type, MU_IR_FLOAT) ||
+               is_kind(type, MU_IR_DOUBLE);
+    case MU_SHAPE_LOAD:
+    case MU_SHAPE_STORE: return is_kind(type, MU_IR_IREF) && inst->order != MU_ORDER_NOT_ATOMIC;
+    default: return false;
+    }
+}
+
+void mu_verify_refuse_uncompiled_inst(mu_verifier *v)
+{
+    const mu_ir_inst *inst = v->inst;
+    if (v->options->allow_uncompiled) {
+        return;
+    }
+    bool is_comminst = inst->op == MU_OP_COMMINST;
+    if (inst->is_ptr || uncompiled_ops[inst->op] ||
+        (is_comminst && !compiled_comminsts[inst->comminst])) {
+        mu_verify_complain_here(v, MU_UNSUPPORTED, inst->entity.where,
+                                "%s is not compiled by this version", mu_verify_name_of_inst(inst));
+        return;
+    }
+    if (refuse_inst_types(v)) {
+        return;
+    }
+    const mu_ir_type *type = mu_verify_inst_type(v, 0);
+    bool is_access = inst->op == MU_OP_LOAD || inst->op == MU_OP_STORE;
+    if (type && is_uncompiled_on(inst, type)) {
+        mu_verify_complain_here(v, MU_UNSUPPORTED, inst->entity.where,
+                                "%s%s on %s is not compiled by this version",
+                                is_access && inst->order != MU_ORDER_NOT_ATOMIC ? "atomic " : "",
+                                mu_verify_name_of_inst(inst), mu_verify_text_of_type(type).text);
+    }
+}
+
+/* ---------------------------------------------------------------------------------- definitions */
+
+void mu_verify_refuse_uncompiled_param(mu_verifier *v, const mu_ir_variable *param)
+{
+    if (!v->options->allow_uncompiled) {
+        (void)refuse_type(v, param->entity.where, "parameter ", mu_verify_name_of(&param->entity),
+                          param->type);
+    }
+}
+
+void mu_verify_refuse_uncompiled_signature(mu_verifier *v)
+{
+    if (!v->options->allow_uncompiled) {
+        (void)refuse_sig(v, v->version->entity.where, v->version->sig);
+    }
+}
+
+void mu_verify_refuse_uncompiled_expose(mu_verifier *v, const mu_ir_expose *expose)
+{
+    if (!v->options->allow_uncompiled) {
+        mu_verify_refuse(v, MU_UNSUPPORTED, expose->entity.where,
+                         "%s: .expose is not compiled by this version",
+                         mu_verify_name_of(&expose->entity));
+    }
+}

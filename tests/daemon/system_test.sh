@@ -1,0 +1,305 @@
+#!/bin/sh
+# Drives a real mud with real clients, well-behaved and not. Usage: system_test.sh BUILD_FOLDER
+# Prints a line a check, "ok - …" or "not ok - …"; the exit status is 0 when all are ok. MUD, MUCTL and PROBER
+# may name other programs.
+set -u
+build=${1:?the build folder}
+here=$(cd "$(dirname "$0")" && pwd)
+examples=$here/../../guests/mu/examples
+MUD=${MUD:-$build/daemon/bin/mud}
+MUCTL=${MUCTL:-$build/client/bin/muctl}
+PROBER=${PROBER:-$build/tests/daemon/socket_prober}
+
+work=$(mktemp -d "${TMPDIR:-/tmp}/mud-test.XXXXXX") || exit 1
+socket=$work/run/m.sock
+export MUD_HOST=$socket
+mud_pid=
+background=
+failures=0
+checks=0
+
+cleanup() {
+    for pid in $background $mud_pid; do
+        kill -9 "$pid" 2>/dev/null
+    done
+    rm -rf "$work"
+}
+trap cleanup EXIT
+trap 'exit 1' INT TERM
+
+verdict() { # 0 or not, claim
+    checks=$((checks + 1))
+    if [ "$1" -eq 0 ]; then
+        echo "ok - $2"
+    else
+        echo "not ok - $2"
+        failures=$((failures + 1))
+    fi
+}
+
+# gives CLAIM STATUS OUTPUT COMMAND...: the command ends with this status, and its output, both streams
+# together, holds the text.
+gives() {
+    claim=$1 status=$2 wanted=$3
+    shift 3
+    output=$("$@" 2>&1)
+    got=$?
+    case $output in
+    *"$wanted"*) found=0 ;;
+    *) found=1 ;;
+    esac
+    if [ "$got" -eq "$status" ] && [ $found -eq 0 ]; then
+        verdict 0 "$claim"
+    else
+        verdict 1 "$claim"
+        echo "# status $got, wanted $status with \"$wanted\"; it said: $output"
+    fi
+}
+
+muctl() { timeout 60 "$MUCTL" "$@"; }
+
+# Waits until a command succeeds, for ten seconds at most.
+until_true() {
+    tries=0
+    until "$@" >/dev/null 2>&1; do
+        tries=$((tries + 1))
+        [ $tries -lt 200 ] || return 1
+        sleep 0.05
+    done
+}
+
+has_line() { grep -q "$1" "$2"; }
+
+start_mud() {
+    "$MUD" --socket "$socket" "$@" 2>>"$work/log" &
+    mud_pid=$!
+    until_true muctl status
+}
+
+is_gone() { ! kill -0 "$1" 2>/dev/null; }
+
+serves() { gives "mud still serves $1" 0 21 muctl call gcd.gcd 1071 462; }
+
+handler_attached() { muctl inspect traps --json | grep -q '"handler_attached": *true'; }
+no_handler() { muctl inspect traps --json | grep -q '"handler_attached": *false'; }
+
+# attach ARG...: a handler of the VM traps in the background; its pid is in $handler.
+attach() {
+    until_true no_handler
+    "$MUCTL" trap attach traps "$@" >"$work/handler" 2>&1 </dev/null &
+    handler=$!
+    background="$background $handler"
+    until_true handler_attached
+}
+
+# The same, but it is asked for answers and gives none.
+attach_silent() {
+    until_true no_handler
+    [ -p "$work/input" ] || mkfifo "$work/input"
+    sleep 600 >"$work/input" &
+    writer=$!
+    "$MUCTL" trap attach traps "$@" >"$work/handler" 2>&1 <"$work/input" &
+    handler=$!
+    background="$background $handler $writer"
+    until_true handler_attached
+}
+
+trapped() { muctl status --json | grep -q '"calls_trapped": *[1-9]'; }
+running() { muctl status --json | grep -q '"calls_running": *[1-9]'; }
+nothing_runs() { muctl status --json | grep -q '"calls_running": *0'; }
+
+# ------------------------------------------------------------------------------------ plain use
+start_mud
+verdict $? "mud starts and makes its socket's folder"
+mode=$(stat -c %a "$work/run" "$socket" | tr '\n' ' ')
+[ "$mode" = "700 600 " ]
+verdict $? "folder and socket are for their owner only"
+
+gives "a bundle loads" 0 "gcd@1  " muctl load "$examples/gcd.uir"
+gives "replies are JSON on request" 0 '"version":1,' muctl load "$examples/gcd.uir" --vm other --name gcd --json
+gives "a call returns its result" 0 21 muctl call gcd.gcd 1071 462
+gives "hexadecimal arguments are read" 0 21 muctl call gcd.gcd 0x42f 0x1ce
+gives "a wrong argument shows the signature" 2 '@gcd takes (int<64> int<64>) -> (int<64>); argument 2 "x" is not an int<64>' \
+    muctl call gcd.gcd 1071 x
+gives "a missing argument shows the signature" 2 "@gcd takes (int<64> int<64>)" muctl call gcd.gcd 1071
+gives "an unknown function is not found" 4 "nothing" muctl call gcd.nothing
+gives "an unknown VM is not found" 4 "nowhere" muctl call nowhere.gcd 1 2
+printf 'this is no bundle' >"$work/broken.uir"
+gives "a broken bundle is refused with its place" 7 "broken.uir:1:" muctl load "$work/broken.uir"
+gives "a refused bundle leaves no VM" 4 "broken" muctl inspect broken
+gives "ls shows VM and bundle" 0 "gcd" muctl ls
+gives "inspect shows signatures" 0 "(int<64> int<64>) -> (int<64>)" muctl inspect gcd
+gives "run needs no VM of its own" 0 42 muctl run "$examples/main.uir"
+gives "an uncaught exception has its own status" 8 "" muctl run "$examples/exceptions.uir" --call careless -- -5
+gives "a full stack is a limit" 9 "" muctl run "$examples/exceptions.uir" --call deep
+gives "a deadline ends an endless call" 124 "" muctl run "$examples/fib.uir" --call forever --timeout 100ms
+gives "redefining: the first version" 0 "greeter@1  " muctl load "$examples/redefine_1.uir" --name greeter
+gives "redefining: before" 0 1 muctl call greeter.ask
+gives "redefining: the second version" 0 "greeter@2  " muctl load "$examples/redefine_2.uir" --name greeter
+gives "redefining: after" 0 2 muctl call greeter.ask
+gives "gc is answered" 0 "" muctl gc gcd
+gives "rm removes" 0 "" muctl rm greeter
+gives "what was removed is gone" 4 "" muctl call greeter.ask
+gives "the private VMs of run are gone" 1 "" sh -c "'$MUCTL' ls | grep -q '~'"
+
+# ------------------------------------------------------------------------------------ two clients
+muctl load "$examples/fib.uir" >/dev/null
+"$MUCTL" call fib.forever >"$work/forever" 2>&1 &
+forever=$!
+background="$background $forever"
+until_true running
+serves "while a call of another client runs"
+gives "rm refuses while calls run" 5 "" muctl rm fib
+gives "rm --force kills them" 0 "" muctl rm fib --force
+wait $forever
+gives "a killed call has its own status" 137 "" sh -c "exit $?"
+
+# ------------------------------------------------------------------------------------------ traps
+muctl load "$examples/traps.uir" >/dev/null
+gives "a trap without a handler is an error that says what to do" 5 "trap attach traps" muctl call traps.ask 7
+gives "so is an undefined function" 5 "@missing" muctl call traps.calls_missing 7
+gives "a logged trap is a line of JSON, and the call goes on" 0 '"trap":"@ask.v1.entry.question"' \
+    muctl run "$examples/traps.uir" --call ask --log-traps -- 7
+attach --resume 100 --count 2
+gives "a second handler is refused" 5 "" muctl trap attach traps --resume 1
+gives "a handler resumes with a value" 0 107 muctl call traps.ask 7
+gives "it gives an undefined function's result" 0 100 muctl call traps.calls_missing 7
+wait "$handler"
+verdict $? "the handler ends after its traps"
+has_line "question" "$work/handler"
+verdict $? "it has shown the trap's name"
+attach --resume 3 2.5 --count 1
+gives "a handler gives several results" 0 2.5 muctl call traps.ask_two 7
+wait "$handler"
+attach --throw null --count 1
+gives "a handler throws into a guarded trap" 0 -1 muctl call traps.guarded 7
+wait "$handler"
+attach --throw null --count 1
+gives "a handler throws into an unguarded trap" 8 "" muctl call traps.ask 7
+wait "$handler"
+attach --kill --count 1
+gives "a handler kills the call" 137 "" muctl call traps.ask 7
+wait "$handler"
+
+for policy in resume throw kill; do
+    case $policy in
+    resume) status=0 wanted=7 ;;
+    throw) status=8 wanted="" ;;
+    kill) status=137 wanted="" ;;
+    esac
+    attach_silent --on-disconnect $policy
+    "$MUCTL" call traps.ask 7 >"$work/asked" 2>&1 &
+    asked=$!
+    until_true trapped
+    kill -9 "$handler"
+    wait $asked
+    got=$?
+    kill "$writer"
+    [ $got -eq $status ] && has_line "$wanted" "$work/asked"
+    verdict $? "a handler dies in a trap: $policy"
+done
+
+attach_silent
+"$MUCTL" call traps.ask 7 --timeout 300ms >"$work/asked" 2>&1
+got=$?
+[ $got -eq 124 ]
+verdict $? "a deadline ends a call that waits in a trap"
+kill "$handler" "$writer"
+wait "$handler"
+until_true no_handler
+
+# --------------------------------------------------------------------------------- dying clients
+muctl load "$examples/fib.uir" >/dev/null
+"$MUCTL" call fib.forever >/dev/null 2>&1 &
+victim=$!
+until_true running
+kill -9 $victim
+until_true nothing_runs
+verdict $? "a client dies in a call, which ends"
+serves "after that"
+
+"$PROBER" half-upload "$socket" >"$work/probe" &
+victim=$!
+until_true has_line uploading "$work/probe"
+kill -9 $victim
+gives "a client dies in an upload, which leaves nothing" 4 "" muctl inspect half
+serves "after that"
+
+attach_silent
+"$MUCTL" call traps.ask 7 >/dev/null 2>&1 &
+victim=$!
+until_true trapped
+kill -9 $victim
+until_true nothing_runs
+verdict $? "a client dies in a trapped call, which ends"
+kill "$handler" "$writer"
+wait "$handler"
+serves "after that"
+
+# ----------------------------------------------------------------------------------- bad manners
+for manner in garbage garbage-frame long-frame wrong-version silence pipeline; do
+    timeout 60 "$PROBER" $manner "$socket" >/dev/null
+    verdict $? "a client's $manner is answered properly"
+done
+serves "after that"
+"$PROBER" deafness "$socket" >"$work/probe" &
+victim=$!
+background="$background $victim"
+until_true has_line blocked "$work/probe"
+verdict $? "a client that never reads is not read from either"
+serves "while it is there"
+kill -9 $victim
+
+# ------------------------------------------------------------------------------------ one socket
+gives "a second mud is refused and told the first one's pid" 1 "pid $mud_pid" "$MUD" --socket "$socket"
+gives "an unknown option is refused" 2 "no such option" "$MUD" --nonsense
+kill -9 "$mud_pid"
+wait "$mud_pid" 2>/dev/null
+[ -S "$socket" ]
+verdict $? "a killed mud leaves its socket"
+start_mud
+verdict $? "the next mud replaces it"
+
+# -------------------------------------------------------------------------------------- shutting down
+muctl load "$examples/fib.uir" >/dev/null
+"$MUCTL" call fib.forever --timeout 1500ms >/dev/null 2>&1 &
+call=$!
+until_true running
+kill -TERM "$mud_pid"
+wait $call
+got=$?
+[ $got -eq 124 ]
+verdict $? "SIGTERM lets a running call come to its end"
+wait "$mud_pid"
+verdict $? "then mud exits with status 0"
+[ ! -e "$socket" ] && [ ! -e "$socket.lock" ]
+verdict $? "and its socket is gone"
+
+start_mud
+muctl load "$examples/fib.uir" >/dev/null
+"$MUCTL" call fib.forever >/dev/null 2>&1 &
+call=$!
+until_true running
+kill -TERM "$mud_pid"
+sleep 0.2
+kill -TERM "$mud_pid"
+wait "$mud_pid"
+verdict $? "a second SIGTERM does not wait for calls"
+wait $call
+got=$?
+[ $got -eq 137 ] || [ $got -eq 3 ]
+verdict $? "they are killed"
+
+mkfifo "$work/stdin"
+"$MUD" --socket "$socket" --private <"$work/stdin" 2>>"$work/log" &
+mud_pid=$!
+exec 9>"$work/stdin"
+until_true muctl status
+gives "a private mud serves" 0 42 muctl run "$examples/main.uir"
+exec 9>&-
+until_true is_gone "$mud_pid"
+verdict $? "a private mud ends with its standard input"
+
+echo "# $checks checks, $failures failed"
+[ $failures -eq 0 ] || sed 's/^/# log: /' "$work/log" | tail -40
+[ $failures -eq 0 ]

@@ -1,0 +1,275 @@
+/* Runs tests as compiled code. One substrate serves all of them, configured by the environment, so
+ * that MU_GC_STRESS=1 and its like apply; each case has a VM of its own. Traps are answered on the
+ * worker thread that they come on, while the runner waits for the thread to finish. */
+#include "text_transcript.h"
+
+#include <pthread.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#define RUN_SECONDS 300 /* then a run is taken to hang; long because of MU_GC_STRESS */
+
+typedef struct compiled_state {
+    mu_substrate *substrate;
+    mu_vm *vm;
+} compiled_state;
+
+static void *open_compiled(const text_settings *settings)
+{
+    compiled_state *state = mu_allocate(sizeof *state);
+    mu_substrate_config config = mu_substrate_config_from_environment();
+    config.workers = config.workers ? config.workers : 1;
+    mu_report *report = mu_report_new();
+    mu_vm_config vm_config = {.heap_bytes = settings->heap_bytes,
+                              .stack_bytes = settings->stack_bytes,
+                              .grant_native = settings->grant_native};
+    mu_status status = mu_substrate_new(&config, report, &state->substrate);
+    MU_INVARIANT(status == MU_OK, "no substrate: %s", mu_status_name(status));
+    status = mu_vm_new(state->substrate, &vm_config, &state->vm);
+    MU_INVARIANT(status == MU_OK, "no VM: %s", mu_status_name(status));
+    mu_report_free(report);
+    return state;
+}
+
+static void close_compiled(void *opaque)
+{
+    compiled_state *state = opaque;
+    mu_vm_free(state->vm);
+    mu_substrate_free(state->substrate);
+    mu_free(state);
+}
+
+static mu_status load_compiled(void *opaque, const char *name, const char *text, mu_report *report)
+{
+    compiled_state *state = opaque;
+    return mu_vm_load(state->vm, name, text, strlen(text), report, NULL);
+}
+
+typedef struct compiled_run {
+    compiled_state *state;
+    const text_run *run;
+    const char *path;
+    transcript *seen;
+    pthread_mutex_t lock;
+    pthread_cond_t finished_signal;
+    bool is_finished;
+} compiled_run;
+
+static void record_frame(mu_thread *thread, uint32_t index, compiled_run *at, seen_trap *trap)
+{
+    mu_frame frame;
+    if (mu_thread_frame(thread, index, &frame) != MU_OK) {
+        transcript_break(at->seen, "no frame %u", index);
+        return;
+    }
+    seen_frame recorded = {.is_undefined = !frame.version};
+    snprintf(recorded.place, sizeof recorded.place, "%s",
+             frame.instruction ? frame.instruction
+             : frame.version   ? frame.version
+                               : frame.function);
+    for (uint32_t k = 0; k < frame.keepalive_count; k++) {
+        mu_value value = {0};
+        const char *name;
+        if (mu_thread_keepalive(thread, index, k, &value, &name) != MU_OK) {
+            transcript_break(at->seen, "no keep-alive %u of frame %u", k, index);
+        }
+        MU_ARRAY_PUSH(&recorded.values, value);
+    }
+    MU_ARRAY_PUSH(&trap->frames, recorded);
+}
+
+static void record_trap(mu_thread *thread, compiled_run *at)
+{
+    seen_trap trap = {.frame_total = mu_thread_frame_count(thread)};
+    for (uint32_t i = 0; i < trap.frame_total && i < TRANSCRIPT_FRAMES; i++) {
+        record_frame(thread, i, at, &trap);
+    }
+    MU_ARRAY_PUSH(&at->seen->traps, trap);
+}
+
+static bool load_in_trap(compiled_run *at, const char *name)
+{
+    mu_arena *arena = mu_arena_new();
+    mu_report *report = mu_report_new();
+    size_t length;
+    char *text = text_read_all(text_path_beside(arena, at->path, name), &length);
+    bool done = text && load_compiled(at->state, name, text, report) == MU_OK;
+    if (!done) {
+        char *complaint = mu_report_text(report);
+        transcript_break(at->seen, "loading %s in a trap: %s", name, complaint);
+        mu_free(complaint);
+    }
+    mu_free(text);
+    mu_report_free(report);
+    mu_arena_free(arena);
+    return done;
+}
+
+static mu_status resume(mu_thread *thread, const text_trap *expected, compiled_run *at)
+{
+    mu_value values[64];
+    uint32_t count = expected->values.count;
+    if (count > 64 || (count != 0 && count != mu_thread_trap(thread).result_count)) {
+        transcript_break(at->seen, "the trap wants %u values", mu_thread_trap(thread).result_count);
+        return MU_INVALID;
+    }
+    for (uint32_t i = 0; i < count; i++) {
+        if (!text_value_make(&expected->values.items[i], mu_thread_trap_result_type(thread, i),
+                             &values[i])) {
+            transcript_break(at->seen, "the answer %s does not fit",
+                             expected->values.items[i].literal);
+            return MU_INVALID;
+        }
+    }
+    mu_report *report = mu_report_new();
+    mu_status status = mu_thread_resume(thread, values, count, report);
+    if (status != MU_OK) {
+        char *complaint = mu_report_text(report);
+        transcript_break(at->seen, "resuming: %s", complaint);
+        mu_free(complaint);
+    }
+    mu_report_free(report);
+    return status;
+}
+
+static mu_status throw_into(mu_thread *thread, const text_trap *expected)
+{
+    mu_value exception = {.kind = MU_VALUE_REF, .is_null = true};
+    if (expected->is_fresh) {
+        exception.is_null = false;
+        exception.is_fresh = true;
+    } else if (expected->exception >= 0) {
+        exception.is_null = false;
+        exception.handle = (mu_handle){0, (uint32_t)expected->exception};
+    }
+    return mu_thread_throw(thread, &exception, NULL);
+}
+
+static void on_trap(mu_thread *thread, void *context)
+{
+    compiled_run *at = context;
+    const text_trap *expected = transcript_next_trap(at->seen, at->run);
+    record_trap(thread, at);
+    mu_status status = MU_STATE;
+    if (expected && expected->collects) {
+        mu_vm_collect(at->state->vm);
+    }
+    if (expected && (!expected->load || load_in_trap(at, expected->load))) {
+        switch (expected->answer) {
+        case ANSWER_VALUES: status = resume(thread, expected, at); break;
+        case ANSWER_THROW: status = throw_into(thread, expected); break;
+        case ANSWER_KILL: break;
+        }
+    }
+    if (status != MU_OK) {
+        mu_thread_kill(thread);
+    }
+}
+
+static void on_finished(mu_thread *thread, void *context)
+{
+    (void)thread;
+    compiled_run *at = context;
+    pthread_mutex_lock(&at->lock);
+    at->is_finished = true;
+    pthread_cond_signal(&at->finished_signal);
+    pthread_mutex_unlock(&at->lock);
+}
+
+/* A thread that hangs would leave nothing to go on with: the whole program stops. */
+static void wait_until_finished(compiled_run *at)
+{
+    struct timespec until;
+    clock_gettime(CLOCK_REALTIME, &until);
+    until.tv_sec += RUN_SECONDS;
+    pthread_mutex_lock(&at->lock);
+    while (!at->is_finished) {
+        if (pthread_cond_timedwait(&at->finished_signal, &at->lock, &until) != 0) {
+            fprintf(stderr, "%s: %s hangs as compiled code\n", at->path, at->run->function);
+            _Exit(1);
+        }
+    }
+    pthread_mutex_unlock(&at->lock);
+}
+
+static void record_outcome(mu_thread *thread, const mu_function *function, transcript *seen)
+{
+    mu_thread_error error;
+    switch (mu_thread_outcome(thread)) {
+    case MU_OUTCOME_RETURNED:
+        seen->outcome = TEXT_RETURNS;
+        for (uint32_t i = 0; i < mu_function_result_count(function); i++) {
+            MU_ARRAY_PUSH(&seen->results, mu_thread_result(thread, i));
+        }
+        break;
+    case MU_OUTCOME_EXITED: seen->outcome = TEXT_EXITS; break;
+    case MU_OUTCOME_ERROR:
+        seen->outcome = TEXT_THROWS;
+        error = mu_thread_get_error(thread);
+        snprintf(seen->error, sizeof seen->error, "%s", error.kind);
+        snprintf(seen->note, sizeof seen->note, "%s", error.message);
+        break;
+    case MU_OUTCOME_KILLED: seen->outcome = TEXT_KILLED; break;
+    }
+}
+
+static mu_thread *make_thread(compiled_state *state, const mu_function *function,
+                              const text_run *run, transcript *seen)
+{
+    mu_value arguments[64];
+    uint32_t count = run->arguments.count;
+    if (count > 64 || count != mu_function_param_count(function)) {
+        transcript_break(seen, "%s takes %u arguments", run->function,
+                         mu_function_param_count(function));
+        return NULL;
+    }
+    for (uint32_t i = 0; i < count; i++) {
+        if (!text_value_make(&run->arguments.items[i], mu_function_param_type(function, i),
+                             &arguments[i])) {
+            transcript_break(seen, "the argument %s does not fit", run->arguments.items[i].literal);
+            return NULL;
+        }
+    }
+    mu_thread *thread = NULL;
+    mu_report *report = mu_report_new();
+    if (mu_thread_new(state->vm, function, arguments, count, report, &thread) != MU_OK) {
+        char *complaint = mu_report_text(report);
+        transcript_break(seen, "%s", complaint);
+        mu_free(complaint);
+    }
+    mu_report_free(report);
+    return thread;
+}
+
+static void run_compiled(void *opaque, const text_run *run, const char *path, transcript *seen)
+{
+    compiled_state *state = opaque;
+    const mu_function *function = mu_vm_find_function(state->vm, run->function);
+    if (!function) {
+        transcript_break(seen, "there is no function %s", run->function);
+        return;
+    }
+    mu_thread *thread = make_thread(state, function, run, seen);
+    if (!thread) {
+        return;
+    }
+    compiled_run at = {.state = state, .run = run, .path = path, .seen = seen};
+    pthread_mutex_init(&at.lock, NULL);
+    pthread_cond_init(&at.finished_signal, NULL);
+    mu_thread_start(thread, on_trap, on_finished, &at);
+    wait_until_finished(&at);
+    record_outcome(thread, function, seen);
+    mu_thread_free(thread);
+    pthread_cond_destroy(&at.finished_signal);
+    pthread_mutex_destroy(&at.lock);
+}
+
+static const text_engine compiled_engine = {"compiled", open_compiled, close_compiled,
+                                            load_compiled, run_compiled};
+
+const text_engine *text_compiled_engine(void)
+{
+    return &compiled_engine;
+}
