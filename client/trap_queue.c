@@ -71,13 +71,13 @@ bool muclient_trap_answered(muclient *client, proto_arena *arena, const Mud__Ser
         return false;
     }
     bool is_refused = frame->reply_case == MUD__SERVER_FRAME__REPLY_ERROR &&
-                      frame->error->code == MUD__CODE__INVALID_ARGUMENT;
+                      frame->error->code != MUD__CODE__NOT_FOUND;
     char *refusal = is_refused ? proto_arena_copy(entry->arena, frame->error->message) : NULL;
     if (refusal != NULL) {
-        entry->refusal = refusal;
+        entry->refusal = refusal[0] == 0 ? "refused" : refusal;
         entry->answer_id = 0;
     } else {
-        /* Taken, or the trap was gone before the answer came. */
+        /* Taken, or (NOT_FOUND) the trap was gone before the answer came. */
         entry_unlink(client, link);
     }
     proto_arena_free(arena);
@@ -141,7 +141,7 @@ static muclient_code entry_handle(muclient *client, muclient_trap_entry **link,
     client->is_handling = false;
     entry->next = client->traps;
     client->traps = entry;
-    if (entry->event->resumed) {
+    if (entry->event->resumed || answer.action == MUCLIENT_LEAVE) {
         entry_unlink(client, &client->traps);
         return MUCLIENT_OK;
     }
@@ -159,6 +159,15 @@ muclient_code muclient_traps_handle(muclient *client, muclient_error **error)
         code = entry_handle(client, link, error);
     }
     return code;
+}
+
+size_t muclient_answers_pending(const muclient *client)
+{
+    size_t count = 0;
+    for (const muclient_trap_entry *entry = client->traps; entry != NULL; entry = entry->next) {
+        count += entry->answer_id != 0 || entry->refusal[0] != 0;
+    }
+    return count;
 }
 
 void muclient_trap_handler_set(muclient *client, muclient_trap_fn handler, void *data)

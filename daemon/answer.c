@@ -12,6 +12,7 @@ void *mud_answer_allocate(proto_arena *arena, size_t size_bytes)
     return memory;
 }
 
+MU_PRINTF(2, 0)
 static char *format_text(proto_arena *arena, const char *format, va_list arguments)
 {
     char text[TEXT_BYTES];

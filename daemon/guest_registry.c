@@ -1,5 +1,6 @@
 #include "guest_registry.h"
 #include "guest_mu.h"
+#include <stdio.h>
 #include <string.h>
 
 typedef const guest_class *class_fn(void);
@@ -33,16 +34,15 @@ const guest_class *mud_guest_default(void)
 
 char *mud_guest_list(void)
 {
+    size_t capacity = 1;
+    for (size_t i = 0; i < GUESTS; i++) {
+        capacity += strlen(guests[i]()->name) + 2;
+    }
+    char *list = mu_allocate(capacity);
     size_t length = 0;
     for (size_t i = 0; i < GUESTS; i++) {
-        length += strlen(guests[i]()->name) + 2;
-    }
-    char *list = mu_allocate(length + 1);
-    for (size_t i = 0; i < GUESTS; i++) {
-        if (i > 0) {
-            strcat(list, ", ");
-        }
-        strcat(list, guests[i]()->name);
+        length += (size_t)snprintf(list + length, capacity - length, "%s%s", i == 0 ? "" : ", ",
+                                   guests[i]()->name);
     }
     return list;
 }

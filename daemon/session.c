@@ -108,7 +108,9 @@ static void dispatch(mud_session *session, const Mud__ClientFrame *frame)
     mud_daemon *daemon = session->daemon;
     mud_ticket ticket = {session->id, frame->id};
     const mud_request_row *row = mud_request_row_of(frame->request_case);
-    if (row == NULL) {
+    if (frame->id == 0) {
+        refuse_session(session, 0, MUD__CODE__INVALID_ARGUMENT, "a request has no id");
+    } else if (row == NULL) {
         mud_answer_error(daemon, ticket, MUD__CODE__INVALID_ARGUMENT, "",
                          "the frame holds no request that mud " MUD_VERSION " knows");
     } else if (row->is_new_work && daemon->drain_stage != MUD_SERVING) {

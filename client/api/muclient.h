@@ -364,6 +364,8 @@ typedef enum muclient_action {
     MUCLIENT_RESUME = 0,
     MUCLIENT_THROW = 1,
     MUCLIENT_KILL = 2,
+    MUCLIENT_LEAVE = 3, /* no answer: it waits until this connection detaches or closes; then mud
+                           does as was said on attaching */
 } muclient_action;
 
 typedef enum muclient_on_disconnect {
@@ -394,6 +396,9 @@ MUCLIENT_MUST_CHECK muclient_code muclient_trap_attach(muclient *client, const c
                                                        muclient_error **error);
 MUCLIENT_MUST_CHECK muclient_code muclient_trap_detach(muclient *client, const char *vm,
                                                        muclient_error **error);
+/* Answers that mud has not taken yet, among them those it refused: wait until there are none before
+ * detaching. */
+size_t muclient_answers_pending(const muclient *client);
 /* Takes in what mud sends and runs the handler, for at most `timeout_ms` (negative: until
  * something came). OK, too, when nothing came. Errors: UNAVAILABLE, INTERRUPTED. */
 MUCLIENT_MUST_CHECK muclient_code muclient_poll(muclient *client, int timeout_ms,

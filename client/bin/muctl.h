@@ -67,7 +67,8 @@ int muctl_timeout(const muctl_program *muctl, uint64_t *milliseconds);
 /* Loads a file ("-": standard input). `reply` is the caller's. 0, or the exit status. */
 int muctl_load_file(muctl_program *muctl, const char *file, const muclient_load_spec *spec,
                     muclient_reply **reply);
-/* The file's name without folder and ending, for free(). NULL when memory is out. */
+/* The file's name without folder and ending, with _ for what cannot be in a name of mud's; for
+ * free(). NULL when memory is out. */
 char *muctl_bundle_name(const char *file);
 /* Reads --heap; 0 and `*bytes` (0: not given), or the exit status. */
 int muctl_heap(const muctl_program *muctl, uint64_t *bytes);

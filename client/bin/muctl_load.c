@@ -8,12 +8,24 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+/* What mud takes as the name of a VM. */
+enum { NAME_LENGTH = 64 };
+
 char *muctl_bundle_name(const char *file)
 {
     const char *slash = strrchr(file, '/');
     const char *base = slash == NULL ? file : slash + 1;
     const char *dot = strrchr(base, '.');
-    return strndup(base, dot == NULL || dot == base ? strlen(base) : (size_t)(dot - base));
+    size_t length = dot == NULL || dot == base ? strlen(base) : (size_t)(dot - base);
+    char *name = strndup(base, length < NAME_LENGTH ? length : NAME_LENGTH);
+    for (char *at = name; at != NULL && *at != 0; at++) {
+        bool is_letter = (*at >= 'a' && *at <= 'z') || (*at >= 'A' && *at <= 'Z');
+        bool is_digit = *at >= '0' && *at <= '9';
+        if (!is_letter && !is_digit && *at != '-') {
+            *at = '_';
+        }
+    }
+    return name;
 }
 
 int muctl_heap(const muctl_program *muctl, uint64_t *bytes)

@@ -1,6 +1,5 @@
-/* trap attach: print each trap of a VM and answer it, by the options or by asking. When the handler
- * has to end while mud waits for an answer, it gives the one that mud would find itself once we are
- * gone (--on-disconnect). */
+/* trap attach: print each trap of a VM and answer it, by the options or by asking. Traps that come
+ * when the work is over are left to mud, which does with them as --on-disconnect says. */
 #include "muctl.h"
 #include "muctl_quantity.h"
 #include "muctl_trap_text.h"
@@ -22,7 +21,7 @@ typedef struct trap_session {
     bool is_counted;
     bool is_asking;
     bool is_over;
-    bool is_leaving; /* the answer that mud would find was given */
+    bool is_leaving; /* over before its count, so that no answer is given any more */
     bool is_announced;
     int status;
     char *line; /* LINE_BYTES, what was read from standard input and not used */
@@ -31,15 +30,12 @@ typedef struct trap_session {
     muclient_value line_values[MUCTL_ANSWER_VALUES];
 } trap_session;
 
-/* The answer that mud would give. */
-static void answer_leave(trap_session *session, muclient_answer *answer, int status)
+/* Ends the work; mud finds the answer to this trap. */
+static void trap_leave(trap_session *session, muclient_answer *answer, int status)
 {
-    static const muclient_action actions[] = {[MUCLIENT_DISCONNECT_RESUME] = MUCLIENT_RESUME,
-                                              [MUCLIENT_DISCONNECT_THROW] = MUCLIENT_THROW,
-                                              [MUCLIENT_DISCONNECT_KILL] = MUCLIENT_KILL};
-    *answer =
-        (muclient_answer){.action = actions[session->on_disconnect], .exception = {.null = true}};
+    answer->action = MUCLIENT_LEAVE;
     session->is_over = true;
+    session->is_leaving = true;
     session->status = session->status == 0 ? status : session->status;
 }
 
@@ -88,12 +84,12 @@ static void answer_ask(trap_session *session, const muclient_trap *trap, muclien
         (void)fflush(session->muctl->err);
         if (!line_read(session, &status)) {
             (void)fputc('\n', session->muctl->err);
-            answer_leave(session, answer, status);
+            trap_leave(session, answer, status);
             return;
         }
         switch (muctl_answer_read(session->answer_line, trap, session->line_values, answer)) {
         case MUCTL_ANSWERED: return;
-        case MUCTL_DETACH: answer_leave(session, answer, 0); return;
+        case MUCTL_DETACH: trap_leave(session, answer, 0); return;
         case MUCTL_UNREADABLE: break;
         }
     }
@@ -105,7 +101,7 @@ static void answer_choose(trap_session *session, const muclient_trap *trap, mucl
     if (session->is_asking) {
         answer_ask(session, trap, answer);
     } else if (trap->refusal[0] != 0) {
-        answer_leave(session, answer, MUCTL_EXIT_USAGE);
+        trap_leave(session, answer, MUCTL_EXIT_USAGE);
     } else if (arguments->given[MUCTL_KILL]) {
         answer->action = MUCLIENT_KILL;
     } else if (session->throw_what == NULL) {
@@ -114,9 +110,9 @@ static void answer_choose(trap_session *session, const muclient_trap *trap, mucl
     } else if (muctl_exception_find(session->throw_what, trap, &answer->exception)) {
         answer->action = MUCLIENT_THROW;
     } else {
-        answer_leave(session, answer,
-                     muctl_usage(session->muctl, "write null, new or the name of a keep-alive",
-                                 "the trap keeps nothing named \"%s\"", session->throw_what));
+        trap_leave(session, answer,
+                   muctl_usage(session->muctl, "write null, new or the name of a keep-alive",
+                               "the trap keeps nothing named \"%s\"", session->throw_what));
     }
 }
 
@@ -137,7 +133,7 @@ static void trap_handle(void *data, muclient *client, const muclient_trap *trap,
     trap_session *session = data;
     (void)client;
     if (session->is_leaving || (session->is_over && trap->refusal[0] == 0)) {
-        answer_leave(session, answer, 0);
+        trap_leave(session, answer, 0);
         return;
     }
     announce(session, trap->vm);
@@ -164,11 +160,11 @@ static int traps_serve(trap_session *session, const char *vm)
     if (code == MUCLIENT_OK) {
         announce(session, vm);
     }
-    while (code == MUCLIENT_OK && !session->is_over) {
+    while (code == MUCLIENT_OK &&
+           (!session->is_over || muclient_answers_pending(muctl->client) > 0)) {
         code = muclient_poll(muctl->client, -1, &error);
     }
     if (code == MUCLIENT_OK) {
-        /* Its reply comes after mud has looked at the last answer. */
         code = muclient_trap_detach(muctl->client, vm, &error);
     }
     int status = code == MUCLIENT_OK ? 0 : muctl_failed(muctl, error);

@@ -3,6 +3,7 @@
  * correctly, and 9 (17) digits always tell a float (double) from its neighbours, so the shortest
  * form is found by trying. Both are called under the "C" locale, whatever the program has set. */
 #include "guest.h"
+#include <inttypes.h>
 #include <locale.h>
 #include <math.h>
 #include <stdio.h>
@@ -91,8 +92,8 @@ static mu_status read_int(const char *text, mu_type_info type, const char *name,
     uint64_t limit = negative ? (mask >> 1) + 1 : mask;
     if (magnitude > limit) {
         char range[96];
-        snprintf(range, sizeof range, "; it goes from -%llu to %llu",
-                 (unsigned long long)((mask >> 1) + 1), (unsigned long long)mask);
+        snprintf(range, sizeof range, "; it goes from -%" PRIu64 " to %" PRIu64, (mask >> 1) + 1,
+                 mask);
         return refuse(report, name, text, type, range);
     }
     value->bits = bits;
@@ -119,6 +120,11 @@ static mu_status read_float(const char *text, mu_type_info type, const char *nam
     freelocale(c_locale);
     if (blank_first || end == text || *end != '\0') {
         return refuse(report, name, text, type, "");
+    }
+    /* Infinity has to be asked for by name. */
+    bool is_infinite = isinf(single_value) || isinf(double_value);
+    if (is_infinite && strpbrk(text, "iI") == NULL) {
+        return refuse(report, name, text, type, "; it is too large");
     }
     value->single_value = single_value;
     value->double_value = double_value;

@@ -1,7 +1,7 @@
-/* Types are equal when their unfoldings, which may be infinite trees, are (Amadio and Cardelli 1993).
- * The strongly connected components of the graph of types come children first (Tarjan 1972, with its
- * recursion on a stack of our own). A node that is on no cycle is keyed by its label and its children's
- * numbers; groups on a cycle are for cyclic_types.c. */
+/* Types are equal when their unfoldings, which may be infinite trees, are (Amadio and Cardelli
+ * 1993). The strongly connected components of the graph of types come children first (Tarjan 1972,
+ * with its recursion on a stack of our own). A node that is on no cycle is keyed by its label and
+ * its children's numbers; groups on a cycle are for cyclic_types.c. */
 #include "canonical_types.h"
 
 #include "type_graph.h"

@@ -1,15 +1,16 @@
 /* Numbers for a group S of types that reach each other.
  *
  * Either all of S equals types that have numbers, or none does: what equals one member brings what
- * equals everything that member reaches. Known types may equal S in two ways. Where S leads into their
- * group Q (X = struct<ref<X> ref<A>> with A = struct<ref<A> ref<A>>), some member of S has a child in Q
- * as one of its counterparts has: we find those by that child and compare step by step. Otherwise S,
- * reduced to its classes, is Q: we order the classes by structure alone and look the whole up by key.
+ * equals everything that member reaches. Known types may equal S in two ways. Where S leads into
+ * their group Q (X = struct<ref<X> ref<A>> with A = struct<ref<A> ref<A>>), some member of S has a
+ * child in Q as one of its counterparts has: we find those by that child and compare step by step.
+ * Otherwise S, reduced to its classes, is Q: we order the classes by structure alone and look the
+ * whole up by key.
  *
- * The order comes from refinement as in Moore's minimisation (1956), with blocks kept sorted: members
- * are sorted by label, then again and again by the places of their children's blocks, until no block
- * splits. Names and positions in the text play no part, so equal groups are ordered alike. The work is
- * counted; a bundle made to exhaust it is refused. */
+ * The order comes from refinement as in Moore's minimisation (1956), with blocks kept sorted:
+ * members are sorted by label, then again and again by the places of their children's blocks, until
+ * no block splits. Names and positions in the text play no part, so equal groups are ordered alike.
+ * The work is counted; a bundle made to exhaust it is refused. */
 #include "type_graph.h"
 
 #include <stdlib.h>
@@ -21,14 +22,15 @@ typedef struct type_group {
     mu_ir_type_graph *graph;
     mu_ir_entity **members; /* in the order of their blocks, once sorted */
     uint32_t count;
-    uint32_t *place;     /* of a member, by its first number: start of its block */
+    uint32_t *place; /* of a member, by its first number: start of its block */
     uint32_t *new_place;
     mu_ir_entity **image; /* of a member: the known type it may equal */
 
     bool by_label;
 } type_group;
 
-/* The group is numbered from 0 while it is worked on: its nodes' canonical says UNNUMBERED | slot. */
+/* The group is numbered from 0 while it is worked on: its nodes' canonical says UNNUMBERED | slot.
+ */
 static bool is_member(const mu_ir_entity *node)
 {
     return (mu_ir_canonical_of(node) & MU_IR_UNNUMBERED) != 0;
@@ -144,7 +146,8 @@ static bool equals_what_it_leads_to(type_group *group, mu_ir_entity **stack)
     return false;
 }
 
-/* ------------------------------------------------------------------------------------ refinement */
+/* ------------------------------------------------------------------------------------ refinement
+ */
 
 static int compare_words(uint64_t a, uint64_t b)
 {
@@ -159,7 +162,8 @@ static int compare_labels(const mu_ir_label *a, const mu_ir_label *b)
     return order ? order : compare_words(a->child_count, b->child_count);
 }
 
-/* By label and numbered children the first time, then by the places of the children in the group. */
+/* By label and numbered children the first time, then by the places of the children in the group.
+ */
 static int compare_members(const void *a, const void *b, void *context)
 {
     const type_group *group = context;
@@ -201,8 +205,7 @@ static bool split_block(type_group *group, uint32_t first, uint32_t end)
     qsort_r(group->members + first, end - first, sizeof *group->members, compare_members, group);
     uint32_t start = first;
     for (uint32_t i = first; i < end; i++) {
-        if (i > first &&
-            compare_members(&group->members[i - 1], &group->members[i], group) != 0) {
+        if (i > first && compare_members(&group->members[i - 1], &group->members[i], group) != 0) {
             start = i;
         }
         group->new_place[slot_of(group->members[i])] = start;
@@ -241,7 +244,8 @@ static void refine(type_group *group)
     }
 }
 
-/* ------------------------------------------------------------------------------------- numbering */
+/* ------------------------------------------------------------------------------------- numbering
+ */
 
 /* Turns places into dense class numbers, in new_place; returns how many there are. */
 static uint32_t count_classes(type_group *group)
@@ -282,14 +286,14 @@ static void group_key(type_group *group)
             const mu_ir_entity *child = mu_ir_child(member, i);
             bool inside = is_member(child);
             MU_ARRAY_PUSH(&graph->key, inside ? 1u : 0u);
-            MU_ARRAY_PUSH(&graph->key, inside ? group->new_place[slot_of(child)]
-                                              : mu_ir_canonical_of(child));
+            MU_ARRAY_PUSH(&graph->key,
+                          inside ? group->new_place[slot_of(child)] : mu_ir_canonical_of(child));
         }
     }
 }
 
-/* Makes a class findable: by its label and children, for types on no cycle that equal it, and by each
- * child in the group, for groups that lead here. */
+/* Makes a class findable: by its label and children, for types on no cycle that equal it, and by
+ * each child in the group, for groups that lead here. */
 static void publish(mu_ir_type_graph *graph, mu_ir_entity *node, uint32_t first, uint32_t classes)
 {
     mu_ir_node_key(graph, node);

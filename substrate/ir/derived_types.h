@@ -1,11 +1,11 @@
 #pragma once
 /* Types that no line of the text defines: of results, cells and function values. One for each form
- * (kind, bits, length, element, signature), shared with a definition of the same bundle or of the root
- * environment where there is one. */
+ * (kind, bits, length, element, signature), shared with a definition of the same bundle or of the
+ * root environment where there is one. */
 #include "mu_ir.h"
 
-/* The type of this form, made if need be; only before the bundle is linked. NULL when the form lacks
- * its element or signature. */
+/* The type of this form, made if need be; only before the bundle is linked. NULL when the form
+ * lacks its element or signature. */
 mu_ir_type *mu_ir_derive(mu_ir_bundle *bundle, const mu_ir_type *form);
 /* The same without making any. */
 mu_ir_type *mu_ir_derived(const mu_ir_bundle *bundle, const mu_ir_type *form);

@@ -2,7 +2,8 @@
  *
  *   %entry(params):  TRAP <> KEEPALIVE(params)  TAILCALL <sig> func (params)
  *
- * It has an arena of its own, since it comes to be long after its bundle is closed, in any thread. */
+ * It has an arena of its own, since it comes to be long after its bundle is closed, in any thread.
+ */
 #include "hidden_version.h"
 
 typedef struct hidden_version {

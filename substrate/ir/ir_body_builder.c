@@ -48,7 +48,8 @@ static void close_inst(mu_ir_body *body)
     mu_ir_inst *inst = &body->insts.items[body->insts.count - 1];
     inst->operands = append_values(body, body->inst_operands.items, body->inst_operands.count);
     inst->cases = append_values(body, body->inst_cases.items, body->inst_cases.count);
-    inst->keepalives = append_values(body, body->inst_keepalives.items, body->inst_keepalives.count);
+    inst->keepalives =
+        append_values(body, body->inst_keepalives.items, body->inst_keepalives.count);
     body->inst_operands.count = body->inst_cases.count = body->inst_keepalives.count = 0;
     body->inst_open = false;
 }
@@ -57,11 +58,8 @@ static mu_ir_entity local_entity(mu_ir_builder *builder, mu_ir_kind kind, uint32
                                  const char *name, mu_location where)
 {
     builder->entity_count++;
-    return (mu_ir_entity){.kind = kind,
-                          .name = name,
-                          .where = where,
-                          .owner = builder->body.version,
-                          .index = index};
+    return (mu_ir_entity){
+        .kind = kind, .name = name, .where = where, .owner = builder->body.version, .index = index};
 }
 
 static mu_ir_block *last_block(mu_ir_body *body)
@@ -114,8 +112,7 @@ uint32_t mu_ir_builder_exc_param(mu_ir_builder *builder, const char *name, mu_lo
     mu_ir_block *block = last_block(&builder->body);
     MU_INVARIANT(!block->has_exc_param && !block->insts.count, "one exception parameter, first");
     block->has_exc_param = true;
-    block->exc_param =
-        add_variable(builder, &(mu_ir_variable){.inst = UINT32_MAX}, name, where);
+    block->exc_param = add_variable(builder, &(mu_ir_variable){.inst = UINT32_MAX}, name, where);
     return block->exc_param;
 }
 
@@ -224,7 +221,7 @@ static mu_status register_local(mu_ir_builder *builder, mu_ir_entity *entity, mu
 #define SEAL(version, arena, list, list_count, array)                                              \
     do {                                                                                           \
         (version)->list =                                                                          \
-            mu_ir_arena_copy((arena), (array)->items, sizeof *(array)->items * (array)->count);          \
+            mu_ir_arena_copy((arena), (array)->items, sizeof *(array)->items * (array)->count);    \
         (version)->list_count = (array)->count;                                                    \
     } while (0)
 
@@ -257,8 +254,8 @@ mu_status mu_ir_builder_end_body(mu_ir_builder *builder, mu_report *report)
         mu_status status = register_local(builder, &block->entity, report);
         worst = status == MU_OK ? worst : status;
         uint32_t inst_end = block->insts.first + block->insts.count;
-        uint32_t variable_end = b + 1 < version->block_count ? block[1].params.first
-                                                             : version->variable_count;
+        uint32_t variable_end =
+            b + 1 < version->block_count ? block[1].params.first : version->variable_count;
         for (; variable < variable_end; variable++) {
             status = register_local(builder, &version->variables[variable].entity, report);
             worst = status == MU_OK ? worst : status;

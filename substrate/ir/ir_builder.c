@@ -70,8 +70,8 @@ void *mu_ir_arena_copy(mu_arena *arena, const void *items, size_t bytes)
 /* Moves a growable array of pointers into the bundle. */
 #define SEAL(bundle, list, list_count, array)                                                      \
     do {                                                                                           \
-        (bundle)->list =                                                                           \
-            mu_ir_arena_copy((bundle)->arena, (array)->items, sizeof *(array)->items * (array)->count);  \
+        (bundle)->list = mu_ir_arena_copy((bundle)->arena, (array)->items,                         \
+                                          sizeof *(array)->items * (array)->count);                \
         (bundle)->list_count = (array)->count;                                                     \
     } while (0)
 
@@ -153,6 +153,7 @@ mu_status mu_ir_builder_local_name(mu_ir_builder *builder, const char *parent, c
     memcpy(text, parent, parent_length);
     text[parent_length] = '.';
     memcpy(text + parent_length + 1, local, length);
+    text[total] = '\0';
     *name = text;
     return MU_OK;
 }
@@ -238,7 +239,8 @@ void mu_ir_builder_set_sig(mu_ir_builder *builder, mu_ir_sig *sig, const mu_ir_s
     sig->param_count = form->param_count;
     sig->params = mu_ir_arena_copy(arena, form->params, sizeof(mu_ir_type *) * form->param_count);
     sig->result_count = form->result_count;
-    sig->results = mu_ir_arena_copy(arena, form->results, sizeof(mu_ir_type *) * form->result_count);
+    sig->results =
+        mu_ir_arena_copy(arena, form->results, sizeof(mu_ir_type *) * form->result_count);
 }
 
 void mu_ir_builder_set_const(mu_ir_builder *builder, mu_ir_const *constant, const mu_ir_const *form)

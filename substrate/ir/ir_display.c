@@ -41,9 +41,9 @@ char *mu_ir_buffer_take(mu_ir_buffer *buffer)
 /* ---------------------------------------------------------------------------------------- types */
 
 /* Nesting and length of what is shown; beyond them stands "…". */
-#define SHOWN_LEVELS 6u
+#define SHOWN_LEVELS  6u
 #define SHOWN_MEMBERS 32u
-#define SHOWN_BYTES  2000u
+#define SHOWN_BYTES   2000u
 
 static void show_type(mu_ir_buffer *buffer, const mu_ir_type *type, uint32_t levels);
 
@@ -118,8 +118,8 @@ static void show_parameters(mu_ir_buffer *buffer, const mu_ir_type *type, uint32
     }
 }
 
-/* A type inside another: structs and hybrids by name where they have one, since they may lead back to
- * where we came from. The recursion ends with `levels`. */
+/* A type inside another: structs and hybrids by name where they have one, since they may lead back
+ * to where we came from. The recursion ends with `levels`. */
 static void show_type(mu_ir_buffer *buffer, const mu_ir_type *type, uint32_t levels)
 {
     if (!type) {

@@ -9,8 +9,7 @@
 static mu_ir_type *add_type(mu_ir_builder *builder, const char *name, const mu_ir_type *form)
 {
     mu_ir_type *type = mu_ir_builder_type(builder, (mu_location){0});
-    mu_status status =
-        mu_ir_builder_set_name(builder, &type->entity, name, strlen(name), NULL);
+    mu_status status = mu_ir_builder_set_name(builder, &type->entity, name, strlen(name), NULL);
     MU_INVARIANT(status == MU_OK, "predefined name %s", name);
     mu_ir_builder_set_type(builder, type, form);
     return type;
@@ -21,8 +20,8 @@ static mu_ir_type *derive_simple(mu_ir_bundle *bundle, mu_ir_type_kind kind, uin
     return mu_ir_derive(bundle, &(mu_ir_type){.kind = kind, .bits = bits});
 }
 
-/* The predefined types and signature, in the order of their ids, and nameless types that results have
- * often, so that not every bundle makes its own. */
+/* The predefined types and signature, in the order of their ids, and nameless types that results
+ * have often, so that not every bundle makes its own. */
 static mu_ir_bundle *predefine(void)
 {
     mu_ir_builder *builder = mu_ir_builder_new(NULL, "predefined");
@@ -40,8 +39,10 @@ static mu_ir_bundle *predefine(void)
     mu_ir_type *void_type = derive_simple(bundle, MU_IR_VOID, 0);
     mu_ir_type *object =
         mu_ir_derive(bundle, &(mu_ir_type){.kind = MU_IR_REF, .element = void_type});
-    mu_ir_type form = {
-        .kind = MU_IR_HYBRID, .fields = &length, .field_count = 1, .element = derive_simple(bundle, MU_IR_INT, 8)};
+    mu_ir_type form = {.kind = MU_IR_HYBRID,
+                       .fields = &length,
+                       .field_count = 1,
+                       .element = derive_simple(bundle, MU_IR_INT, 8)};
     mu_ir_type *bytes = add_type(builder, "@uvm.meta.bytes", &form);
     add_type(builder, "@uvm.meta.bytes.r", &(mu_ir_type){.kind = MU_IR_REF, .element = bytes});
     form.element = object;

@@ -30,8 +30,8 @@ static void derive_top_level(mu_ir_bundle *bundle)
     }
     for (uint32_t i = 0; i < bundle->expose_count; i++) {
         mu_ir_expose *expose = bundle->exposes[i];
-        expose->pointer_type = mu_ir_derive(
-            bundle, &(mu_ir_type){.kind = MU_IR_UFUNCPTR, .sig = expose->func->sig});
+        expose->pointer_type =
+            mu_ir_derive(bundle, &(mu_ir_type){.kind = MU_IR_UFUNCPTR, .sig = expose->func->sig});
     }
 }
 
@@ -46,7 +46,8 @@ static void infer_results(mu_ir_bundle *bundle, mu_ir_version *version, const mu
         types = mu_allocate(sizeof(mu_ir_type *) * written);
     }
     /* Every type is made even if no result is written: the verifier asks for it when it says so. */
-    mu_ir_infer(version, inst, bundle, types, written > RESULTS_AT_ONCE ? written : RESULTS_AT_ONCE);
+    mu_ir_infer(version, inst, bundle, types,
+                written > RESULTS_AT_ONCE ? written : RESULTS_AT_ONCE);
     for (uint32_t i = 0; i < written; i++) {
         version->variables[inst->results.first + i].type = types[i];
     }

@@ -77,8 +77,8 @@ static void print_sig(mu_ir_buffer *buffer, const mu_ir_sig *sig)
 
 /* ------------------------------------------------------------------------------------ constants */
 
-/* Decimal as far as 64 bits go. A literal that was too large gets a digit more than 128 bits have, so
- * that it stays too large. */
+/* Decimal as far as 64 bits go. A literal that was too large gets a digit more than 128 bits have,
+ * so that it stays too large. */
 static void print_int(mu_ir_buffer *buffer, const mu_ir_const *constant)
 {
     unsigned __int128 value = (unsigned __int128)constant->high << 64 | constant->low;
@@ -136,7 +136,8 @@ static void print_const(mu_ir_buffer *buffer, const mu_ir_const *constant)
     mu_ir_buffer_add(buffer, "\n");
 }
 
-/* ------------------------------------------------------------------------------------- functions */
+/* ------------------------------------------------------------------------------------- functions
+ */
 
 static void print_label(mu_ir_buffer *buffer, const mu_ir_version *version,
                         const mu_ir_block *block)

@@ -8,10 +8,10 @@ enum { MU_OP_FLAG_0 = 0 };
 
 static const mu_ir_op_info op_infos[MU_OP_COUNT] = {
 #define MU_OP(name, op_word, op_shape, op_flags, meaning)                                          \
-    [MU_OP_##name] = {.word = op_word,                                                             \
+    [MU_OP_##name] = {.word = (op_word),                                                           \
                       .shape = MU_SHAPE_##op_shape,                                                \
                       .flags = MU_OP_FLAG_##op_flags,                                              \
-                      .text = meaning},
+                      .text = (meaning)},
 #include "mu_ops.def"
 #undef MU_OP
 };
@@ -52,7 +52,8 @@ static const struct {
     const char *name;
     uint32_t id;
 } comminsts[MU_COMMINST_COUNT] = {
-#define MU_COMMINST(enum_name, number, text) [MU_COMMINST_##enum_name] = {.name = text, .id = number},
+#define MU_COMMINST(enum_name, number, text)                                                       \
+    [MU_COMMINST_##enum_name] = {.name = (text), .id = (number)},
 #include "mu_comminsts.def"
 #undef MU_COMMINST
 };

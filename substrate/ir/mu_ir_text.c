@@ -1,8 +1,9 @@
-/* mu_ir_parse: two passes over the text. The first makes an empty entity for every top-level name, so
- * that definitions may stand in any order; the second fills them in. Tokens are not kept between the
- * passes: lexing again is cheaper than their memory.
+/* mu_ir_parse: two passes over the text. The first makes an empty entity for every top-level name,
+ * so that definitions may stand in any order; the second fills them in. Tokens are not kept between
+ * the passes: lexing again is cheaper than their memory.
  *
- * Limits: a text of 64 MiB, lists of 1 M names, names of 4,096 bytes and 256 MiB of them, 4 M entities.
+ * Limits: a text of 64 MiB, lists of 1 M names, names of 4,096 bytes and 256 MiB of them, 4 M
+ * entities.
  */
 #include "text_parser.h"
 
@@ -12,8 +13,8 @@
 
 static void set_name(mu_ir_parser *parser, mu_ir_entity *entity, const mu_ir_token *name)
 {
-    mu_status status = mu_ir_builder_set_name(parser->builder, entity, name->text, name->length,
-                                              parser->report);
+    mu_status status =
+        mu_ir_builder_set_name(parser->builder, entity, name->text, name->length, parser->report);
     if (status != MU_OK && parser->status != MU_LIMIT) {
         parser->status = status == MU_LIMIT ? MU_LIMIT : MU_INVALID;
     }
@@ -46,8 +47,7 @@ static mu_ir_entity *defined_function(mu_ir_parser *parser, const mu_ir_token *n
     mu_ir_entity *twin = mu_map_put(parser->defined, name->text, name->length, parser);
     if (older && older->kind == MU_IR_FUNC) {
         if (twin) {
-            mu_ir_parser_error(parser, name->where,
-                               "function %.*s is defined twice in this bundle",
+            mu_ir_parser_error(parser, name->where, "function %.*s is defined twice in this bundle",
                                name->length < 60 ? (int)name->length : 60, name->text);
         }
         return older;
@@ -142,7 +142,8 @@ static void define_all(mu_ir_parser *parser)
     }
 }
 
-/* ------------------------------------------------------------------------------------- the whole */
+/* ------------------------------------------------------------------------------------- the whole
+ */
 
 static void open_parser(mu_ir_parser *parser)
 {

@@ -72,8 +72,8 @@ static mu_ir_type *comparison(const inference *to)
     mu_ir_type *type = written(to, 0);
     mu_ir_type *bit = integer(to, 1);
     if (type && type->kind == MU_IR_VECTOR) {
-        return form(to, &(mu_ir_type){
-                            .kind = MU_IR_VECTOR, .element = bit, .length = type->length});
+        return form(to,
+                    &(mu_ir_type){.kind = MU_IR_VECTOR, .element = bit, .length = type->length});
     }
     return bit;
 }
@@ -99,8 +99,8 @@ static mu_ir_type *shuffled(const inference *to)
     if (!mask || mask->kind != MU_IR_VECTOR) {
         return NULL;
     }
-    return form(to, &(mu_ir_type){
-                        .kind = MU_IR_VECTOR, .element = element(to), .length = mask->length});
+    return form(
+        to, &(mu_ir_type){.kind = MU_IR_VECTOR, .element = element(to), .length = mask->length});
 }
 
 static mu_ir_type *reference(const inference *to, mu_ir_type *referent)
@@ -140,9 +140,7 @@ static void infer_comminst(inference *to)
     case MU_COMMINST_NEW_STACK:
     case MU_COMMINST_CURRENT_STACK: give(to, simple(to, MU_IR_STACKREF)); break;
     case MU_COMMINST_GET_THREADLOCAL:
-    case MU_COMMINST_TR64_TO_REF:
-        give(to, to_type(to, MU_IR_REF, simple(to, MU_IR_VOID)));
-        break;
+    case MU_COMMINST_TR64_TO_REF: give(to, to_type(to, MU_IR_REF, simple(to, MU_IR_VOID))); break;
     case MU_COMMINST_TR64_IS_FP:
     case MU_COMMINST_TR64_IS_INT:
     case MU_COMMINST_TR64_IS_REF: give(to, integer(to, 1)); break;
@@ -226,7 +224,9 @@ static bool infer_one(inference *to)
     case MU_SHAPE_FIELD: give(to, op == MU_OP_EXTRACTVALUE ? field(to) : first); return true;
     case MU_SHAPE_ELEMENT: give(to, op == MU_OP_EXTRACTELEMENT ? element(to) : first); return true;
     case MU_SHAPE_SHUFFLE: give(to, shuffled(to)); return true;
-    case MU_SHAPE_NEW: give(to, to_type(to, op == MU_OP_NEW ? MU_IR_REF : MU_IR_IREF, first)); return true;
+    case MU_SHAPE_NEW:
+        give(to, to_type(to, op == MU_OP_NEW ? MU_IR_REF : MU_IR_IREF, first));
+        return true;
     case MU_SHAPE_NEWHYBRID:
         give(to, to_type(to, op == MU_OP_NEWHYBRID ? MU_IR_REF : MU_IR_IREF, first));
         return true;

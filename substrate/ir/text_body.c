@@ -14,7 +14,8 @@ static bool at_body_end(const mu_ir_parser *parser)
            mu_ir_is_top_level(&parser->token);
 }
 
-/* -------------------------------------------------------------------------------------- recovery */
+/* -------------------------------------------------------------------------------------- recovery
+ */
 
 /* Tokens from the present one on, without moving the parser. */
 typedef struct lookahead {
@@ -102,18 +103,22 @@ void mu_ir_parser_recover(mu_ir_parser *parser)
     }
 }
 
-/* ---------------------------------------------------------------------------------------- labels */
+/* ---------------------------------------------------------------------------------------- labels
+ */
 
 static void define_variable(mu_ir_parser *parser, const mu_ir_token *name, uint32_t variable)
 {
     mu_ir_symbol *symbol = mu_ir_parser_symbol(parser, name, parser->block_name);
+    if (symbol->block_serial == parser->block_serial) {
+        return; /* a duplicate, which is reported when the body ends */
+    }
     symbol->version_serial = parser->version_serial;
     symbol->block_serial = parser->block_serial;
     symbol->variable = variable;
 }
 
-/* The global name of something in `parent`; NULL, too, where the parent itself lacks one because its
- * own name was in error. */
+/* The global name of something in `parent`; NULL, too, where the parent itself lacks one because
+ * its own name was in error. */
 static const char *name_in(mu_ir_parser *parser, const mu_ir_token *name, const char *parent)
 {
     return parent ? mu_ir_parser_global_name(parser, name, parent) : NULL;
@@ -192,7 +197,8 @@ static bool parse_label(mu_ir_parser *parser)
     return false;
 }
 
-/* ---------------------------------------------------------------------------------- instructions */
+/* ---------------------------------------------------------------------------------- instructions
+ */
 
 static bool parse_results(mu_ir_parser *parser)
 {

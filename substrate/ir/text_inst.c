@@ -29,7 +29,8 @@ static bool parse_values(mu_ir_parser *parser, add_value_fn *add, const char *be
             return mu_ir_parser_expected(parser, "a value's name or ')'");
         }
         if (count++ == MU_IR_LIST_MAX) {
-            return mu_ir_parser_limit(parser, parser->token.where, "a list of over 1,048,576 values");
+            return mu_ir_parser_limit(parser, parser->token.where,
+                                      "a list of over 1,048,576 values");
         }
         if (!mu_ir_parser_operand(parser, &value)) {
             return false;
@@ -103,8 +104,7 @@ static bool parse_dest(mu_ir_parser *parser)
     mu_ir_parser_advance(parser);
     mu_ir_symbol *symbol = mu_ir_parser_symbol(parser, &name, parser->version_name);
     bool known = symbol->label_serial == parser->version_serial;
-    uint32_t dest =
-        mu_ir_builder_add_dest(parser->builder, known ? symbol->block : 0, name.where);
+    uint32_t dest = mu_ir_builder_add_dest(parser->builder, known ? symbol->block : 0, name.where);
     if (!known) {
         mu_ir_pending_dest pending = {.dest = dest, .symbol = symbol, .name = name};
         MU_ARRAY_PUSH(&parser->pending, pending);
@@ -167,7 +167,8 @@ static bool parse_cases(mu_ir_parser *parser)
     return true;
 }
 
-/* ------------------------------------------------------------------------------- stacks, threads */
+/* ------------------------------------------------------------------------------- stacks, threads
+ */
 
 static bool parse_threadlocal(mu_ir_parser *parser, mu_ir_inst *inst)
 {
@@ -343,8 +344,7 @@ static bool parse_step(mu_ir_parser *parser, mu_ir_inst *inst, char step)
     case 'I': return parse_literal(parser, inst);
     case 'v': return parse_operand(parser);
     case 'n': return !takes_value(inst->op) || parse_operand(parser);
-    case 'a':
-        return parse_values(parser, mu_ir_builder_add_operand, "'(' before the arguments");
+    case 'a': return parse_values(parser, mu_ir_builder_add_operand, "'(' before the arguments");
     case 'r': return parse_ret(parser);
     case 'd': return parse_dest(parser);
     case 'C': return parse_cases(parser);

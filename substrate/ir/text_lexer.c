@@ -174,7 +174,8 @@ static void lex_name(mu_ir_lexer *lexer, mu_ir_token *token, int kind)
         lexer->at++;
     }
     if (lexer->at == first) {
-        bad(token, kind == MU_IR_TOKEN_GLOBAL ? "a name must follow '@'" : "a name must follow '%'");
+        bad(token,
+            kind == MU_IR_TOKEN_GLOBAL ? "a name must follow '@'" : "a name must follow '%'");
     }
 }
 
@@ -194,7 +195,7 @@ static void lex_flag(mu_ir_lexer *lexer, mu_ir_token *token)
 static void lex_other(mu_ir_lexer *lexer, mu_ir_token *token)
 {
     char c = *lexer->at++;
-    token->kind = c;
+    token->kind = (unsigned char)c;
     switch (c) {
     case '<':
         if (peek(lexer, 0) == '[') {

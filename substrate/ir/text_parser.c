@@ -113,7 +113,7 @@ bool mu_ir_parser_number(mu_ir_parser *parser, const char *what, uint64_t most, 
 
 bool mu_ir_is_top_level(const mu_ir_token *token)
 {
-    static const char *const words[] = {".typedef", ".funcsig", ".const", ".global",
+    static const char *const words[] = {".typedef",  ".funcsig", ".const", ".global",
                                         ".funcdecl", ".funcdef", ".expose"};
     if (token->kind != MU_IR_TOKEN_WORD || *token->text != '.') {
         return false;
@@ -266,7 +266,8 @@ bool mu_ir_parser_types(mu_ir_parser *parser, int end, const char *end_text)
             return mu_ir_parser_expected(parser, wanted);
         }
         if (parser->types.count == MU_IR_LIST_MAX) {
-            return mu_ir_parser_limit(parser, parser->token.where, "a list of over 1,048,576 types");
+            return mu_ir_parser_limit(parser, parser->token.where,
+                                      "a list of over 1,048,576 types");
         }
         if (!mu_ir_parser_reference(parser, MU_IR_TYPE, &type)) {
             return false;
@@ -290,8 +291,9 @@ static void undefined_local(mu_ir_parser *parser, mu_ir_symbol *symbol, const mu
                            shown_length(name), name->text);
     } else if (!parser->block_damaged) {
         mu_ir_parser_undefined(parser, symbol, name,
-                  name->kind == MU_IR_TOKEN_LOCAL ? "a parameter or an earlier result of this block"
-                                                  : "a value");
+                               name->kind == MU_IR_TOKEN_LOCAL
+                                   ? "a parameter or an earlier result of this block"
+                                   : "a value");
     }
 }
 

@@ -1,8 +1,8 @@
 #pragma once
-/* The parser's inside. It looks at two tokens at a time, farther only by copying the lexer. A function
- * that returns bool parses a part: false after a syntax error, which it has reported, with the parser
- * standing at the offending token. An undefined name is reported but is no syntax error: parsing goes
- * on with NULL in its place. */
+/* The parser's inside. It looks at two tokens at a time, farther only by copying the lexer. A
+ * function that returns bool parses a part: false after a syntax error, which it has reported, with
+ * the parser standing at the offending token. An undefined name is reported but is no syntax error:
+ * parsing goes on with NULL in its place. */
 #include "mu_ir_builder.h"
 #include "text_lexer.h"
 
@@ -10,7 +10,7 @@
 typedef struct mu_ir_symbol {
     mu_ir_entity *entity; /* top-level meaning, once `resolved` */
     bool resolved;
-    uint32_t reported; /* as undefined in this version (0: not): once is enough */
+    uint32_t reported;       /* as undefined in this version (0: not): once is enough */
     uint32_t version_serial; /* of the following three */
     uint32_t block_serial;   /* 0: no variable of this name */
     uint32_t variable;
@@ -71,7 +71,8 @@ typedef struct mu_ir_parser {
 #define MU_IR_TEXT_MAX (64u << 20)
 #define MU_IR_LIST_MAX (1u << 20)
 
-/* ------------------------------------------------------------------- tokens and errors (text_parser.c) */
+/* ------------------------------------------------------------------- tokens and errors
+ * (text_parser.c) */
 
 void mu_ir_parser_start(mu_ir_parser *parser, const char *text, size_t length);
 void mu_ir_parser_advance(mu_ir_parser *parser);
@@ -92,11 +93,13 @@ bool mu_ir_parser_number(mu_ir_parser *parser, const char *what, uint64_t most, 
 /* One of .typedef, .funcsig, … */
 bool mu_ir_is_top_level(const mu_ir_token *token);
 
-/* --------------------------------------------------------------------------- names (text_parser.c) */
+/* --------------------------------------------------------------------------- names (text_parser.c)
+ */
 
-/* The symbol of a name. A global name below `parent` ("@f.v1.entry") is the same symbol as the local
- * name that expands to it; NULL: no parent. */
-mu_ir_symbol *mu_ir_parser_symbol(mu_ir_parser *parser, const mu_ir_token *name, const char *parent);
+/* The symbol of a name. A global name below `parent` ("@f.v1.entry") is the same symbol as the
+ * local name that expands to it; NULL: no parent. */
+mu_ir_symbol *mu_ir_parser_symbol(mu_ir_parser *parser, const mu_ir_token *name,
+                                  const char *parent);
 /* The global name of a token in `parent`; NULL after LIMIT. */
 const char *mu_ir_parser_global_name(mu_ir_parser *parser, const mu_ir_token *name,
                                      const char *parent);

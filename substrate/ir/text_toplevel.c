@@ -109,7 +109,8 @@ static bool parse_parameters(mu_ir_parser *parser, mu_ir_type *form)
 static bool parse_typedef(mu_ir_parser *parser, mu_ir_type *type)
 {
     uint32_t kind;
-    if (!definition_name(parser) || !mu_ir_parser_expect(parser, '=', "'=' behind the type's name")) {
+    if (!definition_name(parser) ||
+        !mu_ir_parser_expect(parser, '=', "'=' behind the type's name")) {
         return false;
     }
     if (parser->token.kind != MU_IR_TOKEN_WORD ||
@@ -211,7 +212,8 @@ static bool parse_list(mu_ir_parser *parser, mu_ir_const *form)
     while (!mu_ir_parser_accept(parser, '}')) {
         mu_ir_entity *item;
         if (parser->items.count == MU_IR_LIST_MAX) {
-            return mu_ir_parser_limit(parser, parser->token.where, "a list of over 1,048,576 items");
+            return mu_ir_parser_limit(parser, parser->token.where,
+                                      "a list of over 1,048,576 items");
         }
         if (!mu_ir_parser_global_reference(parser, &item)) {
             return false;
@@ -226,10 +228,10 @@ static bool parse_list(mu_ir_parser *parser, mu_ir_const *form)
 static bool parse_nan(mu_ir_parser *parser, mu_ir_const *form)
 {
     bool apart = mu_ir_token_is(&parser->token, "nan");
-    bool single = mu_ir_token_is(&parser->token, "nanf") ||
-                  (apart && mu_ir_token_is(&parser->ahead, "f"));
-    bool twofold = mu_ir_token_is(&parser->token, "nand") ||
-                   (apart && mu_ir_token_is(&parser->ahead, "d"));
+    bool single =
+        mu_ir_token_is(&parser->token, "nanf") || (apart && mu_ir_token_is(&parser->ahead, "f"));
+    bool twofold =
+        mu_ir_token_is(&parser->token, "nand") || (apart && mu_ir_token_is(&parser->ahead, "d"));
     if (!single && !twofold) {
         return mu_ir_parser_expected(parser, "a constant: a number, nanf, nand, bitsf(…), "
                                              "bitsd(…), { names } or NULL");
@@ -288,7 +290,8 @@ static bool parse_const(mu_ir_parser *parser, mu_ir_const *constant)
     return true;
 }
 
-/* ------------------------------------------------------------------------------ cells, functions */
+/* ------------------------------------------------------------------------------ cells, functions
+ */
 
 static bool parse_global(mu_ir_parser *parser, mu_ir_global *global)
 {

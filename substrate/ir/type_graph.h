@@ -1,15 +1,15 @@
 #pragma once
-/* Types and signatures of a bundle as one graph, for numbering. A node is the entity; an edge goes from
- * a type to each type or signature in it, in the order of the text. While a node has no number yet, its
- * `canonical` is MU_IR_UNNUMBERED with its index in the graph. */
+/* Types and signatures of a bundle as one graph, for numbering. A node is the entity; an edge goes
+ * from a type to each type or signature in it, in the order of the text. While a node has no number
+ * yet, its `canonical` is MU_IR_UNNUMBERED with its index in the graph. */
 #include "mu_ir.h"
 
 #define MU_IR_UNNUMBERED 0x80000000u
 
 /* What of a node is not its children. */
 typedef struct mu_ir_label {
-    uint64_t kind;  /* of type; signatures have one of their own */
-    uint64_t bits;  /* INT; a signature's number of parameters */
+    uint64_t kind; /* of type; signatures have one of their own */
+    uint64_t bits; /* INT; a signature's number of parameters */
     uint64_t length;
     uint64_t child_count;
 } mu_ir_label;
@@ -33,7 +33,7 @@ typedef struct mu_ir_type_graph {
     mu_ir_entity **nodes;
     uint32_t node_count;
     MU_ARRAY(uint32_t) key; /* scratch */
-    uint64_t budget; /* steps left for cyclic groups, whose worst case is quadratic */
+    uint64_t budget;        /* steps left for cyclic groups, whose worst case is quadratic */
 } mu_ir_type_graph;
 
 mu_ir_label mu_ir_label_of(const mu_ir_entity *node);

@@ -1,5 +1,5 @@
-/* Sizes and offsets, by the C ABI of x86-64 (System V) where it has the type. The walk over composites
- * keeps its own stack, as deep as the deepest type allowed. */
+/* Sizes and offsets, by the C ABI of x86-64 (System V) where it has the type. The walk over
+ * composites keeps its own stack, as deep as the deepest type allowed. */
 #include "mu_ir.h"
 
 #include "ir_tables.h"
@@ -42,7 +42,8 @@ static void fail(layout *self, mu_status status, const mu_ir_type *type, const c
     }
 }
 
-/* --------------------------------------------------------------------------------------- members */
+/* --------------------------------------------------------------------------------------- members
+ */
 
 static uint32_t member_count(const mu_ir_type *type)
 {
@@ -60,7 +61,8 @@ static mu_ir_type *member(const mu_ir_type *type, uint32_t index)
     return index < type->field_count ? type->fields[index] : type->element;
 }
 
-/* ----------------------------------------------------------------------------------------- sizes */
+/* ----------------------------------------------------------------------------------------- sizes
+ */
 
 static bool place(mu_ir_type *type, uint64_t size_bytes, uint32_t align_bytes)
 {
@@ -89,9 +91,7 @@ static bool place_scalar(layout *self, mu_ir_type *type)
     case MU_IR_INT: return place_int(self, type);
     case MU_IR_FLOAT: return place(type, 4, 4);
     case MU_IR_VOID: return place(type, 0, 1);
-    case MU_IR_IREF:
-        type->has_refs = true;
-        return place(type, 16, 16);
+    case MU_IR_IREF: type->has_refs = true; return place(type, 16, 16);
     case MU_IR_REF:
     case MU_IR_WEAKREF:
     case MU_IR_TAGREF64: type->has_refs = true; return place(type, 8, 8);
@@ -178,7 +178,8 @@ static bool place_type(layout *self, mu_ir_type *type)
                                                                     : place_sequence(self, type);
 }
 
-/* ------------------------------------------------------------------------------------------- walk */
+/* ------------------------------------------------------------------------------------------- walk
+ */
 
 static void close_top(layout *self, bool sound)
 {
@@ -248,7 +249,8 @@ static void lay_out(layout *self, mu_ir_type *start)
     }
 }
 
-/* ------------------------------------------------------------------------------------------ cells */
+/* ------------------------------------------------------------------------------------------ cells
+ */
 
 static void place_cells(layout *self, const mu_ir_env *env, mu_ir_bundle *bundle)
 {

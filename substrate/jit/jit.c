@@ -42,6 +42,11 @@ const void *mu_jit_start_entry(const mu_jit *jit)
     return jit->stubs.start;
 }
 
+const void *mu_jit_leave_error(const mu_jit *jit)
+{
+    return jit->stubs.leave[MU_ABI_LEAVE_ERROR];
+}
+
 const mu_code_object *mu_jit_object(const mu_ir_version *version)
 {
     return __atomic_load_n(&version->code, __ATOMIC_ACQUIRE);

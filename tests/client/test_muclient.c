@@ -367,6 +367,24 @@ Test(muclient, refused_answer_is_asked_for_again)
     fake_mud_stop(fake);
 }
 
+Test(muclient, trap_that_is_left_gets_no_answer)
+{
+    fake_mud *fake = fake_mud_start(NULL);
+    muclient *client = connected(fake);
+    trap_log log = {.action = MUCLIENT_LEAVE};
+    muclient_trap_handler_set(client, trap_answer, &log);
+    cr_assert_eq(muclient_trap_attach(client, "gcd", MUCLIENT_DISCONNECT_KILL, NULL), MUCLIENT_OK);
+    while (log.seen == 0) {
+        cr_assert_eq(muclient_poll(client, 1000, NULL), MUCLIENT_OK);
+    }
+    cr_assert_eq(muclient_answers_pending(client), 0);
+    cr_assert_eq(muclient_trap_detach(client, "gcd", NULL), MUCLIENT_OK);
+    cr_assert_eq(log.seen, 1);
+    cr_assert_eq(fake_mud_answers(fake), 0);
+    muclient_close(client);
+    fake_mud_stop(fake);
+}
+
 Test(muclient, handler_may_use_the_connection)
 {
     fake_mud *fake = fake_mud_start(NULL);

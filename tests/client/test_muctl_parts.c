@@ -332,8 +332,11 @@ Test(muctl, bundle_is_named_after_its_file)
     bundle_name_is("guests/mu/examples/gcd.uir", "gcd");
     bundle_name_is("gcd", "gcd");
     bundle_name_is("a.b/c", "c");
-    bundle_name_is("x.tar.gz", "x.tar");
-    bundle_name_is("/d/.hidden", ".hidden");
+    bundle_name_is("x.tar.gz", "x_tar");
+    bundle_name_is("/d/.hidden", "_hidden");
+    bundle_name_is("my file \xc3\xa9-1_2.uir", "my_file___-1_2");
+    bundle_name_is("0123456789012345678901234567890123456789012345678901234567890123456789.uir",
+                   "0123456789012345678901234567890123456789012345678901234567890123");
 }
 
 Test(muctl, codes_have_the_documented_exit_statuses)

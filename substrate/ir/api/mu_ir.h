@@ -1,8 +1,8 @@
 #pragma once
 /* The Mu IR in memory (uvm-ir.rest, type-system.rest, instruction-set.rest).
  *
- * A **bundle** owns everything that one load defines, in one arena; it is immutable once it has been
- * linked. An **environment** (`mu_ir_env`) is what a VM has loaded so far: a bundle and the
+ * A **bundle** owns everything that one load defines, in one arena; it is immutable once it has
+ * been linked. An **environment** (`mu_ir_env`) is what a VM has loaded so far: a bundle and the
  * environment it was loaded on. Environments are immutable, counted and shared: VMs that load the
  * same bundles in the same order have the same environment, hence the same entities, numbers and
  * compiled code. What differs between VMs (cells, newest versions) is reached by the numbers below
@@ -66,9 +66,10 @@ typedef enum mu_ir_type_kind {
 struct mu_ir_type {
     mu_ir_entity entity;
     mu_ir_type_kind kind;
-    uint32_t bits;       /* INT */
-    uint64_t length;     /* ARRAY, VECTOR */
-    mu_ir_type *element; /* UPTR, REF, IREF, WEAKREF: referent; ARRAY, VECTOR; HYBRID: variable part */
+    uint32_t bits;   /* INT */
+    uint64_t length; /* ARRAY, VECTOR */
+    /* UPTR, REF, IREF, WEAKREF: the referent; ARRAY, VECTOR; HYBRID: of the variable part */
+    mu_ir_type *element;
     mu_ir_sig *sig;      /* FUNCREF, UFUNCPTR */
     mu_ir_type **fields; /* STRUCT; HYBRID: fixed part */
     uint32_t field_count;
@@ -83,7 +84,7 @@ struct mu_ir_type {
     bool laid_out;
     uint32_t align_bytes;
     uint64_t size_bytes;
-    uint64_t *offsets; /* STRUCT, HYBRID: of each field */
+    uint64_t *offsets;     /* STRUCT, HYBRID: of each field */
     uint64_t stride_bytes; /* ARRAY, VECTOR, HYBRID: distance between elements */
     bool has_refs;         /* what mu_ir_type_has_refs says */
     uint32_t levels;       /* composites nested in it, itself included; 0: a scalar */
@@ -118,7 +119,8 @@ struct mu_ir_const {
     mu_ir_type *type;
     bool negative;  /* INT as written: had a '-' */
     bool too_large; /* INT as written: more than 128 bits */
-    uint64_t low, high; /* INT: two's complement of 128 bits, as written (not yet cut to the type) */
+    /* INT: two's complement of 128 bits, as written (not yet cut to the type) */
+    uint64_t low, high;
     float single_value;
     double double_value;
     mu_ir_entity **items; /* LIST: constants, global cells, functions, exposed functions */
@@ -158,6 +160,7 @@ typedef enum mu_ir_op {
     MU_OP_COUNT
 } mu_ir_op;
 
+/* clang-format off */
 typedef enum mu_ir_shape {
     MU_SHAPE_BINARY, MU_SHAPE_COMPARE, MU_SHAPE_CONVERT, MU_SHAPE_SELECT, MU_SHAPE_BRANCH,
     MU_SHAPE_BRANCH2, MU_SHAPE_SWITCH, MU_SHAPE_CALL, MU_SHAPE_TAILCALL, MU_SHAPE_RET,
@@ -167,6 +170,7 @@ typedef enum mu_ir_shape {
     MU_SHAPE_FENCE, MU_SHAPE_TRAP, MU_SHAPE_WATCHPOINT, MU_SHAPE_WPBRANCH, MU_SHAPE_CCALL,
     MU_SHAPE_NEWTHREAD, MU_SHAPE_SWAPSTACK, MU_SHAPE_COMMINST,
 } mu_ir_shape;
+/* clang-format on */
 
 enum { MU_OP_FLAG_PURE = 1, MU_OP_FLAG_EXC = 2, MU_OP_FLAG_TERM = 4 };
 
@@ -188,14 +192,18 @@ typedef enum mu_ir_comminst {
 const char *mu_ir_comminst_name(mu_ir_comminst comminst);
 uint32_t mu_ir_comminst_id(mu_ir_comminst comminst);
 
+/* clang-format off */
 typedef enum mu_ir_order {
-    MU_ORDER_NOT_ATOMIC, MU_ORDER_RELAXED, MU_ORDER_CONSUME, MU_ORDER_ACQUIRE,
-    MU_ORDER_RELEASE, MU_ORDER_ACQ_REL, MU_ORDER_SEQ_CST,
+    MU_ORDER_NOT_ATOMIC, MU_ORDER_RELAXED, MU_ORDER_CONSUME, MU_ORDER_ACQUIRE, MU_ORDER_RELEASE,
+    MU_ORDER_ACQ_REL, MU_ORDER_SEQ_CST,
 } mu_ir_order;
+/* clang-format on */
+/* clang-format off */
 typedef enum mu_ir_rmw {
-    MU_RMW_XCHG, MU_RMW_ADD, MU_RMW_SUB, MU_RMW_AND, MU_RMW_NAND, MU_RMW_OR,
-    MU_RMW_XOR, MU_RMW_MAX, MU_RMW_MIN, MU_RMW_UMAX, MU_RMW_UMIN,
+    MU_RMW_XCHG, MU_RMW_ADD, MU_RMW_SUB, MU_RMW_AND, MU_RMW_NAND, MU_RMW_OR, MU_RMW_XOR,
+    MU_RMW_MAX, MU_RMW_MIN, MU_RMW_UMAX, MU_RMW_UMIN,
 } mu_ir_rmw;
+/* clang-format on */
 const char *mu_ir_order_name(mu_ir_order order);
 const char *mu_ir_rmw_name(mu_ir_rmw rmw);
 
@@ -228,11 +236,13 @@ typedef struct mu_ir_dest {
 
 typedef struct mu_ir_variable {
     mu_ir_entity entity;
-    mu_ir_type *type; /* of parameters from the text; of results set by mu_ir_infer or the verifier */
-    uint32_t block;   /* that it belongs to */
-    uint32_t inst;    /* that defines it; UINT32_MAX: a parameter */
+    /* Of a parameter as written; of a result from linking, NULL where its instruction has none. */
+    mu_ir_type *type;
+    uint32_t block; /* that it belongs to */
+    uint32_t inst;  /* that defines it; UINT32_MAX: a parameter */
 } mu_ir_variable;
 
+/* clang-format off */
 /* Instruction forms use these fields:
  *   types    T; CONVERT T1 T2; SELECT S T; ELEMENT and GETELEM T I; NEWHYBRID T L; SHUFFLE T M;
  *            CCALL T; TRAP, WATCHPOINT, COMMINST: the list; SWAPSTACK: RET_WITH's list, then
@@ -243,15 +253,17 @@ typedef struct mu_ir_variable {
  *            NEWTHREAD, SWAPSTACK: stack, [threadlocal], then values passed or the exception
  *   dests    BRANCH 1; BRANCH2 true, false; SWITCH default, then cases; an exception clause: normal,
  *            exceptional; WATCHPOINT dis, ena, [exc]; WPBRANCH dis, ena
- *   cases    SWITCH: the constants, parallel to dests from the second */
+ *   cases    SWITCH: the constants, parallel to dests from the second
+ *   flags    CCALL: its calling convention; COMMINST: the list */
+/* clang-format on */
 typedef struct mu_ir_inst {
     mu_ir_entity entity; /* the instruction's own name: [%name] */
     mu_ir_op op;
-    bool is_ptr;      /* PTR */
-    bool is_weak;     /* CMPXCHG WEAK */
-    bool has_exc;     /* an exception clause; WATCHPOINT: WPEXC */
-    bool kills_old;   /* SWAPSTACK KILL_OLD */
-    bool throws_exc;  /* SWAPSTACK, NEWTHREAD: THROW_EXC */
+    bool is_ptr;     /* PTR */
+    bool is_weak;    /* CMPXCHG WEAK */
+    bool has_exc;    /* an exception clause; WATCHPOINT: WPEXC */
+    bool kills_old;  /* SWAPSTACK KILL_OLD */
+    bool throws_exc; /* SWAPSTACK, NEWTHREAD: THROW_EXC */
     bool has_threadlocal;
     uint8_t order;      /* mu_ir_order; CMPXCHG: on success */
     uint8_t order_fail; /* CMPXCHG */
@@ -260,14 +272,14 @@ typedef struct mu_ir_inst {
     uint64_t literal; /* FIELD, GETFIELD: index; WATCHPOINT, WPBRANCH: id */
     uint32_t block;
     uint32_t pass_types_first; /* counted from the start of this instruction's list */
-    mu_ir_range types;    /* in version->types */
-    mu_ir_range sigs;     /* in version->sigs */
-    mu_ir_range operands; /* in version->operands */
-    mu_ir_range cases;    /* in version->operands */
-    mu_ir_range keepalives; /* in version->operands */
-    mu_ir_range dests;    /* in version->dests */
-    mu_ir_range flags;    /* in version->flags */
-    mu_ir_range results;  /* in version->variables, consecutive */
+    mu_ir_range types;         /* in version->types */
+    mu_ir_range sigs;          /* in version->sigs */
+    mu_ir_range operands;      /* in version->operands */
+    mu_ir_range cases;         /* in version->operands */
+    mu_ir_range keepalives;    /* in version->operands */
+    mu_ir_range dests;         /* in version->dests */
+    mu_ir_range flags;         /* in version->flags */
+    mu_ir_range results;       /* in version->variables, consecutive */
 } mu_ir_inst;
 
 typedef struct mu_ir_block {
@@ -331,8 +343,8 @@ struct mu_ir_bundle {
     uint32_t first_id, id_count;
     mu_map *names; /* global name → mu_ir_entity, all kinds */
 
-    /* Types that no line of the text defines, made for results, cells and functions (int<1>, iref of
-     * a field, …). Nameless and without id; laid out and numbered like the others. */
+    /* Types that no line of the text defines, made for results, cells and functions (int<1>, iref
+     * of a field, …). Nameless and without id; laid out and numbered like the others. */
     mu_ir_type **derived;
     uint32_t derived_count;
     uint64_t global_bytes; /* size of a VM's global memory with this bundle; set by mu_ir_layout */
@@ -347,16 +359,16 @@ struct mu_ir_bundle {
 };
 
 struct mu_ir_env {
-    mu_ir_env *parent; /* NULL: the empty environment's */
+    mu_ir_env *parent;    /* NULL: the empty environment's */
     mu_ir_bundle *bundle; /* in the empty environment: the predefined entities */
     uint32_t references;  /* atomic */
     uint32_t depth;
     uint32_t next_id;
     uint32_t next_function; /* number of the next new function; the table has this many entries */
     uint32_t next_canonical;
-    uint64_t global_bytes; /* size of a VM's global memory */
+    uint64_t global_bytes;   /* size of a VM's global memory */
     mu_map *canonical_types; /* this bundle's additions; internal to ir */
-    mu_ir_env *root; /* the empty environment at the end of the chain; not counted */
+    mu_ir_env *root;         /* the empty environment at the end of the chain; not counted */
 };
 
 /* Called when an environment's last reference goes, before its bundle is freed. */
@@ -370,7 +382,8 @@ mu_ir_env *mu_ir_env_retain(mu_ir_env *env);
  * chain of any length can go at once. Thread-safe. */
 void mu_ir_env_release(mu_ir_env *env, mu_ir_env_free_fn *on_free);
 
-/* The entity with this global name in the environment or its ancestors, or NULL. Thread-safe. */
+/* The entity with this global name in the environment or its ancestors, or NULL. Thread-safe;
+ * linear in the number of bundles loaded, as are the other look-ups. */
 mu_ir_entity *mu_ir_env_find(const mu_ir_env *env, const char *name, size_t length);
 /* The entity with this id, or NULL. */
 mu_ir_entity *mu_ir_env_by_id(const mu_ir_env *env, uint32_t id);
@@ -394,12 +407,12 @@ MU_MUST_CHECK mu_status mu_ir_parse(const mu_ir_env *env, const char *name, cons
 MU_MUST_CHECK mu_status mu_ir_layout(const mu_ir_env *env, mu_ir_bundle *bundle, mu_report *report);
 /* Frees a bundle that no environment took, while the environment it was made on is still there. */
 void mu_ir_bundle_free(mu_ir_bundle *bundle);
-/* The environment after loading `bundle` (taken) on `parent` (a new reference is kept), which is the
- * environment the bundle was made on. The caller owns one reference to the result. */
+/* The environment after loading `bundle` (taken) on `parent` (a new reference is kept), which is
+ * the environment the bundle was made on. The caller owns one reference to the result. */
 mu_ir_env *mu_ir_env_extend(mu_ir_env *parent, mu_ir_bundle *bundle);
 
-/* Prints a bundle in the text form; parsing it again on the same environment gives the same bundle up to
- * ids. Names are global. The caller frees the text with mu_free. */
+/* Prints a bundle in the text form; parsing it again on the same environment gives the same bundle
+ * up to ids. Names are global. The caller frees the text with mu_free. */
 char *mu_ir_print(const mu_ir_bundle *bundle);
 /* Display forms; caller frees with mu_free. Types print by structure with names inside composite
  * referents: "int<64>", "ref<@Node>"; signatures "(int<64> int<64>) -> (int<64>)". */

@@ -1,6 +1,6 @@
 #pragma once
-/* Makes a bundle piece by piece, at the granularity of Mu's IR Builder API (irbuilder.rest). The text
- * parser is its first user.
+/* Makes a bundle piece by piece, at the granularity of Mu's IR Builder API (irbuilder.rest). The
+ * text parser is its first user.
  *
  *   builder = mu_ir_builder_new(env, "name");
  *   type = mu_ir_builder_type(builder, where);             a node, empty at first, so that
@@ -24,9 +24,9 @@ typedef struct mu_ir_builder mu_ir_builder;
 mu_ir_builder *mu_ir_builder_new(const mu_ir_env *env, const char *name);
 /* Frees the builder and everything made with it. */
 void mu_ir_builder_abort(mu_ir_builder *builder);
-/* Links what was built: ids, function numbers, result types, canonical types. The builder is gone in
- * any case; the caller owns the bundle.
- * Errors: LIMIT (too many entities, recursive types beyond the limits of cyclic_types.c). */
+/* Links what was built: ids, function numbers, result types, canonical types. The builder is gone
+ * in any case; the caller owns the bundle. Errors: LIMIT (too many entities, recursive types beyond
+ * the limits of cyclic_types.c). */
 MU_MUST_CHECK mu_status mu_ir_builder_finish(mu_ir_builder *builder, mu_report *report,
                                              mu_ir_bundle **bundle);
 /* The arena that becomes the bundle's. Borrowed. */
@@ -83,8 +83,9 @@ uint32_t mu_ir_builder_param(mu_ir_builder *builder, mu_ir_type *type, const cha
                              mu_location where);
 /* Its exception parameter, after the others. */
 uint32_t mu_ir_builder_exc_param(mu_ir_builder *builder, const char *name, mu_location where);
-/* Appends an instruction to the last block. The pointer is good until the next call of this function;
- * the caller sets op, flags and numbers (is_ptr … literal) in it, and its lists with the calls below. */
+/* Appends an instruction to the last block. The pointer is good until the next call of this
+ * function; the caller sets op, flags and numbers (is_ptr … literal) in it, and its lists with the
+ * calls below. */
 mu_ir_inst *mu_ir_builder_inst(mu_ir_builder *builder, const char *name, mu_location where);
 /* A result of the last instruction. Returns the variable's number. */
 uint32_t mu_ir_builder_result(mu_ir_builder *builder, const char *name, mu_location where);
@@ -103,5 +104,6 @@ void mu_ir_builder_set_dest_block(mu_ir_builder *builder, uint32_t dest, uint32_
 
 /* The operand for a parameter or result of the open body. */
 mu_ir_value mu_ir_builder_local(uint32_t variable);
-/* The operand for a global value. Each call makes an entry in the version's list: keep the value. */
+/* The operand for a global value. Each call makes an entry in the version's list: keep the value.
+ */
 mu_ir_value mu_ir_builder_global_value(mu_ir_builder *builder, mu_ir_entity *entity);

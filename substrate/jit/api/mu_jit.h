@@ -22,6 +22,8 @@ typedef void mu_jit_enter_fn(mu_abi_thread *thread);
 mu_jit_enter_fn *mu_jit_enter(const mu_jit *jit);
 /* The table entry of a function without code: leaves with COMPILE. */
 const void *mu_jit_lazy_entry(const mu_jit *jit);
+/* The stub that leaves with ERROR; for a fault that interrupted Mu code. */
+const void *mu_jit_leave_error(const mu_jit *jit);
 /* Where a new thread begins: calls function `callee` with the registers' arguments at the bottom of a stack;
  * leaves with RETURN. */
 const void *mu_jit_start_entry(const mu_jit *jit);

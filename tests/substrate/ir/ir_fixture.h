@@ -4,19 +4,19 @@
 
 #include <criterion/criterion.h>
 
-/* The environment after loading `text` on `env`, whose reference is taken over; the text must parse and
- * lay out. */
+/* The environment after loading `text` on `env`, whose reference is taken over; the text must parse
+ * and lay out. */
 mu_ir_env *load(mu_ir_env *env, const char *text);
 /* The same on a new root. */
 mu_ir_env *load_first(const char *text);
 void unload(mu_ir_env *env);
 
-/* The status of parsing `text` on `env` (NULL: a new root), and whether all goes well without leaving
- * anything behind. */
+/* The status of parsing `text` on `env` (NULL: a new root), and whether all goes well without
+ * leaving anything behind. */
 mu_status parse_status(const mu_ir_env *env, const char *text, size_t length);
 
-/* Parses a text in error and expects exactly these lines of report, "line:column: message", one after
- * the other; a message may end early with "*". */
+/* Parses a text in error and expects exactly these lines of report, "line:column: message", one
+ * after the other; a message may end early with "*". */
 void expect_errors(const mu_ir_env *env, const char *text, const char *const *lines, size_t count);
 #define EXPECT_ERRORS(env, text, ...)                                                              \
     expect_errors((env), (text), (const char *const[]){__VA_ARGS__},                               \

@@ -162,8 +162,7 @@ Test(mu_ir_structure, memory_flags)
     cr_assert_eq(find_inst(env, "@memory.v1.entry.umin")->rmw, MU_RMW_UMIN);
     cr_assert_eq(find_inst(env, "@memory.v1.entry.gf")->literal, 1);
     cr_assert(find_inst(env, "@pointers.v1.entry.gv")->is_ptr);
-    cr_assert_str_eq(
-        value_name(weak, weak->operands, 2), "@ZERO");
+    cr_assert_str_eq(value_name(weak, weak->operands, 2), "@ZERO");
 }
 
 Test(mu_ir_structure, traps_and_watchpoints)

@@ -1,0 +1,180 @@
+/* The life of a thread as others see it: made, started, killed, asked, freed. What it does on a worker is in
+ * thread_run.c. */
+#include "vm_internal.h"
+
+#include <stdio.h>
+#include <string.h>
+
+static mu_status check_arguments(const mu_ir_func *func, const mu_value *arguments, uint32_t count,
+                                 mu_report *report)
+{
+    mu_status status = MU_OK;
+    if (count != func->sig->param_count) {
+        char *signature = mu_ir_sig_text(func->sig);
+        status = mu_report_add(report, MU_INVALID, (mu_location){0},
+                               "%s takes %u arguments, not %u: %s", func->entity.name,
+                               func->sig->param_count, count, signature);
+        mu_free(signature);
+        return status;
+    }
+    for (uint32_t i = 0; i < count && status == MU_OK; i++) {
+        char what[160];
+        snprintf(what, sizeof what, "argument %u of %s", i + 1, func->entity.name);
+        status = value_check(&arguments[i], func->sig->params[i], what, report);
+        if (status == MU_OK && !arguments[i].is_null &&
+            (arguments[i].kind == MU_VALUE_REF || arguments[i].kind == MU_VALUE_IREF)) {
+            status = mu_report_add(report, MU_INVALID, (mu_location){0},
+                                   "%s: a reference given from outside must be NULL", what);
+        }
+    }
+    return status;
+}
+
+static void put_arguments(mu_thread *thread, const mu_value *arguments)
+{
+    const mu_ir_sig *sig = thread->function->sig;
+    mu_jit_place *places = mu_allocate(sig->param_count * sizeof *places);
+    mu_jit_assign_places(sig->params, sig->param_count, places);
+    for (uint32_t i = 0; i < sig->param_count; i++) {
+        uint64_t words[2];
+        value_to_words(&arguments[i], sig->params[i], NULL, words);
+        thread_put_place(thread, &places[i], words);
+    }
+    mu_free(places);
+}
+
+mu_status mu_thread_new(mu_vm *vm, const mu_function *function, const mu_value *arguments,
+                        uint32_t argument_count, mu_report *report, mu_thread **out)
+{
+    const mu_ir_func *func = (const mu_ir_func *)function;
+    mu_status status = check_arguments(func, arguments, argument_count, report);
+    if (status != MU_OK) {
+        return status;
+    }
+    mu_stack *stack;
+    status = mu_stack_take(vm->substrate->stacks, vm->config.stack_bytes, &stack);
+    if (status != MU_OK) {
+        return mu_report_add(report, status, (mu_location){0}, "no memory for a stack");
+    }
+    mu_thread *thread = mu_allocate(sizeof *thread);
+    thread->vm = vm;
+    thread->stack = stack;
+    thread->function = func;
+    thread->abi.stack_floor = stack->floor;
+    thread->abi.stack_limit = stack->floor;
+    thread->abi.overflow = stack->overflow;
+    thread->abi.mu_sp = stack->top;
+    thread->abi.callee = func->number;
+    thread->abi.resume_pc = (uintptr_t)mu_jit_start_entry(vm->substrate->jit);
+    thread->resume = RESUME_START;
+    thread->pending = PENDING_ARGUMENTS;
+    thread->pending_types = func->sig->params;
+    thread->pending_count = func->sig->param_count;
+    put_arguments(thread, arguments);
+    pthread_mutex_lock(&vm->lock);
+    thread->next = vm->threads;
+    if (thread->next) {
+        thread->next->previous = thread;
+    }
+    vm->threads = thread;
+    pthread_mutex_unlock(&vm->lock);
+    *out = thread;
+    return MU_OK;
+}
+
+void mu_thread_start(mu_thread *thread, mu_thread_trapped_fn *trapped,
+                     mu_thread_finished_fn *finished, void *context)
+{
+    mu_vm *vm = thread->vm;
+    pthread_mutex_lock(&vm->lock);
+    MU_INVARIANT(thread->state == MU_THREAD_NEW, "a thread is started twice");
+    thread->trapped = trapped;
+    thread->finished = finished;
+    thread->context = context;
+    thread->state = MU_THREAD_RUNNING;
+    vm->active++;
+    pthread_mutex_unlock(&vm->lock);
+    thread_submit(thread);
+}
+
+void mu_thread_kill(mu_thread *thread)
+{
+    mu_vm *vm = thread->vm;
+    pthread_mutex_lock(&vm->lock);
+    bool wakes = thread->state == MU_THREAD_TRAPPED;
+    thread->kill_wanted = true;
+    vm_request_stop(thread);
+    if (wakes) {
+        thread->state = MU_THREAD_RUNNING;
+    }
+    pthread_mutex_unlock(&vm->lock);
+    if (wakes) {
+        thread_submit(thread);
+    }
+}
+
+void mu_thread_free(mu_thread *thread)
+{
+    if (!thread) {
+        return;
+    }
+    mu_vm *vm = thread->vm;
+    pthread_mutex_lock(&vm->lock);
+    MU_INVARIANT(thread->state == MU_THREAD_NEW || thread->state == MU_THREAD_FINISHED,
+                 "a thread is freed while it runs");
+    if (thread->previous) {
+        thread->previous->next = thread->next;
+    } else {
+        vm->threads = thread->next;
+    }
+    if (thread->next) {
+        thread->next->previous = thread->previous;
+    }
+    pthread_mutex_unlock(&vm->lock);
+    if (thread->stack) {
+        mu_stack_give(vm->substrate->stacks, thread->stack);
+    }
+    mu_free(thread->results);
+    mu_free(thread->error_frames);
+    mu_free(thread);
+}
+
+mu_thread_state mu_thread_get_state(mu_thread *thread)
+{
+    pthread_mutex_lock(&thread->vm->lock);
+    mu_thread_state state = thread->state;
+    pthread_mutex_unlock(&thread->vm->lock);
+    return state;
+}
+
+mu_vm *mu_thread_vm(mu_thread *thread)
+{
+    return thread->vm;
+}
+
+static void check_finished(mu_thread *thread)
+{
+    MU_INVARIANT(mu_thread_get_state(thread) == MU_THREAD_FINISHED,
+                 "a thread is asked for its outcome before it has one");
+}
+
+mu_outcome mu_thread_outcome(mu_thread *thread)
+{
+    check_finished(thread);
+    return thread->outcome;
+}
+
+mu_value mu_thread_result(mu_thread *thread, uint32_t index)
+{
+    check_finished(thread);
+    MU_INVARIANT(thread->outcome == MU_OUTCOME_RETURNED &&
+                     index < thread->function->sig->result_count,
+                 "result %u of a thread that has none", index);
+    return thread->results[index];
+}
+
+mu_thread_error mu_thread_get_error(mu_thread *thread)
+{
+    check_finished(thread);
+    return (mu_thread_error){mu_abi_guest_error_name(thread->error), thread->error_text};
+}

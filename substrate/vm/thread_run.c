@@ -1,0 +1,310 @@
+/* One slice of a thread on a worker: enter Mu code, do what it left for, enter again, until it ends, traps or is asked to
+ * make room for others. */
+#include "vm_internal.h"
+
+#include "fault_handler.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
+
+typedef enum slice_end {
+    SLICE_GOES_ON,
+    SLICE_TRAPPED,
+    SLICE_QUEUED, /* makes room: goes to the end of the queue */
+    SLICE_FINISHED,
+} slice_end;
+
+void thread_submit(mu_thread *thread)
+{
+    mu_thread_pool_submit(thread->vm->substrate->workers, thread_run_slice, thread);
+}
+
+/* ---- errors */
+
+static slice_end finish_with_error(mu_thread *thread)
+{
+    thread->outcome = MU_OUTCOME_ERROR;
+    const char *text = mu_abi_guest_error_text(thread->error);
+    if (thread->error_frame_count) {
+        const error_frame *frame = &thread->error_frames[0];
+        const char *where = frame->instruction ? frame->instruction
+                            : frame->version   ? frame->version
+                                               : frame->function;
+        snprintf(thread->error_text, sizeof thread->error_text, "%s (in %s)", text, where);
+    } else {
+        snprintf(thread->error_text, sizeof thread->error_text, "%s", text);
+    }
+    return SLICE_FINISHED;
+}
+
+/* Throws from the thread's top frame. */
+static slice_end throw_from_here(mu_thread *thread, uintptr_t exception, mu_guest_error error)
+{
+    thread->abi.exception = exception;
+    thread->error = error;
+    thread->pending = PENDING_NONE;
+    thread_note_frames(thread);
+    return thread_unwind(thread) ? SLICE_GOES_ON : finish_with_error(thread);
+}
+
+static slice_end raise_error(mu_thread *thread, mu_guest_error error)
+{
+    return throw_from_here(thread, 0, error);
+}
+
+/* ---- what Mu code leaves for */
+
+static slice_end at_yieldpoint(mu_thread *thread)
+{
+    mu_vm *vm = thread->vm;
+    pthread_mutex_lock(&vm->lock);
+    bool killed = thread->kill_wanted;
+    bool yields = thread->yield_wanted || vm->substrate->config.yield_stress;
+    thread->yield_wanted = false;
+    pthread_mutex_unlock(&vm->lock);
+    if (killed) {
+        thread->outcome = MU_OUTCOME_KILLED;
+        thread->error = MU_GUEST_ERROR_KILLED;
+        return SLICE_FINISHED;
+    }
+    if (yields) {
+        return SLICE_QUEUED;
+    }
+    vm_pause_for_world(thread);
+    return SLICE_GOES_ON;
+}
+
+static void expect_arguments(mu_thread *thread, resume_kind resume)
+{
+    const mu_ir_sig *sig = thread->vm->functions[thread->abi.callee].func->sig;
+    thread->resume = resume;
+    thread->pending = PENDING_ARGUMENTS;
+    thread->pending_types = sig->params;
+    thread->pending_count = sig->param_count;
+}
+
+static slice_end leave_compile(mu_thread *thread)
+{
+    mu_vm *vm = thread->vm;
+    uint64_t number = thread->abi.callee;
+    thread->resume = RESUME_RETURN; /* the caller's frame is the top one for an error */
+    if (!number) {
+        return raise_error(thread, MU_GUEST_ERROR_NULL_FUNCTION);
+    }
+    vm_function *function = &vm->functions[number];
+    bool is_defined = function->newest != NULL;
+    mu_ir_version *version = is_defined ? function->newest : mu_ir_func_hidden(function->func);
+    const void *entry;
+    if (mu_jit_compile(vm->substrate->jit, version, &entry) != MU_OK) {
+        return raise_error(thread, MU_GUEST_ERROR_COMPILE_FAILED);
+    }
+    if (is_defined) {
+        /* The world may not be stopped while this thread is in it, so the table is the one of the version seen. */
+        __atomic_store_n(&vm->table[number].code, entry, __ATOMIC_RELEASE);
+    }
+    expect_arguments(thread, RESUME_ENTRY);
+    thread->abi.resume_pc = (uintptr_t)entry;
+    return SLICE_GOES_ON;
+}
+
+static slice_end leave_prologue(mu_thread *thread)
+{
+    uintptr_t wanted = thread->abi.frame_bytes + MU_ABI_STACK_RESERVE_BYTES / 2;
+    uintptr_t room = thread->abi.mu_sp - (thread->abi.stack_floor - MU_ABI_STACK_RESERVE_BYTES);
+    bool overflows = thread->abi.mu_sp < thread->abi.stack_floor || wanted > room;
+    if (overflows && !thread->kill_wanted) {
+        thread->resume = RESUME_RETURN;
+        return raise_error(thread, MU_GUEST_ERROR_STACK_OVERFLOW);
+    }
+    expect_arguments(thread, RESUME_ENTRY);
+    thread->abi.resume_pc = thread->abi.continuation;
+    return at_yieldpoint(thread);
+}
+
+static slice_end leave_allocate(mu_thread *thread)
+{
+    const mu_abi_type *type = (const mu_abi_type *)(uintptr_t)thread->abi.gpr[0];
+    mu_ref ref;
+    thread->pending = PENDING_NONE;
+    if (vm_allocate(thread, type, thread->abi.gpr[1], &ref) != MU_OK) {
+        return raise_error(thread, MU_GUEST_ERROR_OUT_OF_MEMORY);
+    }
+    thread->abi.gpr[0] = ref.address;
+    return SLICE_GOES_ON;
+}
+
+static slice_end leave_grow(mu_thread *thread)
+{
+    if (thread->abi.gpr[0] < thread->abi.stack_floor ||
+        thread->abi.gpr[0] > thread->abi.mu_sp) {
+        return raise_error(thread, MU_GUEST_ERROR_STACK_OVERFLOW);
+    }
+    return at_yieldpoint(thread);
+}
+
+static slice_end leave_trap(mu_thread *thread)
+{
+    mu_stack_cursor cursor;
+    MU_INVARIANT(thread_first_frame(thread, &cursor), "a trap without a frame");
+    const mu_ir_version *version = cursor.object->version;
+    const mu_ir_inst *inst = &version->insts[cursor.site->inst];
+    thread->trap_is_hidden = version->hidden;
+    thread->pending_types = &version->types[inst->types.first];
+    thread->pending_count = inst->types.count;
+    return SLICE_TRAPPED;
+}
+
+static slice_end leave_return(mu_thread *thread)
+{
+    const mu_ir_sig *sig = thread->function->sig;
+    mu_jit_place *places = mu_allocate(sig->result_count * sizeof *places);
+    mu_jit_assign_places(sig->results, sig->result_count, places);
+    thread->results = mu_allocate(sig->result_count * sizeof *thread->results);
+    for (uint32_t i = 0; i < sig->result_count; i++) {
+        thread->results[i] = value_from_memory(thread->vm, sig->results[i],
+                                               thread_place_memory(thread, &places[i]));
+    }
+    mu_free(places);
+    thread->outcome = MU_OUTCOME_RETURNED;
+    return SLICE_FINISHED;
+}
+
+static slice_end after_leaving(mu_thread *thread)
+{
+    mu_abi_leave reason = (mu_abi_leave)thread->abi.leave_reason;
+    thread->resume = RESUME_RETURN;
+    thread->pending = PENDING_NONE;
+    switch (reason) {
+    case MU_ABI_LEAVE_RETURN: return leave_return(thread);
+    case MU_ABI_LEAVE_COMPILE: return leave_compile(thread);
+    case MU_ABI_LEAVE_PROLOGUE: return leave_prologue(thread);
+    case MU_ABI_LEAVE_YIELD: return at_yieldpoint(thread);
+    case MU_ABI_LEAVE_TRAP: return leave_trap(thread);
+    case MU_ABI_LEAVE_ALLOCATE: return leave_allocate(thread);
+    case MU_ABI_LEAVE_THROW:
+        return throw_from_here(thread, thread->abi.gpr[0], MU_GUEST_ERROR_EXCEPTION);
+    case MU_ABI_LEAVE_ERROR: {
+        mu_guest_error error = (mu_guest_error)thread->abi.gpr[0];
+        /* The same check finds a NULL function reference and one of another signature. */
+        if (error == MU_GUEST_ERROR_WRONG_SIGNATURE && !thread->abi.callee) {
+            error = MU_GUEST_ERROR_NULL_FUNCTION;
+        }
+        return raise_error(thread, error);
+    }
+    case MU_ABI_LEAVE_EXIT: thread->outcome = MU_OUTCOME_EXITED; return SLICE_FINISHED;
+    case MU_ABI_LEAVE_FMOD:
+        thread->abi.xmm[0] = fmod(thread->abi.xmm[0], thread->abi.xmm[1]);
+        return SLICE_GOES_ON;
+    case MU_ABI_LEAVE_GROW: return leave_grow(thread);
+    case MU_ABI_LEAVE_COUNT: break;
+    }
+    MU_INVARIANT(false, "leave reason %d", (int)reason);
+    return SLICE_FINISHED;
+}
+
+/* ---- the slice */
+
+static void enter(mu_thread *thread)
+{
+    mu_jit *jit = thread->vm->substrate->jit;
+    if (thread->resume == RESUME_RETURN) {
+        thread->abi.resume_pc = *(const uintptr_t *)thread->abi.mu_sp;
+        thread->abi.mu_sp += sizeof(uintptr_t);
+    }
+    mu_jit_enter(jit)(&thread->abi);
+}
+
+/* A thread that was woken to be thrown at or killed does not enter where it stood. */
+static slice_end before_entering(mu_thread *thread)
+{
+    if (thread->kill_wanted) {
+        thread->outcome = MU_OUTCOME_KILLED;
+        thread->error = MU_GUEST_ERROR_KILLED;
+        return SLICE_FINISHED;
+    }
+    if (thread->throws_handler_gone) {
+        thread->throws_handler_gone = false;
+        return raise_error(thread, MU_GUEST_ERROR_TRAP_HANDLER_GONE);
+    }
+    if (thread->throw_wanted) {
+        thread->throw_wanted = false;
+        return throw_from_here(thread, thread->abi.exception, MU_GUEST_ERROR_EXCEPTION);
+    }
+    return SLICE_GOES_ON;
+}
+
+static void give_back_stack(mu_thread *thread)
+{
+    mu_vm *vm = thread->vm;
+    mu_gc_buffer buffer = {&thread->abi.alloc_cursor, &thread->abi.alloc_limit};
+    pthread_mutex_lock(&vm->lock);
+    mu_gc_buffer_retire(vm->heap, &buffer);
+    mu_stack *stack = thread->stack;
+    thread->stack = NULL;
+    pthread_mutex_unlock(&vm->lock);
+    mu_stack_give(vm->substrate->stacks, stack);
+}
+
+static void finish(mu_thread *thread)
+{
+    mu_vm *vm = thread->vm;
+    if (thread->outcome == MU_OUTCOME_KILLED) {
+        snprintf(thread->error_text, sizeof thread->error_text, "%s",
+                 mu_abi_guest_error_text(MU_GUEST_ERROR_KILLED));
+    }
+    give_back_stack(thread);
+    vm_leave_world(thread);
+    pthread_mutex_lock(&vm->lock);
+    thread->state = MU_THREAD_FINISHED;
+    vm->finished_count++;
+    pthread_mutex_unlock(&vm->lock);
+    if (thread->finished) {
+        thread->finished(thread, thread->context); /* may free the thread */
+    }
+    pthread_mutex_lock(&vm->lock);
+    vm->active--;
+    pthread_cond_broadcast(&vm->changed);
+    pthread_mutex_unlock(&vm->lock);
+}
+
+static void park_at_trap(mu_thread *thread)
+{
+    mu_vm *vm = thread->vm;
+    mu_thread_trapped_fn *trapped = thread->trapped;
+    void *context = thread->context;
+    vm_leave_world(thread);
+    pthread_mutex_lock(&vm->lock);
+    bool killed = thread->kill_wanted;
+    thread->state = killed ? MU_THREAD_RUNNING : MU_THREAD_TRAPPED;
+    pthread_mutex_unlock(&vm->lock);
+    /* From here on somebody else may wake the thread, so it is not touched again. */
+    if (killed) {
+        thread_submit(thread);
+    } else if (trapped) {
+        trapped(thread, context);
+    }
+}
+
+void thread_run_slice(void *context)
+{
+    mu_thread *thread = context;
+    mu_substrate *substrate = thread->vm->substrate;
+    vm_enter_world(thread);
+    slice_end end = before_entering(thread);
+    fault_handler_enter(&thread->abi, mu_jit_leave_error(substrate->jit));
+    while (end == SLICE_GOES_ON) {
+        enter(thread);
+        end = after_leaving(thread);
+    }
+    fault_handler_enter(NULL, NULL);
+    switch (end) {
+    case SLICE_TRAPPED: park_at_trap(thread); break;
+    case SLICE_QUEUED:
+        vm_leave_world(thread);
+        thread_submit(thread);
+        break;
+    case SLICE_FINISHED: finish(thread); break;
+    case SLICE_GOES_ON: break;
+    }
+}

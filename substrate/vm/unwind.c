@@ -1,0 +1,65 @@
+/* Finding a handler. Tables only: a frame that catches has a landing pad at the site it waits at; nothing is done on the
+ * way there, since compiled functions hold nothing that must be given back. */
+#include "vm_internal.h"
+
+bool thread_first_frame(const mu_thread *thread, mu_stack_cursor *cursor)
+{
+    const mu_code_cache *code = thread->vm->substrate->code;
+    if (thread->resume == RESUME_START) {
+        return false;
+    }
+    uintptr_t sp = thread->abi.mu_sp;
+    if (thread->resume == RESUME_LANDING) {
+        return mu_stack_first(code, thread->landing_return, thread->abi.mu_fp, sp, cursor);
+    }
+    return mu_stack_first(code, *(const uintptr_t *)sp, thread->abi.mu_fp, sp + sizeof(uintptr_t),
+                          cursor);
+}
+
+bool thread_unwind(mu_thread *thread)
+{
+    const mu_code_cache *code = thread->vm->substrate->code;
+    mu_stack_cursor cursor;
+    bool more = thread_first_frame(thread, &cursor);
+    while (more && !cursor.site->landing_offset) {
+        more = mu_stack_next(code, &cursor);
+    }
+    if (!more) {
+        return false;
+    }
+    thread->abi.mu_fp = cursor.frame;
+    thread->abi.mu_sp = cursor.sp;
+    thread->abi.resume_pc = (uintptr_t)cursor.object->start + cursor.site->landing_offset;
+    thread->landing_return = cursor.return_address;
+    thread->resume = RESUME_LANDING;
+    thread->pending = PENDING_NONE;
+    return true;
+}
+
+static error_frame describe(const mu_stack_cursor *cursor)
+{
+    const mu_ir_version *version = cursor->object->version;
+    error_frame frame = {.function = version->func->entity.name,
+                         .version = version->hidden ? NULL : version->entity.name,
+                         .bundle = version->bundle ? version->bundle->name : ""};
+    if (!version->hidden && cursor->site->inst != UINT32_MAX) {
+        const mu_ir_inst *inst = &version->insts[cursor->site->inst];
+        frame.instruction = inst->entity.name;
+        frame.where = inst->entity.where;
+    }
+    return frame;
+}
+
+void thread_note_frames(mu_thread *thread)
+{
+    mu_stack_cursor cursor;
+    MU_ARRAY(error_frame) frames = {0};
+    bool more = thread_first_frame(thread, &cursor);
+    while (more && frames.count < MU_ERROR_FRAMES) {
+        MU_ARRAY_PUSH(&frames, describe(&cursor));
+        more = mu_stack_next(thread->vm->substrate->code, &cursor);
+    }
+    mu_free(thread->error_frames);
+    thread->error_frames = frames.items;
+    thread->error_frame_count = frames.count;
+}

@@ -1,0 +1,222 @@
+/* A VM: its making and its end, what can be asked of it and of its functions. */
+#include "vm_internal.h"
+
+#include <string.h>
+#include <sys/mman.h>
+
+#define MIN_HEAP_BYTES  (1ull << 20)
+#define MIN_STACK_BYTES (64ull << 10)
+#define MAX_STACK_BYTES (1ull << 30)
+
+mu_status mu_vm_new(mu_substrate *substrate, const mu_vm_config *config, mu_vm **out)
+{
+    mu_vm *vm = mu_allocate(sizeof *vm);
+    vm->substrate = substrate;
+    vm->config = *config;
+    if (!vm->config.heap_bytes) {
+        vm->config.heap_bytes = MU_VM_DEFAULT_HEAP_BYTES;
+    }
+    if (!vm->config.stack_bytes) {
+        vm->config.stack_bytes = MU_VM_DEFAULT_STACK_BYTES;
+    }
+    if (vm->config.heap_bytes < MIN_HEAP_BYTES || vm->config.stack_bytes < MIN_STACK_BYTES ||
+        vm->config.stack_bytes > MAX_STACK_BYTES) {
+        mu_free(vm);
+        return MU_INVALID;
+    }
+    mu_gc_config heap = {.quota_bytes = vm->config.heap_bytes,
+                         .stress = substrate->config.gc_stress,
+                         .verify = substrate->config.gc_verify};
+    vm->heap = mu_gc_heap_new(substrate->blocks, &heap);
+    vm->env = mu_ir_env_retain(substrate->root);
+    vm->table_capacity = 16;
+    vm->table = mu_allocate(vm->table_capacity * sizeof *vm->table);
+    vm->functions = mu_allocate(vm->table_capacity * sizeof *vm->functions);
+    vm->table[0].code = mu_jit_lazy_entry(substrate->jit);
+    vm->table_count = 1;
+    pthread_mutex_init(&vm->lock, NULL);
+    pthread_mutex_init(&vm->load_lock, NULL);
+    pthread_cond_init(&vm->changed, NULL);
+    pthread_mutex_lock(&substrate->lock);
+    vm->next = substrate->vms;
+    if (vm->next) {
+        vm->next->previous = vm;
+    }
+    substrate->vms = vm;
+    pthread_mutex_unlock(&substrate->lock);
+    *out = vm;
+    return MU_OK;
+}
+
+static void unlink_vm(mu_vm *vm)
+{
+    mu_substrate *substrate = vm->substrate;
+    pthread_mutex_lock(&substrate->lock);
+    if (vm->previous) {
+        vm->previous->next = vm->next;
+    } else {
+        substrate->vms = vm->next;
+    }
+    if (vm->next) {
+        vm->next->previous = vm->previous;
+    }
+    pthread_mutex_unlock(&substrate->lock);
+}
+
+static void end_threads(mu_vm *vm)
+{
+    pthread_mutex_lock(&vm->lock);
+    for (mu_thread *thread = vm->threads; thread; thread = thread->next) {
+        thread->kill_wanted = true;
+        vm_request_stop(thread);
+        if (thread->state == MU_THREAD_TRAPPED) {
+            thread->state = MU_THREAD_RUNNING;
+            thread_submit(thread);
+        }
+    }
+    while (vm->active) {
+        pthread_cond_wait(&vm->changed, &vm->lock);
+    }
+    pthread_mutex_unlock(&vm->lock);
+}
+
+void mu_vm_free(mu_vm *vm)
+{
+    if (!vm) {
+        return;
+    }
+    end_threads(vm);
+    unlink_vm(vm);
+    while (vm->threads) {
+        mu_thread_free(vm->threads);
+    }
+    mu_gc_heap_free(vm->heap);
+    vm_release_env(vm->substrate, vm->env);
+    if (vm->globals) {
+        munmap(vm->globals, vm->globals_bytes);
+    }
+    MU_ARRAY_FREE(&vm->cells);
+    mu_free(vm->table);
+    mu_free(vm->functions);
+    pthread_mutex_destroy(&vm->lock);
+    pthread_mutex_destroy(&vm->load_lock);
+    pthread_cond_destroy(&vm->changed);
+    mu_free(vm);
+}
+
+mu_vm_stats mu_vm_get_stats(mu_vm *vm)
+{
+    mu_gc_stats heap = mu_gc_heap_stats(vm->heap);
+    mu_vm_stats stats = {.heap_quota_bytes = heap.quota_bytes,
+                         .heap_used_bytes = heap.used_bytes,
+                         .heap_live_bytes = heap.live_bytes,
+                         .collections = heap.collections,
+                         .collected_ns = heap.collected_ns,
+                         .longest_collection_ns = heap.longest_ns};
+    pthread_mutex_lock(&vm->lock);
+    for (mu_thread *thread = vm->threads; thread; thread = thread->next) {
+        stats.threads_running += thread->state == MU_THREAD_RUNNING;
+        stats.threads_trapped += thread->state == MU_THREAD_TRAPPED;
+    }
+    stats.threads_finished = vm->finished_count;
+    stats.bundles = vm->bundles;
+    stats.functions = vm->table_count - 1;
+    pthread_mutex_unlock(&vm->lock);
+    return stats;
+}
+
+/* ---- functions; `mu_function` is how mu_ir_func is called outside */
+
+static mu_function *as_function(mu_ir_func *func)
+{
+    return (mu_function *)func;
+}
+
+static const mu_ir_func *as_func(const mu_function *function)
+{
+    return (const mu_ir_func *)function;
+}
+
+mu_function *mu_vm_find_function(mu_vm *vm, const char *name)
+{
+    char *with_sigil = mu_allocate(strlen(name) + 2);
+    with_sigil[0] = '@';
+    memcpy(with_sigil + 1, name + (name[0] == '@'), strlen(name) - (name[0] == '@'));
+    pthread_mutex_lock(&vm->lock);
+    mu_ir_entity *entity = mu_ir_env_find(vm->env, with_sigil, strlen(with_sigil));
+    pthread_mutex_unlock(&vm->lock);
+    mu_free(with_sigil);
+    return entity && entity->kind == MU_IR_FUNC ? as_function((mu_ir_func *)entity) : NULL;
+}
+
+mu_function *mu_vm_function_at(mu_vm *vm, uint32_t index)
+{
+    pthread_mutex_lock(&vm->lock);
+    mu_ir_func *func = index + 1 < vm->table_count ? vm->functions[index + 1].func : NULL;
+    pthread_mutex_unlock(&vm->lock);
+    return as_function(func);
+}
+
+const char *mu_function_name(const mu_function *function)
+{
+    return as_func(function)->entity.name;
+}
+
+const char *mu_function_version(mu_vm *vm, const mu_function *function)
+{
+    pthread_mutex_lock(&vm->lock);
+    uint32_t number = as_func(function)->number;
+    const mu_ir_version *newest =
+        number < vm->table_count ? vm->functions[number].newest : NULL;
+    pthread_mutex_unlock(&vm->lock);
+    return newest ? newest->entity.name : NULL;
+}
+
+char *mu_function_signature(const mu_function *function)
+{
+    return mu_ir_sig_text(as_func(function)->sig);
+}
+
+uint32_t mu_function_param_count(const mu_function *function)
+{
+    return as_func(function)->sig->param_count;
+}
+
+uint32_t mu_function_result_count(const mu_function *function)
+{
+    return as_func(function)->sig->result_count;
+}
+
+static mu_ir_type *param_type(const mu_function *function, uint32_t index)
+{
+    const mu_ir_sig *sig = as_func(function)->sig;
+    MU_INVARIANT(index < sig->param_count, "parameter %u of %u", index, sig->param_count);
+    return sig->params[index];
+}
+
+static mu_ir_type *result_type(const mu_function *function, uint32_t index)
+{
+    const mu_ir_sig *sig = as_func(function)->sig;
+    MU_INVARIANT(index < sig->result_count, "result %u of %u", index, sig->result_count);
+    return sig->results[index];
+}
+
+mu_type_info mu_function_param_type(const mu_function *function, uint32_t index)
+{
+    return value_type_info(param_type(function, index));
+}
+
+mu_type_info mu_function_result_type(const mu_function *function, uint32_t index)
+{
+    return value_type_info(result_type(function, index));
+}
+
+char *mu_function_param_text(const mu_function *function, uint32_t index)
+{
+    return mu_ir_type_text(param_type(function, index));
+}
+
+char *mu_function_result_text(const mu_function *function, uint32_t index)
+{
+    return mu_ir_type_text(result_type(function, index));
+}

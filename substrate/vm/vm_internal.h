@@ -1,0 +1,182 @@
+#pragma once
+/* Private to vm: what stands behind mu.h. Reading order: substrate.c, vm.c, vm_load.c, world.c, thread.c, thread_run.c,
+ * unwind.c, frames.c, values.c.
+ *
+ * The world of a VM. A thread is "in the world" while a worker runs it: in Mu code, or in the runtime on its behalf. Whoever
+ * collects, or changes what compiled code reaches, stops the world: sets every thread's stack limit out of reach
+ * and waits until none is in it. A thread leaves at yieldpoints only, so between two of them its references
+ * may be held raw.
+ */
+#include "mu.h"
+
+#include "mu_gc.h"
+#include "mu_jit.h"
+#include "mu_stack.h"
+#include "mu_thread_pool.h"
+#include "mu_verify.h"
+
+#include <pthread.h>
+
+/* An environment someone loaded, so that the next VM that loads the same shares it. */
+typedef struct env_record {
+    struct env_record *next;
+    const mu_ir_env *parent;
+    mu_ir_env *env; /* not counted; the record goes when the environment does */
+    char *text;
+    size_t length;
+    bool allow_native;
+    uint32_t functions_defined;
+} env_record;
+
+struct mu_substrate {
+    mu_substrate_config config;
+    mu_gc_pool *blocks;
+    mu_code_cache *code;
+    mu_jit *jit;
+    mu_stack_pool *stacks;
+    mu_thread_pool *workers;
+    mu_ir_env *root;
+    pthread_mutex_t lock; /* of what follows; taken before a VM's lock, never after */
+    mu_vm *vms;
+    env_record **records; /* hash table, chained */
+    uint32_t record_buckets;
+    uint32_t record_count;
+};
+
+/* What a VM knows of one of its functions. */
+typedef struct vm_function {
+    mu_ir_func *func;
+    mu_ir_version *newest; /* NULL: only declared */
+} vm_function;
+
+typedef struct vm_cell {
+    uint64_t offset_bytes;
+    const mu_abi_type *type;
+} vm_cell;
+
+struct mu_vm {
+    mu_substrate *substrate;
+    mu_vm_config config;
+    mu_vm *next, *previous; /* under the substrate's lock */
+    pthread_mutex_t load_lock; /* one load at a time; taken before `lock` */
+    pthread_mutex_t lock;      /* of everything below */
+    pthread_cond_t changed;
+    bool stopping;      /* the world is stopped or being stopped */
+    uint32_t in_world;  /* threads that run */
+    uint32_t active;    /* threads started and not finished with */
+    mu_thread *threads;
+    mu_gc_heap *heap;
+    mu_ir_env *env;
+    mu_abi_function *table; /* by number; entry 0 is the NULL funcref's */
+    vm_function *functions; /* by number, from 1 */
+    uint32_t table_count, table_capacity;
+    unsigned char *globals; /* reserved address space */
+    uint64_t globals_bytes;
+    MU_ARRAY(vm_cell) cells; /* global cells that hold references */
+    uint32_t bundles;
+    uint64_t finished_count;
+};
+
+/* How a thread goes on when it is entered. */
+typedef enum resume_kind {
+    RESUME_START,   /* at the bottom function's beginning */
+    RESUME_RETURN,  /* returns to the address at mu_sp */
+    RESUME_ENTRY,   /* at resume_pc, a function's entry: mu_sp is at the caller's return address */
+    RESUME_LANDING, /* at resume_pc, a landing pad of the frame */
+} resume_kind;
+
+/* What the saved registers hold. */
+typedef enum pending_kind {
+    PENDING_NONE,
+    PENDING_ARGUMENTS, /* of `callee` */
+    PENDING_RESULTS,   /* of the trap at mu_sp */
+} pending_kind;
+
+typedef struct error_frame {
+    const char *function;
+    const char *version;
+    const char *instruction;
+    const char *bundle;
+    mu_location where;
+} error_frame;
+
+struct mu_thread {
+    mu_abi_thread abi; /* first: r15 points at it */
+    mu_vm *vm;
+    mu_thread *next, *previous; /* under the VM's lock */
+    mu_stack *stack;            /* NULL once finished */
+    const mu_ir_func *function;
+    mu_thread_state state;
+    bool is_in_world;
+    bool kill_wanted;
+    bool yield_wanted;
+    bool trap_is_hidden;
+    bool throw_wanted;        /* at abi.exception, once it runs */
+    bool throws_handler_gone; /* the same, with our own error */
+    resume_kind resume;
+    pending_kind pending;
+    mu_ir_type *const *pending_types;
+    uint32_t pending_count;
+    uintptr_t landing_return; /* RESUME_LANDING: the site's return address, for walks */
+    mu_thread_trapped_fn *trapped;
+    mu_thread_finished_fn *finished;
+    void *context;
+    mu_outcome outcome;
+    mu_guest_error error;
+    char error_text[256];
+    mu_value *results;
+    error_frame *error_frames;
+    uint32_t error_frame_count;
+};
+
+/* ---- env_records.c */
+mu_ir_env *vm_find_loaded(mu_substrate *substrate, const mu_ir_env *parent, const char *text, size_t length,
+                          bool allow_native, uint32_t *functions_defined);
+/* Remembers, unless another VM was first: then that one's environment is returned and this one dropped. */
+mu_ir_env *vm_remember_loaded(mu_substrate *substrate, mu_ir_env *env, const char *text, size_t length,
+                              bool allow_native, uint32_t functions_defined);
+void vm_release_env(mu_substrate *substrate, mu_ir_env *env);
+
+/* ---- world.c; all but vm_lock_quiet are called without the VM's lock */
+void vm_enter_world(mu_thread *thread);
+void vm_leave_world(mu_thread *thread);
+/* Stops the world; `self` (may be NULL) is the calling thread, which counts as stopped. */
+void vm_stop_world(mu_vm *vm, mu_thread *self);
+void vm_start_world(mu_vm *vm, mu_thread *self);
+/* A yieldpoint: lets the world stop if someone wants it to. */
+void vm_pause_for_world(mu_thread *thread);
+/* Asks a thread to come to a yieldpoint; VM's lock held. */
+void vm_request_stop(mu_thread *thread);
+/* Takes the lock at a time when the world is not being stopped. */
+void vm_lock_quiet(mu_vm *vm);
+/* Collects; `self` as in vm_stop_world. */
+void vm_collect(mu_vm *vm, mu_thread *self);
+/* Allocates, collecting when the quota is used up. Errors: NO_MEMORY. */
+MU_MUST_CHECK mu_status vm_allocate(mu_thread *thread, const mu_abi_type *type, uint64_t length,
+                                    mu_ref *ref);
+
+/* ---- thread_run.c: one slice of a thread, on a worker */
+void thread_run_slice(void *thread);
+/* Puts a thread whose state has just become RUNNING into the queue. */
+void thread_submit(mu_thread *thread);
+
+/* ---- unwind.c */
+/* Throws abi.exception from the thread's top frame: it goes on at the handler, or is false when there is none. */
+bool thread_unwind(mu_thread *thread);
+/* Notes the frames as they are, for the error's report. */
+void thread_note_frames(mu_thread *thread);
+/* The first frame of a thread that is not running. */
+bool thread_first_frame(const mu_thread *thread, mu_stack_cursor *cursor);
+
+/* ---- values.c */
+mu_type_info value_type_info(const mu_ir_type *type);
+/* Stores a value into the words of a place; references come as raw. Errors: INVALID, UNSUPPORTED. */
+MU_MUST_CHECK mu_status value_check(const mu_value *value, const mu_ir_type *type, const char *what,
+                                    mu_report *report);
+/* Words of `value` as the calling convention wants them. */
+void value_to_words(const mu_value *value, const mu_ir_type *type, const uint64_t *handle_words,
+                    uint64_t words[2]);
+mu_value value_from_memory(const mu_vm *vm, const mu_ir_type *type, const void *memory);
+/* Writes words to the saved registers of `place`, or reads them. */
+void thread_put_place(mu_thread *thread, const mu_jit_place *place, const uint64_t *words);
+const void *thread_place_memory(const mu_thread *thread, const mu_jit_place *place);

@@ -1,0 +1,211 @@
+/* Stopping and starting a VM's world, and collecting while it stands. */
+#include "vm_internal.h"
+
+void vm_request_stop(mu_thread *thread)
+{
+    __atomic_store_n(&thread->abi.stack_limit, MU_ABI_LIMIT_STOP, __ATOMIC_RELAXED);
+}
+
+/* Gives the true limit back when nothing is wanted of the thread; VM's lock held. */
+static void allow_running(mu_thread *thread)
+{
+    mu_vm *vm = thread->vm;
+    bool stays = vm->stopping || thread->kill_wanted || thread->yield_wanted ||
+                 vm->substrate->config.yield_stress;
+    __atomic_store_n(&thread->abi.stack_limit, stays ? MU_ABI_LIMIT_STOP : thread->abi.stack_floor,
+                     __ATOMIC_RELAXED);
+}
+
+static void come_in(mu_thread *thread)
+{
+    mu_vm *vm = thread->vm;
+    while (vm->stopping) {
+        pthread_cond_wait(&vm->changed, &vm->lock);
+    }
+    vm->in_world++;
+    thread->is_in_world = true;
+    thread->abi.functions = vm->table;
+    thread->abi.globals = vm->globals;
+    allow_running(thread);
+}
+
+static void go_out(mu_thread *thread)
+{
+    mu_vm *vm = thread->vm;
+    thread->is_in_world = false;
+    vm->in_world--;
+    if (vm->stopping && !vm->in_world) {
+        pthread_cond_broadcast(&vm->changed);
+    }
+}
+
+void vm_enter_world(mu_thread *thread)
+{
+    pthread_mutex_lock(&thread->vm->lock);
+    come_in(thread);
+    pthread_mutex_unlock(&thread->vm->lock);
+}
+
+void vm_leave_world(mu_thread *thread)
+{
+    pthread_mutex_lock(&thread->vm->lock);
+    go_out(thread);
+    pthread_mutex_unlock(&thread->vm->lock);
+}
+
+void vm_pause_for_world(mu_thread *thread)
+{
+    mu_vm *vm = thread->vm;
+    pthread_mutex_lock(&vm->lock);
+    if (vm->stopping) {
+        go_out(thread);
+        come_in(thread);
+    } else {
+        allow_running(thread);
+    }
+    pthread_mutex_unlock(&vm->lock);
+}
+
+void vm_stop_world(mu_vm *vm, mu_thread *self)
+{
+    pthread_mutex_lock(&vm->lock);
+    if (self) {
+        go_out(self);
+    }
+    while (vm->stopping) {
+        pthread_cond_wait(&vm->changed, &vm->lock);
+    }
+    vm->stopping = true;
+    for (mu_thread *thread = vm->threads; thread; thread = thread->next) {
+        vm_request_stop(thread);
+    }
+    while (vm->in_world) {
+        pthread_cond_wait(&vm->changed, &vm->lock);
+    }
+    pthread_mutex_unlock(&vm->lock);
+}
+
+void vm_start_world(mu_vm *vm, mu_thread *self)
+{
+    pthread_mutex_lock(&vm->lock);
+    vm->stopping = false;
+    if (self) {
+        come_in(self);
+    }
+    pthread_cond_broadcast(&vm->changed);
+    pthread_mutex_unlock(&vm->lock);
+}
+
+void vm_lock_quiet(mu_vm *vm)
+{
+    pthread_mutex_lock(&vm->lock);
+    while (vm->stopping) {
+        pthread_cond_wait(&vm->changed, &vm->lock);
+    }
+}
+
+/* ---- roots */
+
+static void trace_pending(mu_gc_tracer *tracer, mu_thread *thread)
+{
+    if (thread->pending == PENDING_NONE || !thread->pending_count) {
+        return;
+    }
+    mu_jit_place *places = mu_allocate(thread->pending_count * sizeof *places);
+    mu_jit_assign_places(thread->pending_types, thread->pending_count, places);
+    for (uint32_t i = 0; i < thread->pending_count; i++) {
+        mu_ir_type *type = thread->pending_types[i];
+        void *memory = (void *)(uintptr_t)thread_place_memory(thread, &places[i]);
+        mu_gc_trace_area(tracer, memory, mu_jit_descriptor(type), 1);
+    }
+    mu_free(places);
+}
+
+static void trace_allocas(mu_gc_tracer *tracer, mu_abi_alloca *cell)
+{
+    for (; cell; cell = cell->older) {
+        if (cell->type->is_hybrid) {
+            mu_gc_trace_hybrid(tracer, cell + 1, cell->type, cell->length);
+        } else {
+            mu_gc_trace_area(tracer, cell + 1, cell->type, 1);
+        }
+    }
+}
+
+static void trace_frames(mu_gc_tracer *tracer, mu_thread *thread)
+{
+    const mu_code_cache *code = thread->vm->substrate->code;
+    mu_stack_cursor cursor;
+    bool more = thread_first_frame(thread, &cursor);
+    while (more) {
+        const mu_code_object *object = cursor.object;
+        for (uint32_t i = 0; i < cursor.site->slot_count; i++) {
+            const mu_code_slot *slot = &object->slots[cursor.site->first_slot + i];
+            uintptr_t address = cursor.frame + (uintptr_t)(intptr_t)slot->rbp_offset;
+            mu_gc_trace_slot(tracer, (uintptr_t *)address, slot->kind);
+        }
+        if (object->alloca_slot) {
+            uintptr_t address = cursor.frame + (uintptr_t)(intptr_t)object->alloca_slot;
+            trace_allocas(tracer, *(mu_abi_alloca **)address);
+        }
+        more = mu_stack_next(code, &cursor);
+    }
+}
+
+static void trace_roots(mu_gc_tracer *tracer, void *context)
+{
+    mu_vm *vm = context;
+    for (uint32_t i = 0; i < vm->cells.count; i++) {
+        const vm_cell *cell = &vm->cells.items[i];
+        mu_gc_trace_area(tracer, vm->globals + cell->offset_bytes, cell->type, 1);
+    }
+    for (mu_thread *thread = vm->threads; thread; thread = thread->next) {
+        if (!thread->stack) {
+            continue;
+        }
+        mu_gc_trace_slot(tracer, &thread->abi.exception, MU_ABI_SLOT_REF);
+        trace_pending(tracer, thread);
+        trace_frames(tracer, thread);
+    }
+}
+
+static mu_gc_buffer buffer_of(mu_thread *thread)
+{
+    return (mu_gc_buffer){&thread->abi.alloc_cursor, &thread->abi.alloc_limit};
+}
+
+static void collect_stopped(mu_vm *vm)
+{
+    for (mu_thread *thread = vm->threads; thread; thread = thread->next) {
+        mu_gc_buffer buffer = buffer_of(thread);
+        mu_gc_buffer_retire(vm->heap, &buffer);
+    }
+    mu_gc_collect(vm->heap, trace_roots, vm);
+}
+
+void vm_collect(mu_vm *vm, mu_thread *self)
+{
+    vm_stop_world(vm, self);
+    collect_stopped(vm);
+    vm_start_world(vm, self);
+}
+
+mu_status vm_allocate(mu_thread *thread, const mu_abi_type *type, uint64_t length, mu_ref *ref)
+{
+    mu_vm *vm = thread->vm;
+    mu_gc_buffer buffer = buffer_of(thread);
+    if (vm->substrate->config.gc_stress) {
+        vm_collect(vm, thread);
+    }
+    mu_status status = mu_gc_allocate(vm->heap, &buffer, type, length, ref);
+    if (status == MU_NO_MEMORY) {
+        vm_collect(vm, thread);
+        status = mu_gc_allocate(vm->heap, &buffer, type, length, ref);
+    }
+    return status;
+}
+
+void mu_vm_collect(mu_vm *vm)
+{
+    vm_collect(vm, NULL);
+}
