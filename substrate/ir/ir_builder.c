@@ -143,16 +143,18 @@ mu_status mu_ir_builder_set_name(mu_ir_builder *builder, mu_ir_entity *entity, c
 mu_status mu_ir_builder_local_name(mu_ir_builder *builder, const char *parent, const char *local,
                                    size_t length, const char **name)
 {
-    size_t parent_length = strlen(parent);
-    size_t total = parent_length + 1 + length;
+    size_t parent_length = parent ? strlen(parent) + 1 : 0;
+    size_t total = parent_length + length;
     builder->name_bytes += total;
     if (total > NAME_MAX_BYTES || builder->name_bytes > NAMES_MAX) {
         return MU_LIMIT;
     }
     char *text = mu_arena_allocate(builder->bundle->arena, total + 1);
-    memcpy(text, parent, parent_length);
-    text[parent_length] = '.';
-    memcpy(text + parent_length + 1, local, length);
+    if (parent) {
+        memcpy(text, parent, parent_length - 1);
+        text[parent_length - 1] = '.';
+    }
+    memcpy(text + parent_length, local, length);
     text[total] = '\0';
     *name = text;
     return MU_OK;

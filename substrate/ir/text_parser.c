@@ -154,10 +154,11 @@ const char *mu_ir_parser_global_name(mu_ir_parser *parser, const mu_ir_token *na
                                      const char *parent)
 {
     const char *global = NULL;
-    if (name->kind == MU_IR_TOKEN_GLOBAL) {
-        global = mu_arena_string(mu_ir_builder_arena(parser->builder), name->text, name->length);
-    } else if (mu_ir_builder_local_name(parser->builder, parent, name->text + 1, name->length - 1,
-                                        &global) != MU_OK) {
+    bool is_local = name->kind == MU_IR_TOKEN_LOCAL;
+    mu_status status =
+        mu_ir_builder_local_name(parser->builder, is_local ? parent : NULL, name->text + is_local,
+                                 name->length - is_local, &global);
+    if (status != MU_OK) {
         mu_ir_parser_limit(parser, name->where,
                            "a global name of more than 4,096 bytes, or 256 MiB of names");
     }

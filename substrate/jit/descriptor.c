@@ -109,10 +109,16 @@ const mu_abi_type *mu_jit_descriptor(mu_ir_type *type)
     return expected;
 }
 
+static void free_of_types(mu_ir_type *const *types, uint32_t count)
+{
+    for (uint32_t i = 0; i < count; i++) {
+        free_descriptor(types[i]->descriptor);
+        types[i]->descriptor = NULL;
+    }
+}
+
 void quick_free_descriptors(mu_ir_bundle *bundle)
 {
-    for (uint32_t i = 0; i < bundle->type_count; i++) {
-        free_descriptor(bundle->types[i]->descriptor);
-        bundle->types[i]->descriptor = NULL;
-    }
+    free_of_types(bundle->types, bundle->type_count);
+    free_of_types(bundle->derived, bundle->derived_count);
 }

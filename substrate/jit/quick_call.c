@@ -114,6 +114,8 @@ static x64_mem callee_entry(quick *q, const mu_ir_inst *inst, bool is_variable, 
         if (number) {
             return x64_at(QUICK_TEMP2, (int32_t)(number * sizeof(mu_abi_function)));
         }
+        /* The constant NULL: the runtime tells it from a wrong signature by the callee's number. */
+        x64_store_i(q->a, 8, x64_at(QUICK_THREAD, MU_THREAD_callee), 0);
     } else {
         x64_load(q->a, 8, QUICK_TEMP, x64_at(QUICK_THREAD, MU_THREAD_callee));
     }

@@ -10,6 +10,20 @@ static uint32_t new_offset_cell(quick *q, uint32_t variable, x64_gpr reg)
     return cell;
 }
 
+static void multiply(quick *q, x64_gpr reg, uint64_t factor)
+{
+    if (factor && !(factor & (factor - 1))) {
+        if (factor > 1) {
+            x64_shift_ri(q->a, X64_SHL, 8, reg, (uint8_t)__builtin_ctzll(factor));
+        }
+    } else if (factor <= INT32_MAX) {
+        x64_imul_rri(q->a, 8, reg, reg, (int32_t)factor);
+    } else {
+        x64_mov_ri(q->a, QUICK_TEMP, factor);
+        x64_imul_rr(q->a, 8, reg, QUICK_TEMP);
+    }
+}
+
 /* Adds index * stride to the path of result `variable`. */
 static void shift_path(quick *q, quick_path *path, uint32_t variable, mu_ir_value index,
                        uint32_t index_bits, uint64_t stride)
@@ -32,14 +46,7 @@ static void shift_path(quick *q, quick_path *path, uint32_t variable, mu_ir_valu
     x64_gpr reg = quick_gpr_take(q);
     x64_mov_rr(q->a, 8, reg, from);
     quick_sign_extend(q, reg, index_bits);
-    if (stride <= INT32_MAX) {
-        if (stride != 1) {
-            x64_imul_rri(q->a, 8, reg, reg, (int32_t)stride);
-        }
-    } else {
-        x64_mov_ri(q->a, QUICK_TEMP, stride);
-        x64_imul_rr(q->a, 8, reg, QUICK_TEMP);
-    }
+    multiply(q, reg, stride);
     if (path->offset != QUICK_NONE) {
         x64_gpr old = quick_gpr_of(q, path->offset);
         if (path->scale_log2) {

@@ -20,6 +20,10 @@ void thread_submit(mu_thread *thread)
     mu_thread_pool_submit(thread->vm->substrate->workers, thread_run_slice, thread);
 }
 
+/* Under MU_YIELD_STRESS every yieldpoint leaves Mu code; going through the queue, and perhaps to another worker, each
+ * time would make long loops take hours. */
+#define YIELD_STRESS_QUEUE_EVERY 16
+
 /* ---- errors */
 
 static slice_end finish_with_error(mu_thread *thread)
@@ -60,7 +64,10 @@ static slice_end at_yieldpoint(mu_thread *thread)
     mu_vm *vm = thread->vm;
     pthread_mutex_lock(&vm->lock);
     bool killed = thread->kill_wanted;
-    bool yields = thread->yield_wanted || vm->substrate->config.yield_stress;
+    bool yields = thread->yield_wanted;
+    if (vm->substrate->config.yield_stress) {
+        yields = ++thread->stressed_yields % YIELD_STRESS_QUEUE_EVERY == 0;
+    }
     thread->yield_wanted = false;
     pthread_mutex_unlock(&vm->lock);
     if (killed) {
@@ -75,6 +82,7 @@ static slice_end at_yieldpoint(mu_thread *thread)
     return SLICE_GOES_ON;
 }
 
+/* The thread will go on at a function's entry, with its arguments in the saved registers. */
 static void expect_arguments(mu_thread *thread, resume_kind resume)
 {
     const mu_ir_sig *sig = thread->vm->functions[thread->abi.callee].func->sig;

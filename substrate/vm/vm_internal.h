@@ -110,6 +110,7 @@ struct mu_thread {
     bool is_in_world;
     bool kill_wanted;
     bool yield_wanted;
+    uint32_t stressed_yields; /* MU_YIELD_STRESS */
     bool trap_is_hidden;
     bool throw_wanted;        /* at abi.exception, once it runs */
     bool throws_handler_gone; /* the same, with our own error */

@@ -3,8 +3,7 @@
 
 #include <string.h>
 
-/* -------------------------------------------------------------------------------------- allocation
- */
+/* --------------------------------------------------------------------------------- allocation */
 
 static oracle_object *allocate_cell(oracle *self, frame *at, const mu_ir_type *type,
                                     uint64_t length)
@@ -42,8 +41,7 @@ void do_allocation(oracle *self, frame *at)
     continue_normally(self);
 }
 
-/* -------------------------------------------------------------------------------------- addressing
- */
+/* --------------------------------------------------------------------------------- addressing */
 
 static uint64_t stride_of_type(const mu_ir_type *type)
 {
@@ -97,8 +95,7 @@ void do_addressing(oracle *self, frame *at)
     continue_normally(self);
 }
 
-/* ------------------------------------------------------------------------------------------ access
- */
+/* ------------------------------------------------------------------------------------- access */
 
 /* The bytes at operand 0; NULL after an error has been thrown. */
 static uint8_t *location(oracle *self, frame *at)

@@ -134,6 +134,15 @@ static inline uint8_t *result_image(frame *at, uint32_t index)
     return at->slots + at->plan->slots[inst_of(at)->results.first + index];
 }
 
+/* Pushes a frame at the entry of the version, its variables zero. False: the stack is full. */
+bool push_frame(oracle *self, const plan *of);
+void pop_frame(run *at);
+const mu_ir_dest *dest_of(const frame *at, uint32_t index);
+/* Finds who catches: the throwing instruction itself, or the CALL of a caller; else ends the run.
+ */
+void unwind(oracle *self);
+void finish(oracle *self, oracle_outcome outcome);
+
 /* Goes on after the top frame's instruction: to its normal destination or to the next one. */
 void continue_normally(oracle *self);
 /* The top frame's instruction continues exceptionally. */
@@ -144,6 +153,9 @@ void undefined(oracle *self, const char *format, ...) MU_PRINTF(2, 3);
 void jump_to(oracle *self, const mu_ir_dest *dest, const oracle_object *const *exception);
 
 /* --- one function per group of instructions; each continues the frame itself */
+void do_call(oracle *self, frame *at); /* oracle_control.c */
+void do_tailcall(oracle *self, frame *at);
+void do_return(oracle *self, frame *at);
 void do_binary(oracle *self, frame *at); /* oracle_arithmetic.c */
 void do_compare(oracle *self, frame *at);
 void do_select(oracle *self, frame *at);

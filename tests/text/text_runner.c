@@ -35,8 +35,7 @@ static void judge(runner *self, const char *path, uint32_t line, const char *eng
     fflush(stdout);
 }
 
-/* ------------------------------------------------------------------------------------------ a case
- */
+/* ------------------------------------------------------------------------------------- a case */
 
 typedef struct opened {
     const text_engine *engine;
@@ -213,8 +212,7 @@ static void run_case(runner *self, const text_file *file, const text_case *the_c
     }
 }
 
-/* ----------------------------------------------------------------------------------------- files
- */
+/* -------------------------------------------------------------------------------------- files */
 
 static void run_file(runner *self, const char *path)
 {

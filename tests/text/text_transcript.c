@@ -46,8 +46,7 @@ const text_trap *transcript_next_trap(const transcript *seen, const text_run *ru
     return NULL;
 }
 
-/* ---------------------------------------------------------------------------------------- values
- */
+/* ------------------------------------------------------------------------------------- values */
 
 static uint64_t mask_of(uint32_t bits)
 {
@@ -207,8 +206,7 @@ static bool matches(const text_value *expected, const mu_value *seen)
     return same_value(&made, seen);
 }
 
-/* -------------------------------------------------------------------------------------- checking
- */
+/* ----------------------------------------------------------------------------------- checking */
 
 static bool check_values(const text_values *expected, const mu_value *seen, uint32_t count,
                          const char *what, char *fault, size_t bytes)

@@ -42,7 +42,7 @@ mu_ir_entity *mu_ir_builder_find(const mu_ir_builder *builder, const char *name,
  * Errors: EXISTS, the name is taken here or in the environment; `report` says by what. */
 MU_MUST_CHECK mu_status mu_ir_builder_set_name(mu_ir_builder *builder, mu_ir_entity *entity,
                                                const char *name, size_t length, mu_report *report);
-/* "parent.local" in the builder's arena.
+/* "parent.local" in the builder's arena; without a parent (NULL), "local".
  * Errors: LIMIT, a name longer than 4,096 bytes, or more than 256 MiB of names in one bundle. */
 MU_MUST_CHECK mu_status mu_ir_builder_local_name(mu_ir_builder *builder, const char *parent,
                                                  const char *local, size_t length,

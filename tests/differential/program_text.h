@@ -1,0 +1,150 @@
+#pragma once
+/* Random Mu IR programs, for generate.c and its parts: the state of one generation, types, constants
+ * and values. Everything lives in one arena and is a function of the seed alone.
+ *
+ * Names carry types, so that a program can be shrunk as text: the variable `%v7.i33` has the type
+ * @i33, and @z.i33 is a constant of that type. */
+#include "mu_base.h"
+
+typedef enum type_kind {
+    KIND_INT,
+    KIND_FLOAT,
+    KIND_DOUBLE,
+    KIND_VOID,
+    KIND_STRUCT,
+    KIND_ARRAY,
+    KIND_HYBRID,
+    KIND_REF,
+    KIND_IREF,
+    KIND_FUNCREF,
+} type_kind;
+
+typedef struct program_type program_type;
+typedef struct program_sig program_sig;
+struct program_type {
+    type_kind kind;
+    uint32_t bits;
+    const program_type *element; /* ARRAY, HYBRID, REF, IREF */
+    const program_type **fields;
+    uint32_t field_count;
+    uint32_t length;
+    const program_sig *sig;
+    uint32_t words;      /* of a value, rounded up generously */
+    bool has_iref;       /* an iref anywhere in a value */
+    char name[24];       /* "@S1" is written for "S1" */
+    program_type *ref;   /* to this one, once made */
+    program_type *iref;  /* likewise */
+    MU_ARRAY(const char *) constants;
+};
+
+struct program_sig {
+    char name[16];
+    const program_type **params;
+    const program_type **results;
+    uint32_t param_count, result_count;
+    uint32_t param_words, result_words;
+    const program_type *funcref;
+};
+
+typedef struct program_func {
+    char name[16];
+    const program_sig *sig;
+    bool is_main;     /* called from outside only, with scalars */
+    bool is_checked;  /* its entry stops when the fuel is gone: may be called from anywhere */
+    bool is_declared; /* has no body */
+} program_func;
+
+typedef struct program_value {
+    char name[40];
+    const program_type *type;
+    bool may_dangle; /* may hold an iref into this frame: must not leave it upwards */
+    bool is_not_null;
+    uint32_t uses;
+} program_value;
+
+typedef struct program_block {
+    const program_type **params;
+    bool *params_may_dangle;
+    uint32_t param_count;
+    bool has_exception;
+    bool is_header; /* back edges may go here: it stops when the fuel is gone */
+} program_block;
+
+typedef struct program_buffer {
+    char *text;
+    size_t length, capacity;
+} program_buffer;
+void program_write(program_buffer *buffer, const char *format, ...) MU_PRINTF(2, 3);
+
+typedef struct program_global {
+    char name[16];
+    const program_type *type;
+} program_global;
+
+/* An instruction before it is written. */
+typedef struct program_op {
+    program_buffer text; /* from the keyword on, without clauses */
+    const program_type *results[40];
+    uint32_t result_count;
+    bool may_dangle, is_not_null;
+    bool may_throw;     /* may have an exception clause */
+    bool may_keep;      /* may have keep-alives */
+    const char *label;  /* prefix of the instruction's own name; NULL: has none */
+} program_op;
+
+typedef struct program {
+    mu_arena *arena;
+    uint64_t random;
+    program_buffer head, body;
+    MU_ARRAY(program_type *) types;
+    MU_ARRAY(program_sig *) sigs;
+    MU_ARRAY(program_func) funcs;
+    MU_ARRAY(program_global) globals;
+    uint32_t name_count;
+
+    const program_func *func;
+    uint32_t func_index;
+    MU_ARRAY(program_block) blocks;
+    uint32_t block_index;
+    MU_ARRAY(program_value) values; /* of the block */
+    uint32_t depth;                 /* of values made for the sake of others */
+    bool is_quiet;                  /* no calls: the fuel has not been looked at */
+} program;
+
+uint64_t program_random(program *p);
+uint32_t program_below(program *p, uint32_t limit);
+bool program_chance(program *p, uint32_t percent);
+
+/* program_types.c */
+void program_make_types(program *p);
+const program_type *program_ref_to(program *p, const program_type *type);
+const program_type *program_iref_to(program *p, const program_type *type);
+const program_type *program_int_of(const program *p, uint32_t bits);
+const program_type *program_random_int(program *p);
+const program_type *program_random_value_type(program *p);
+const program_type *program_random_scalar(program *p);
+program_sig *program_make_sig(program *p, bool is_main);
+void program_write_types(program *p);
+
+/* program_constants.c */
+const char *program_constant(program *p, const program_type *type);
+const char *program_int_constant(program *p, const program_type *type, uint64_t value);
+const char *program_null(program *p, const program_type *type);
+
+/* program_values.c */
+enum { PICK_DANGLING = 1, PICK_NOT_NULL = 2 };
+program_value program_pick(program *p, const program_type *type, uint32_t flags);
+program_value *program_find(program *p, type_kind kind, uint32_t flags); /* any of the block, or NULL */
+program_value program_emit(program *p, program_op *op);
+void program_emit_with(program *p, program_op *op, const char *clauses, program_value *results);
+bool program_is_value_type(const program_type *type);
+
+/* program_insts.c */
+bool program_random_inst(program *p, program_op *op, bool wants_throwing);
+program_value program_any_int(program *p);
+const char *program_safe_index(program *p, const program_type **type, uint32_t length,
+                               bool may_exceed);
+
+/* program_flow.c */
+void program_make_function(program *p, uint32_t index);
+void program_keepalives(program *p, program_buffer *out);

@@ -1,0 +1,280 @@
+/* Types and signatures. */
+#include "program_text.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#define WORDS_MAX 40u /* of a composite value */
+
+static const uint32_t widths[] = {1, 7, 8, 13, 16, 31, 32, 33, 52, 63, 64};
+enum { WIDTH_COUNT = sizeof widths / sizeof *widths };
+
+static program_type *add_type(program *p, type_kind kind, const char *name)
+{
+    program_type *type = MU_ARENA_NEW(p->arena, program_type);
+    type->kind = kind;
+    type->words = kind == KIND_IREF ? 2 : 1;
+    type->has_iref = kind == KIND_IREF;
+    snprintf(type->name, sizeof type->name, "%s", name);
+    MU_ARRAY_PUSH(&p->types, type);
+    return type;
+}
+
+const program_type *program_ref_to(program *p, const program_type *type)
+{
+    program_type *to = (program_type *)(uintptr_t)type;
+    if (!to->ref) {
+        char name[32];
+        snprintf(name, sizeof name, "r%s", type->name);
+        to->ref = add_type(p, KIND_REF, name);
+        to->ref->element = type;
+    }
+    return to->ref;
+}
+
+const program_type *program_iref_to(program *p, const program_type *type)
+{
+    program_type *to = (program_type *)(uintptr_t)type;
+    if (!to->iref) {
+        char name[32];
+        snprintf(name, sizeof name, "p%s", type->name);
+        to->iref = add_type(p, KIND_IREF, name);
+        to->iref->element = type;
+    }
+    return to->iref;
+}
+
+const program_type *program_int_of(const program *p, uint32_t bits)
+{
+    for (uint32_t i = 0; i < WIDTH_COUNT; i++) {
+        if (p->types.items[i]->bits == bits) {
+            return p->types.items[i];
+        }
+    }
+    return NULL;
+}
+
+const program_type *program_random_int(program *p)
+{
+    return p->types.items[program_below(p, WIDTH_COUNT)];
+}
+
+bool program_is_value_type(const program_type *type)
+{
+    return type->kind != KIND_VOID && type->kind != KIND_HYBRID;
+}
+
+const program_type *program_random_scalar(program *p)
+{
+    return p->types.items[program_below(p, WIDTH_COUNT + 2)];
+}
+
+/* Scalars more often than the number of types would have it. */
+const program_type *program_random_value_type(program *p)
+{
+    if (program_chance(p, 45)) {
+        return program_random_scalar(p);
+    }
+    for (;;) {
+        const program_type *type = p->types.items[program_below(p, p->types.count)];
+        if (program_is_value_type(type) && type->words <= WORDS_MAX) {
+            return program_chance(p, 20) && type->words > 1 ? program_random_scalar(p) : type;
+        }
+    }
+}
+
+static const program_type *random_member(program *p)
+{
+    uint32_t dice = program_below(p, 100);
+    if (dice < 50) {
+        return program_random_scalar(p);
+    }
+    const program_type *type = p->types.items[program_below(p, p->types.count)];
+    if (dice < 60) {
+        return program_ref_to(p, type);
+    }
+    if (dice < 68) {
+        return program_iref_to(p, type);
+    }
+    return program_is_value_type(type) && type->words <= 12 ? type : program_ref_to(p, type);
+}
+
+static void add_fields(program *p, program_type *type, uint32_t count)
+{
+    uint32_t words = 1;
+    type->words = WORDS_MAX + 1; /* until it is whole, no other holds it by value */
+    type->fields = MU_ARENA_ARRAY(p->arena, const program_type *, count);
+    for (uint32_t i = 0; i < count; i++) {
+        const program_type *field =
+            program_chance(p, 6) ? program_ref_to(p, type) : random_member(p);
+        type->fields[type->field_count++] = field;
+        words += field->words + (field->has_iref ? 1 : 0);
+        type->has_iref = type->has_iref || field->has_iref;
+    }
+    type->words = words;
+}
+
+static void add_composite(program *p, uint32_t number)
+{
+    char name[16];
+    uint32_t dice = program_below(p, 10);
+    if (dice < 5) {
+        snprintf(name, sizeof name, "S%u", number);
+        program_type *made = add_type(p, KIND_STRUCT, name);
+        uint32_t count = 1 + program_below(p, 6);
+        add_fields(p, made, count);
+    } else if (dice < 8) {
+        snprintf(name, sizeof name, "A%u", number);
+        const program_type *element = random_member(p);
+        program_type *made = add_type(p, KIND_ARRAY, name);
+        made->element = element;
+        made->length = 1 + program_below(p, element->words > 4 ? 3 : 6);
+        made->words = (element->words + element->has_iref) * made->length;
+        made->has_iref = element->has_iref;
+    } else {
+        snprintf(name, sizeof name, "H%u", number);
+        program_type *made = add_type(p, KIND_HYBRID, name);
+        made->element = random_member(p);
+        add_fields(p, made, program_below(p, 4));
+    }
+}
+
+static void add_list(program *p, const program_type ***list, uint32_t *count, uint32_t *words,
+                     uint32_t wanted, bool is_main)
+{
+    *list = MU_ARENA_ARRAY(p->arena, const program_type *, wanted + 1);
+    for (uint32_t i = 0; i < wanted; i++) {
+        const program_type *type =
+            is_main ? program_random_scalar(p) : program_random_value_type(p);
+        if (*words + type->words > 200) {
+            break;
+        }
+        *words += type->words;
+        (*list)[(*count)++] = type;
+    }
+}
+
+program_sig *program_make_sig(program *p, bool is_main)
+{
+    program_sig *sig = MU_ARENA_NEW(p->arena, program_sig);
+    snprintf(sig->name, sizeof sig->name, "sig%u", p->sigs.count);
+    uint32_t params = program_chance(p, 15) ? 30 : program_chance(p, 30) ? 14 : 6;
+    uint32_t results = program_chance(p, 15) ? 24 : is_main ? 10 : 4;
+    add_list(p, &sig->params, &sig->param_count, &sig->param_words, program_below(p, params + 1),
+             is_main);
+    add_list(p, &sig->results, &sig->result_count, &sig->result_words,
+             program_below(p, results + 1), is_main);
+    MU_ARRAY_PUSH(&p->sigs, sig);
+    if (!is_main) {
+        char name[16];
+        snprintf(name, sizeof name, "F%u", p->sigs.count - 1);
+        program_type *type = add_type(p, KIND_FUNCREF, name);
+        type->sig = sig;
+        sig->funcref = type;
+    }
+    return sig;
+}
+
+void program_make_types(program *p)
+{
+    for (uint32_t i = 0; i < WIDTH_COUNT; i++) {
+        char name[16];
+        snprintf(name, sizeof name, "i%u", widths[i]);
+        add_type(p, KIND_INT, name)->bits = widths[i];
+    }
+    add_type(p, KIND_FLOAT, "f");
+    add_type(p, KIND_DOUBLE, "d");
+    program_ref_to(p, add_type(p, KIND_VOID, "void"));
+    uint32_t count = 2 + program_below(p, 10);
+    for (uint32_t i = 0; i < count; i++) {
+        if (program_chance(p, 30)) {
+            program_make_sig(p, false);
+        } else {
+            add_composite(p, i);
+        }
+    }
+    if (!p->sigs.count) {
+        program_make_sig(p, false);
+    }
+}
+
+static void write_type(program *p, const program_type *type)
+{
+    program_buffer *out = &p->head;
+    program_write(out, ".typedef @%s = ", type->name);
+    switch (type->kind) {
+    case KIND_INT: program_write(out, "int<%u>", type->bits); break;
+    case KIND_FLOAT: program_write(out, "float"); break;
+    case KIND_DOUBLE: program_write(out, "double"); break;
+    case KIND_VOID: program_write(out, "void"); break;
+    case KIND_REF: program_write(out, "ref<@%s>", type->element->name); break;
+    case KIND_IREF: program_write(out, "iref<@%s>", type->element->name); break;
+    case KIND_FUNCREF: program_write(out, "funcref<@%s>", type->sig->name); break;
+    case KIND_ARRAY:
+        program_write(out, "array<@%s %u>", type->element->name, type->length);
+        break;
+    case KIND_STRUCT:
+    case KIND_HYBRID:
+        program_write(out, type->kind == KIND_STRUCT ? "struct<" : "hybrid<");
+        for (uint32_t i = 0; i < type->field_count; i++) {
+            program_write(out, "%s@%s", i ? " " : "", type->fields[i]->name);
+        }
+        if (type->kind == KIND_HYBRID) {
+            program_write(out, " @%s", type->element->name);
+        }
+        program_write(out, ">");
+        break;
+    }
+    program_write(out, "\n");
+}
+
+static void write_zero(program *p, const program_type *type)
+{
+    program_buffer *out = &p->head;
+    program_write(out, ".const @z.%s <@%s> = ", type->name, type->name);
+    switch (type->kind) {
+    case KIND_INT: program_write(out, "0"); break;
+    case KIND_FLOAT: program_write(out, "0.0f"); break;
+    case KIND_DOUBLE: program_write(out, "0.0d"); break;
+    case KIND_REF:
+    case KIND_IREF:
+    case KIND_FUNCREF: program_write(out, "NULL"); break;
+    case KIND_STRUCT:
+    case KIND_ARRAY: {
+        uint32_t count = type->kind == KIND_STRUCT ? type->field_count : type->length;
+        program_write(out, "{");
+        for (uint32_t i = 0; i < count; i++) {
+            const program_type *member = type->kind == KIND_STRUCT ? type->fields[i] : type->element;
+            program_write(out, "%s@z.%s", i ? " " : "", member->name);
+        }
+        program_write(out, "}");
+        break;
+    }
+    case KIND_VOID:
+    case KIND_HYBRID: break;
+    }
+    program_write(out, "\n");
+}
+
+void program_write_types(program *p)
+{
+    for (uint32_t i = 0; i < p->types.count; i++) {
+        const program_type *type = p->types.items[i];
+        write_type(p, type);
+        if (program_is_value_type(type)) {
+            write_zero(p, type);
+        }
+    }
+    for (uint32_t i = 0; i < p->sigs.count; i++) {
+        const program_sig *sig = p->sigs.items[i];
+        program_write(&p->head, ".funcsig @%s = (", sig->name);
+        for (uint32_t k = 0; k < sig->param_count; k++) {
+            program_write(&p->head, "%s@%s", k ? " " : "", sig->params[k]->name);
+        }
+        program_write(&p->head, ") -> (");
+        for (uint32_t k = 0; k < sig->result_count; k++) {
+            program_write(&p->head, "%s@%s", k ? " " : "", sig->results[k]->name);
+        }
+        program_write(&p->head, ")\n");
+    }
+}

@@ -1,0 +1,77 @@
+#include "fuzz_targets.h"
+
+#include "mu_verify.h"
+
+#include <string.h>
+
+/* Verifies a fresh parse of the text; the bundle that passed, or NULL. */
+static mu_ir_bundle *verified(const mu_ir_env *root, const char *text, size_t length,
+                              const mu_verify_options *options)
+{
+    mu_report *report = mu_report_new();
+    mu_ir_bundle *bundle = NULL;
+    mu_status status = mu_ir_parse(root, "fuzz", text, length, report, &bundle);
+    if (status == MU_OK) {
+        status = mu_verify_bundle(root, bundle, options, report);
+        if (status != MU_OK) {
+            MU_INVARIANT(mu_report_count(report) > 0, "refused without a reason: %s",
+                         mu_status_name(status));
+            mu_ir_bundle_free(bundle);
+            bundle = NULL;
+        }
+    } else {
+        MU_INVARIANT(mu_report_count(report) > 0, "not parsed without a reason: %s",
+                     mu_status_name(status));
+    }
+    char *shown = mu_report_text(report);
+    mu_free(shown);
+    mu_report_free(report);
+    return bundle;
+}
+
+/* What was accepted prints to a text that is accepted and prints to the same text. */
+static void check_round_trip(const mu_ir_env *root, const mu_ir_bundle *bundle,
+                             const mu_verify_options *options)
+{
+    char *first = mu_ir_print(bundle);
+    mu_ir_bundle *again = verified(root, first, strlen(first), options);
+    MU_INVARIANT(again, "the printed bundle is not accepted:\n%s", first);
+    char *second = mu_ir_print(again);
+    MU_INVARIANT(strcmp(first, second) == 0, "two prints differ:\n%s\n%s", first, second);
+    mu_free(first);
+    mu_free(second);
+    mu_ir_bundle_free(again);
+}
+
+/* Whether the text is parsed at all: the verifier's options then make a difference. */
+static bool is_parsed(const mu_ir_env *root, const char *text, size_t length)
+{
+    mu_report *report = mu_report_new();
+    mu_ir_bundle *bundle = NULL;
+    mu_status status = mu_ir_parse(root, "fuzz", text, length, report, &bundle);
+    MU_INVARIANT(status == MU_OK || mu_report_count(report) > 0, "not parsed without a reason: %s",
+                 mu_status_name(status));
+    if (status == MU_OK) {
+        mu_ir_bundle_free(bundle);
+    }
+    char *shown = mu_report_text(report);
+    mu_free(shown);
+    mu_report_free(report);
+    return status == MU_OK;
+}
+
+void fuzz_bundle(const uint8_t *bytes, size_t length)
+{
+    mu_ir_env *root = mu_ir_env_new_root();
+    int modes = is_parsed(root, (const char *)bytes, length) ? 4 : 0;
+    for (int mode = 0; mode < modes; mode++) {
+        mu_verify_options options = {.allow_native = (mode & 1) != 0,
+                                     .allow_uncompiled = (mode & 2) != 0};
+        mu_ir_bundle *bundle = verified(root, (const char *)bytes, length, &options);
+        if (bundle) {
+            check_round_trip(root, bundle, &options);
+            mu_ir_bundle_free(bundle);
+        }
+    }
+    mu_ir_env_release(root, NULL);
+}

@@ -1,0 +1,107 @@
+#include "mu_stack.h"
+
+#include <criterion/criterion.h>
+#include <signal.h>
+#include <string.h>
+
+enum { PAGE_BYTES = 4096, STACK_BYTES = 256 * 1024 };
+
+static mu_stack *take(mu_stack_pool *pool, size_t size_bytes)
+{
+    mu_stack *stack = NULL;
+    cr_assert_eq(mu_stack_take(pool, size_bytes, &stack), MU_OK);
+    cr_assert_not_null(stack);
+    return stack;
+}
+
+Test(mu_stack, all_that_frames_may_use_can_be_written_and_the_reserve_below_it)
+{
+    mu_stack_pool *pool = mu_stack_pool_new();
+    mu_stack *stack = take(pool, STACK_BYTES);
+    cr_assert_geq(stack->top - stack->floor, STACK_BYTES);
+    cr_assert_eq(stack->top % 16, 0);
+    unsigned char *lowest = (unsigned char *)(stack->floor - MU_ABI_STACK_RESERVE_BYTES);
+    memset(lowest, 0xa5, stack->top - stack->floor + MU_ABI_STACK_RESERVE_BYTES);
+    for (size_t i = 0; i < MU_ABI_OVERFLOW_WORDS; i++) {
+        stack->overflow[i] = i;
+    }
+    cr_assert_eq(*(unsigned char *)(stack->top - 1), 0xa5, "overflow words lie above the stack");
+    mu_stack_give(pool, stack);
+    mu_stack_pool_free(pool);
+}
+
+Test(mu_stack, below_the_reserve_nothing_can_be_written, .signal = SIGSEGV)
+{
+    mu_stack_pool *pool = mu_stack_pool_new();
+    mu_stack *stack = take(pool, STACK_BYTES);
+    unsigned char *lowest = (unsigned char *)(stack->floor - MU_ABI_STACK_RESERVE_BYTES);
+    memset(lowest - PAGE_BYTES, 1, PAGE_BYTES);
+}
+
+Test(mu_stack, sizes_are_rounded_up_to_pages)
+{
+    mu_stack_pool *pool = mu_stack_pool_new();
+    mu_stack *stack = take(pool, PAGE_BYTES + 1);
+    cr_assert_eq(stack->top - stack->floor, 2 * PAGE_BYTES);
+    mu_stack_give(pool, stack);
+    mu_stack_pool_free(pool);
+}
+
+Test(mu_stack, a_stack_that_was_given_back_is_taken_again_for_its_own_size_only)
+{
+    mu_stack_pool *pool = mu_stack_pool_new();
+    mu_stack *stack = take(pool, STACK_BYTES);
+    mu_stack_give(pool, stack);
+    mu_stack *other = take(pool, 2 * STACK_BYTES);
+    cr_assert_neq(other, stack);
+    cr_assert_eq(take(pool, STACK_BYTES), stack);
+    mu_stack *third = take(pool, STACK_BYTES);
+    cr_assert_neq(third, stack);
+    mu_stack_give(pool, stack);
+    mu_stack_give(pool, other);
+    mu_stack_give(pool, third);
+    mu_stack_pool_free(pool);
+}
+
+/* What lies cold in a stack is given to the system, so that a thread that recursed deeply once does
+ * not hold its memory for ever. Memory that was given away reads as zeros. */
+Test(mu_stack, a_kept_stack_holds_only_its_top)
+{
+    mu_stack_pool *pool = mu_stack_pool_new();
+    mu_stack *stack = take(pool, STACK_BYTES);
+    memset((void *)stack->floor, 0xa5, stack->top - stack->floor);
+    mu_stack_give(pool, stack);
+    cr_assert_eq(take(pool, STACK_BYTES), stack);
+    cr_assert_eq(*(unsigned char *)stack->floor, 0);
+    cr_assert_eq(*(unsigned char *)(stack->top - 1), 0xa5);
+    mu_stack_give(pool, stack);
+    mu_stack_pool_free(pool);
+}
+
+Test(mu_stack, more_stacks_than_are_kept_are_given_back_whole)
+{
+    enum { COUNT = 200 };
+    static mu_stack *stacks[COUNT];
+    mu_stack_pool *pool = mu_stack_pool_new();
+    for (int round = 0; round < 3; round++) {
+        for (int i = 0; i < COUNT; i++) {
+            stacks[i] = take(pool, STACK_BYTES);
+            *(int *)(stacks[i]->top - sizeof(int)) = i;
+        }
+        for (int i = 0; i < COUNT; i++) {
+            cr_assert_eq(*(int *)(stacks[i]->top - sizeof(int)), i, "stacks do not overlap");
+            mu_stack_give(pool, stacks[i]);
+        }
+    }
+    mu_stack_pool_free(pool);
+    mu_stack_pool_free(NULL);
+}
+
+Test(mu_stack, a_size_beyond_the_address_space_is_refused)
+{
+    mu_stack_pool *pool = mu_stack_pool_new();
+    mu_stack *stack = NULL;
+    cr_assert_eq(mu_stack_take(pool, (size_t)1 << 60, &stack), MU_NO_MEMORY);
+    cr_assert_null(stack);
+    mu_stack_pool_free(pool);
+}
