@@ -160,10 +160,9 @@ gives "a trap without a handler is an error that says what to do" 5 "trap attach
 gives "so is an undefined function" 5 "@missing" muctl call traps.calls_missing 7
 gives "a logged trap is a line of JSON, and the call goes on" 0 '"trap":"@ask.v1.entry.question"' \
     muctl run "$examples/traps.uir" --call ask --log-traps -- 7
-attach --resume 100 --count 2
+attach --resume 100 --count 1
 gives "a second handler is refused" 5 "" muctl trap attach traps --resume 1
 gives "a handler resumes with a value" 0 107 muctl call traps.ask 7
-gives "it gives an undefined function's result" 0 100 muctl call traps.calls_missing 7
 wait "$handler"
 verdict $? "the handler ends after its traps"
 has_line "question" "$work/handler"
@@ -180,6 +179,20 @@ wait "$handler"
 attach --kill --count 1
 gives "a handler kills the call" 137 "" muctl call traps.ask 7
 wait "$handler"
+
+attach --throw null --count 1
+gives "a handler throws into an undefined function" 8 "" muctl call traps.calls_missing 7
+wait "$handler"
+attach_silent --count 1
+"$MUCTL" call traps.calls_missing 7 >"$work/asked" 2>&1 &
+asked=$!
+until_true trapped
+muctl load "$examples/missing.uir" --vm traps --name missing >/dev/null
+echo resume >"$work/input"
+wait $asked && has_line 70 "$work/asked"
+verdict $? "a handler defines an undefined function, and the call is made again"
+wait "$handler"
+kill "$writer"
 
 for policy in resume throw kill; do
     case $policy in
