@@ -43,35 +43,25 @@ static void check_round_trip(const mu_ir_env *root, const mu_ir_bundle *bundle,
     mu_ir_bundle_free(again);
 }
 
-/* Whether the text is parsed at all: the verifier's options then make a difference. */
-static bool is_parsed(const mu_ir_env *root, const char *text, size_t length)
-{
-    mu_report *report = mu_report_new();
-    mu_ir_bundle *bundle = NULL;
-    mu_status status = mu_ir_parse(root, "fuzz", text, length, report, &bundle);
-    MU_INVARIANT(status == MU_OK || mu_report_count(report) > 0, "not parsed without a reason: %s",
-                 mu_status_name(status));
-    if (status == MU_OK) {
-        mu_ir_bundle_free(bundle);
-    }
-    char *shown = mu_report_text(report);
-    mu_free(shown);
-    mu_report_free(report);
-    return status == MU_OK;
-}
-
+/* One mode and, for one input in eight, the round trip: which is decided by the bytes, so that an input behaves the same
+ * each time and a campaign still sees every combination. Doing all of them each time made it five times slower. */
 void fuzz_bundle(const uint8_t *bytes, size_t length)
 {
-    mu_ir_env *root = mu_ir_env_new_root();
-    int modes = is_parsed(root, (const char *)bytes, length) ? 4 : 0;
-    for (int mode = 0; mode < modes; mode++) {
-        mu_verify_options options = {.allow_native = (mode & 1) != 0,
-                                     .allow_uncompiled = (mode & 2) != 0};
-        mu_ir_bundle *bundle = verified(root, (const char *)bytes, length, &options);
-        if (bundle) {
-            check_round_trip(root, bundle, &options);
-            mu_ir_bundle_free(bundle);
-        }
+    static mu_ir_env *root; /* kept: making it costs more than a small input */
+    if (!root) {
+        root = mu_ir_env_new_root();
     }
-    mu_ir_env_release(root, NULL);
+    uint32_t hash = 2166136261u;
+    for (size_t i = 0; i < length; i++) {
+        hash = (hash ^ bytes[i]) * 16777619u;
+    }
+    mu_verify_options options = {.allow_native = (hash & 1) != 0,
+                                 .allow_uncompiled = (hash & 2) != 0};
+    mu_ir_bundle *bundle = verified(root, (const char *)bytes, length, &options);
+    if (bundle) {
+        if ((hash >> 2) % 8 == 0) {
+            check_round_trip(root, bundle, &options);
+        }
+        mu_ir_bundle_free(bundle);
+    }
 }

@@ -96,9 +96,9 @@ static void read_error(reader *at, uint32_t line, const char *text)
     MU_ARRAY_PUSH(&at->errors, error);
 }
 
-static void read_run(reader *at, uint32_t line, const char *text)
+static void read_run(reader *at, uint32_t line, bool is_heavy, const char *text)
 {
-    text_step step = {.kind = STEP_RUN, .line = line};
+    text_step step = {.kind = STEP_RUN, .is_heavy = is_heavy, .line = line};
     char fault[200];
     if (text_parse_run(at->file->arena, text, &step.run, fault, sizeof fault)) {
         MU_ARRAY_PUSH(&at->steps, step);
@@ -123,8 +123,8 @@ static void read_step(reader *at, uint32_t line, text_step_kind kind, const char
 static void read_directive(reader *at, uint32_t line, const char *word, const char *rest)
 {
     mu_arena *arena = at->file->arena;
-    if (strcmp(word, "run") == 0) {
-        read_run(at, line, rest);
+    if (strcmp(word, "run") == 0 || strcmp(word, "heavy") == 0) {
+        read_run(at, line, *word == 'h', rest);
     } else if (strcmp(word, "load") == 0) {
         read_step(at, line, STEP_LOAD, rest);
     } else if (strcmp(word, "fresh") == 0) {

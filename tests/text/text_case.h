@@ -50,6 +50,7 @@ typedef struct text_run {
 typedef enum text_step_kind { STEP_RUN, STEP_LOAD, STEP_FRESH } text_step_kind;
 typedef struct text_step {
     text_step_kind kind;
+    bool is_heavy; /* RUN: left out by --light */
     uint32_t line;
     text_run run;
     const char *file; /* LOAD */
