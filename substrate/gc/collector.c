@@ -157,6 +157,9 @@ static inline uintptr_t keep(mu_gc_tracer *tracer, uintptr_t ref)
         mark_large(tracer, ref);
         return ref;
     }
+    if (header & MU_ABI_HEADER_IMMORTAL) {
+        return ref;
+    }
     /* A slot that was shown twice refers to the copy already. */
     if (mu_gc_block_of(ref)->epoch == tracer->epoch) {
         return ref;
@@ -194,7 +197,8 @@ static inline void visit_reference(mu_gc_tracer *tracer, uintptr_t *slot)
     if (ref == 0) {
         return;
     }
-    if (tracer->verify) {
+    /* An iref of a global cell: what it points at is outside of the heap and has a root of its own. */
+    if (tracer->verify && !(*mu_abi_header((mu_ref){ref}) & MU_ABI_HEADER_IMMORTAL)) {
         check_slot(tracer, slot, ref);
     }
     if (tracer->pass == PASS_COPY) {

@@ -262,7 +262,7 @@ static void place_cells(layout *self, const mu_ir_env *env, mu_ir_bundle *bundle
         }
         uint64_t align =
             global->type->align_bytes > CELL_ALIGN ? global->type->align_bytes : CELL_ALIGN;
-        global->offset_bytes = round_up(offset, align);
+        global->offset_bytes = round_up(offset + MU_IR_GLOBAL_PREFIX_BYTES, align);
         offset = global->offset_bytes + global->type->size_bytes;
         if (offset > SIZE_MAX_BYTES) {
             mu_report_add(self->report, MU_LIMIT, global->entity.where,

@@ -74,10 +74,13 @@ static mu_abi_type *make(mu_ir_type *type)
     slot_list slots = {0};
     descriptor->size_bytes = type->size_bytes;
     descriptor->align_bytes = type->align_bytes > 8 ? 16 : 8;
+    descriptor->canonical = type->canonical;
+    descriptor->origin = type;
     descriptor->name = type->entity.name ? type->entity.name : "(unnamed type)";
     if (type->kind == MU_IR_HYBRID) {
         descriptor->is_hybrid = true;
         descriptor->stride_bytes = type->stride_bytes;
+        descriptor->element_canonical = type->element->canonical;
         slot_list elements = {0};
         for (uint32_t i = 0; i < type->field_count; i++) {
             add_type(&slots, type->offsets[i], type->fields[i]);

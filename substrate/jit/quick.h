@@ -49,9 +49,10 @@ typedef struct quick_path {
     uint32_t base;   /* cell; QUICK_NONE: 0 */
     uint32_t offset; /* cell; QUICK_NONE: 0 */
     uint8_t scale_log2;
-    bool is_global;  /* plus the start of the VM's global memory */
+    bool is_global;  /* the base is the global cell at `global_cell` of the VM's global memory */
     bool non_null;
     int64_t displacement;
+    uint64_t global_cell;
 } quick_path;
 
 typedef struct quick_variable {
@@ -115,6 +116,7 @@ typedef enum quick_deferred_kind {
     QUICK_DEFER_ALLOCATE, /* saves, leaves, restores, goes back */
     QUICK_DEFER_YIELD,
     QUICK_DEFER_GROW,
+    QUICK_DEFER_CHECK,
 } quick_deferred_kind;
 typedef struct quick_deferred {
     quick_deferred_kind kind;
@@ -128,7 +130,8 @@ typedef struct quick_deferred {
     const mu_abi_type *type; /* ALLOCATE */
     int8_t length_reg;    /* ALLOCATE a hybrid: where the length is; -1: 0 */
     int8_t result_reg;    /* ALLOCATE */
-    int8_t extra_gpr[2];  /* GROW: registers that are not cells and survive; -1: none */
+    int8_t extra_gpr[2];  /* GROW, CHECK: registers that are not cells and survive; -1: none */
+    mu_abi_leave check;   /* CHECK: what to leave for; `moves` brings its arguments */
     bool drops_exception; /* LANDING: the block does not want it */
     uint32_t landing;     /* index of the deferred landing of its site; QUICK_NONE */
 } quick_deferred;
@@ -162,6 +165,7 @@ typedef struct quick {
     void *place_states; /* quick_moves.c */
     uint32_t place_state_count;
 
+    bool checked; /* the bundle is not trusted: casts and shifts are checked, ALLOCA is in the heap */
     bool large_frame;
     bool uses_alloca;
     uint32_t alloca_slot;
@@ -233,6 +237,8 @@ void quick_result_xmm(quick *q, uint32_t index, x64_xmm reg);
 uint32_t quick_int_bits(const mu_ir_type *type);
 /* The words of any value as sources of moves; a composite's in the order of memory. */
 void quick_value_words(quick *q, mu_ir_value value, quick_operand *words);
+/* reg = reference of a global cell. */
+void quick_load_global(quick *q, x64_gpr reg, uint64_t cell);
 /* Makes an iref's two words expressible as plain operands. May take registers; keeps no flags. */
 void quick_settle_path(quick *q, mu_ir_value value);
 /* The path behind an iref operand, constants included. */
@@ -306,6 +312,13 @@ void quick_lower_cmpxchg(quick *q, const mu_ir_inst *inst);
 void quick_lower_atomicrmw(quick *q, const mu_ir_inst *inst);
 void quick_lower_aggregate(quick *q, const mu_ir_inst *inst);
 
+/* Defines the result as a copy of an iref's path. */
+void quick_result_path(quick *q, quick_path path);
+/* quick_checks.c: what keeps a bundle that is not trusted inside of its objects. */
+void quick_lower_checked_shift(quick *q, const mu_ir_inst *inst);
+void quick_check_cast(quick *q, const mu_ir_inst *inst);
+/* reg *= factor; a factor that is no power of two jumps to `overflow` when the product does not fit. */
+void quick_multiply(quick *q, x64_gpr reg, uint64_t factor, const x64_label *overflow);
 /* An access's address after its NULL check; may use r10 and take registers. */
 x64_mem quick_access(quick *q, mu_ir_value location);
 /* Defines the present instruction's result as the value of `type` at `mem`. */

@@ -34,10 +34,16 @@ static uint32_t defer_allocation(quick *q, const mu_ir_inst *inst, quick_deferre
     return index;
 }
 
-static void finish_new(quick *q, x64_gpr result)
+/* A new object; a checked ALLOCA is one too, seen through an iref. */
+static void finish_new(quick *q, const mu_ir_inst *inst, x64_gpr result)
 {
     quick_result_gpr(q, 0, result);
-    q->cells[quick_cell_of(quick_result(q, 0))].non_null = true;
+    uint32_t cell = quick_cell_of(quick_result(q, 0));
+    q->cells[cell].non_null = true;
+    if (inst->op == MU_OP_ALLOCA || inst->op == MU_OP_ALLOCAHYBRID) {
+        q->variables[quick_result(q, 0)].path =
+            (quick_path){.base = cell, .offset = QUICK_NONE, .non_null = true};
+    }
 }
 
 static void lower_new_fixed(quick *q, const mu_ir_inst *inst, const mu_abi_type *type)
@@ -60,7 +66,7 @@ static void lower_new_fixed(quick *q, const mu_ir_inst *inst, const mu_abi_type 
         x64_alu_ri(q->a, X64_ADD, 8, result, MU_ABI_HEADER_BYTES);
     }
     x64_bind(q->a, q->deferred.items[slow].back);
-    finish_new(q, result);
+    finish_new(q, inst, result);
 }
 
 static void lower_new_hybrid(quick *q, const mu_ir_inst *inst, const mu_abi_type *type)
@@ -75,7 +81,7 @@ static void lower_new_hybrid(quick *q, const mu_ir_inst *inst, const mu_abi_type
     uint64_t stride = type->stride_bytes;
     uint64_t prefix = MU_ABI_HEADER_BYTES + MU_ABI_LENGTH_BYTES;
     bool is_scale = stride == 1 || stride == 2 || stride == 4 || stride == 8;
-    uint64_t overhead = type->size_bytes + 7 + prefix;
+    uint64_t overhead = type->size_bytes + stride + 7 + prefix; /* one element more than asked for */
     if (type->align_bytes > 8 || !is_scale || overhead > INLINE_MAX_BYTES) {
         x64_jmp(q->a, q->deferred.items[slow].label);
     } else {
@@ -90,19 +96,20 @@ static void lower_new_hybrid(quick *q, const mu_ir_inst *inst, const mu_abi_type
         x64_alu_rm(q->a, X64_CMP, 8, QUICK_TEMP, x64_at(QUICK_THREAD, MU_THREAD_alloc_limit));
         x64_jcc(q->a, X64_A, q->deferred.items[slow].label);
         x64_store(q->a, 8, x64_at(QUICK_THREAD, MU_THREAD_alloc_cursor), QUICK_TEMP);
+        x64_lea(q->a, 8, QUICK_TEMP, x64_at(count, 1));
+        x64_store(q->a, 8, x64_at(result, 0), QUICK_TEMP);
         x64_mov_ri(q->a, QUICK_TEMP, (uintptr_t)type);
-        x64_store(q->a, 8, x64_at(result, 0), count);
         x64_store(q->a, 8, x64_at(result, MU_ABI_LENGTH_BYTES), QUICK_TEMP);
         x64_alu_ri(q->a, X64_ADD, 8, result, (int32_t)prefix);
     }
     x64_bind(q->a, q->deferred.items[slow].back);
-    finish_new(q, result);
+    finish_new(q, inst, result);
 }
 
 void quick_lower_new(quick *q, const mu_ir_inst *inst)
 {
     const mu_abi_type *type = mu_jit_descriptor(q->version->types[inst->types.first]);
-    if (inst->op == MU_OP_NEW) {
+    if (inst->op == MU_OP_NEW || inst->op == MU_OP_ALLOCA) {
         lower_new_fixed(q, inst, type);
     } else {
         lower_new_hybrid(q, inst, type);
@@ -127,6 +134,12 @@ static void reserve_cell(quick *q, uint32_t slow, x64_gpr bytes)
 
 void quick_lower_alloca(quick *q, const mu_ir_inst *inst)
 {
+    if (q->checked) {
+        /* An iref may outlive the frame it was made in; nothing can be known of the memory it then points at. So cells of
+         * bundles that are not trusted are objects. */
+        quick_lower_new(q, inst);
+        return;
+    }
     const mu_abi_type *type = mu_jit_descriptor(q->version->types[inst->types.first]);
     bool is_hybrid = inst->op == MU_OP_ALLOCAHYBRID;
     uint64_t fixed = rounded(type->size_bytes, 8);

@@ -225,18 +225,12 @@ static void lower_kill_dependency(quick *q, const mu_ir_inst *inst)
 {
     mu_ir_value value = q->version->operands[inst->operands.first];
     mu_ir_type *type = q->version->types[inst->types.first];
-    uint32_t variable = quick_result(q, 0);
     switch (quick_class_of(type)) {
     case QUICK_INT:
     case QUICK_REF: quick_result_gpr(q, 0, quick_copy_gpr(q, value)); break;
     case QUICK_FLOAT:
     case QUICK_DOUBLE: quick_result_xmm(q, 0, quick_copy_xmm(q, value)); break;
-    case QUICK_IREF: {
-        quick_path path = quick_path_of(q, value);
-        quick_begin(q, variable);
-        q->variables[variable].path = path;
-        break;
-    }
+    case QUICK_IREF: quick_result_path(q, quick_path_of(q, value)); break;
     case QUICK_COMPOSITE: quick_copy_composite(q, value, type); break;
     }
 }

@@ -195,7 +195,8 @@ static void open_function(quick *q)
     for (uint32_t i = 0; i < version->block_count; i++) {
         q->blocks[i].label = x64_label_new(q->a);
     }
-    for (uint32_t i = 0; i < version->inst_count; i++) {
+    q->checked = !(version->bundle ? version->bundle : version->func->bundle)->trusted;
+    for (uint32_t i = 0; i < version->inst_count && !q->checked; i++) {
         mu_ir_op op = version->insts[i].op;
         q->uses_alloca |= op == MU_OP_ALLOCA || op == MU_OP_ALLOCAHYBRID;
     }

@@ -216,6 +216,8 @@ uint32_t quick_defer(quick *q, quick_deferred_kind kind)
     deferred.back = x64_label_new(q->a);
     deferred.length_reg = -1;
     deferred.result_reg = -1;
+    deferred.extra_gpr[0] = -1;
+    deferred.extra_gpr[1] = -1;
     MU_ARRAY_PUSH(&q->deferred, deferred);
     return q->deferred.count - 1;
 }

@@ -186,14 +186,11 @@ static void lower_bitcast(quick *q, const mu_ir_type *from, const mu_ir_type *to
 
 static void lower_refcast(quick *q, const mu_ir_type *type, mu_ir_value value)
 {
-    if (quick_class_of(type) != QUICK_IREF) {
+    if (quick_class_of(type) == QUICK_IREF) {
+        quick_result_path(q, quick_path_of(q, value));
+    } else {
         quick_result_gpr(q, 0, quick_copy_gpr(q, value));
-        return;
     }
-    uint32_t variable = quick_result(q, 0);
-    quick_path path = quick_path_of(q, value);
-    quick_begin(q, variable);
-    q->variables[variable].path = path;
 }
 
 static void lower_int_cast(quick *q, const mu_ir_inst *inst, mu_ir_value value, uint32_t from_bits,
@@ -238,7 +235,12 @@ void quick_lower_convert(quick *q, const mu_ir_inst *inst)
     case MU_OP_UITOFP:
     case MU_OP_SITOFP: lower_int_to_fp(q, inst, value, quick_int_bits(from), fp_width(to)); break;
     case MU_OP_BITCAST: lower_bitcast(q, from, to, value); break;
-    case MU_OP_REFCAST: lower_refcast(q, to, value); break;
+    case MU_OP_REFCAST:
+        if (q->checked) {
+            quick_check_cast(q, inst);
+        }
+        lower_refcast(q, to, value);
+        break;
     default: MU_INVARIANT(false, "%s is no conversion", mu_ir_op_info_of(inst->op)->word);
     }
 }

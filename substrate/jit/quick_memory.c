@@ -10,17 +10,22 @@ static uint32_t new_offset_cell(quick *q, uint32_t variable, x64_gpr reg)
     return cell;
 }
 
-static void multiply(quick *q, x64_gpr reg, uint64_t factor)
+void quick_multiply(quick *q, x64_gpr reg, uint64_t factor, const x64_label *overflow)
 {
     if (factor && !(factor & (factor - 1))) {
         if (factor > 1) {
             x64_shift_ri(q->a, X64_SHL, 8, reg, (uint8_t)__builtin_ctzll(factor));
         }
-    } else if (factor <= INT32_MAX) {
+        return;
+    }
+    if (factor <= INT32_MAX) {
         x64_imul_rri(q->a, 8, reg, reg, (int32_t)factor);
     } else {
         x64_mov_ri(q->a, QUICK_TEMP, factor);
         x64_imul_rr(q->a, 8, reg, QUICK_TEMP);
+    }
+    if (overflow) {
+        x64_jcc(q->a, X64_O, *overflow);
     }
 }
 
@@ -46,7 +51,7 @@ static void shift_path(quick *q, quick_path *path, uint32_t variable, mu_ir_valu
     x64_gpr reg = quick_gpr_take(q);
     x64_mov_rr(q->a, 8, reg, from);
     quick_sign_extend(q, reg, index_bits);
-    multiply(q, reg, stride);
+    quick_multiply(q, reg, stride, NULL);
     if (path->offset != QUICK_NONE) {
         x64_gpr old = quick_gpr_of(q, path->offset);
         if (path->scale_log2) {
@@ -90,6 +95,10 @@ void quick_lower_address(quick *q, const mu_ir_inst *inst)
     const mu_ir_value *operands = &q->version->operands[inst->operands.first];
     const mu_ir_type *type = q->version->types[inst->types.first];
     uint32_t variable = quick_result(q, 0);
+    if (inst->op == MU_OP_SHIFTIREF && q->checked) {
+        quick_lower_checked_shift(q, inst);
+        return;
+    }
     if (inst->op == MU_OP_GETELEMIREF) {
         const mu_ir_type *index_type = q->version->types[inst->types.first + 1];
         check_index(q, operands[1], index_type->bits, type->length);
@@ -156,6 +165,9 @@ x64_mem quick_access(quick *q, mu_ir_value location)
     quick_path path = quick_path_of(q, location);
     check_null(q, &path, location);
     x64_mem mem = {X64_NO_GPR, X64_NO_GPR, 0, 0};
+    if (path.is_global) {
+        path.displacement += (int64_t)path.global_cell;
+    }
     bool is_small = path.displacement == (int32_t)path.displacement;
     if (is_small) {
         mem.displacement = (int32_t)path.displacement;
@@ -197,11 +209,24 @@ static uint8_t memory_width(const mu_ir_type *type)
     return (uint8_t)(type->size_bytes > 8 ? 8 : type->size_bytes);
 }
 
-/* Copies a composite between memory and slots, word by word and the rest in smaller pieces. */
-static void copy_composite(quick *q, x64_mem from, x64_mem to, uint64_t bytes)
+static bool is_frame(x64_mem mem)
 {
+    return mem.base == RBP;
+}
+
+/* Copies a composite between memory and slots, word by word and the rest in smaller pieces. One that holds irefs goes in
+ * pieces of 16 bytes, so that another thread never sees the base of one iref and the offset of another. */
+static void copy_composite(quick *q, x64_mem from, x64_mem to, const mu_ir_type *type)
+{
+    uint64_t bytes = type->size_bytes;
     for (uint32_t at = 0; at < bytes;) {
         uint64_t left = bytes - at;
+        if (type->align_bytes >= 16 && left >= 16) {
+            x64_fp_load_16(q->a, !is_frame(from), QUICK_XMM_TEMP, plus(from, at));
+            x64_fp_store_16(q->a, !is_frame(to), plus(to, at), QUICK_XMM_TEMP);
+            at += 16;
+            continue;
+        }
         uint8_t width = left >= 8 ? 8 : left >= 4 ? 4 : left >= 2 ? 2 : 1;
         x64_load(q->a, width, QUICK_TEMP, plus(from, at));
         x64_store(q->a, width, plus(to, at), QUICK_TEMP);
@@ -231,8 +256,10 @@ void quick_load_result(quick *q, mu_ir_type *type, x64_mem mem)
     case QUICK_IREF: {
         x64_gpr base = quick_gpr_take(q);
         x64_gpr offset = quick_gpr_take(q);
-        x64_load(q->a, 8, base, mem);
-        x64_load(q->a, 8, offset, plus(mem, 8));
+        x64_fp_load_16(q->a, !is_frame(mem), QUICK_XMM_TEMP, mem);
+        x64_fp_to_gpr(q->a, 8, base, QUICK_XMM_TEMP);
+        x64_fp_take_high(q->a, QUICK_XMM_TEMP, QUICK_XMM_TEMP);
+        x64_fp_to_gpr(q->a, 8, offset, QUICK_XMM_TEMP);
         quick_begin(q, variable);
         quick_define_gpr(q, quick_cell_of(variable), base);
         quick_define_gpr(q, quick_cell_of(variable) + 1, offset);
@@ -245,7 +272,7 @@ void quick_load_result(quick *q, mu_ir_type *type, x64_mem mem)
         quick_begin(q, variable);
         uint32_t slot = quick_slot_take(q, words);
         q->variables[variable].slot = slot;
-        copy_composite(q, mem, quick_slot_mem(slot + words - 1), type->size_bytes);
+        copy_composite(q, mem, quick_slot_mem(slot + words - 1), type);
         break;
     }
     }
@@ -261,7 +288,7 @@ static void store_composite(quick *q, x64_mem mem, mu_ir_value value, const mu_i
 {
     if (!mu_ir_value_is_global(value)) {
         const quick_variable *v = &q->variables[mu_ir_value_index(value)];
-        copy_composite(q, quick_slot_mem(v->slot + v->words - 1), mem, type->size_bytes);
+        copy_composite(q, quick_slot_mem(v->slot + v->words - 1), mem, type);
         return;
     }
     /* A constant is put together in slots first: its words may be addresses. */
@@ -278,23 +305,27 @@ static void store_composite(quick *q, x64_mem mem, mu_ir_value value, const mu_i
     }
     quick_emit_moves(q, &moves);
     MU_ARRAY_FREE(&moves);
-    copy_composite(q, quick_slot_mem(slot + words - 1), x64_at(address, 0), type->size_bytes);
+    copy_composite(q, quick_slot_mem(slot + words - 1), x64_at(address, 0), type);
     quick_slot_give(q, slot, words);
 }
 
+/* Both words in one store, for the same reason. */
 static void store_iref(quick *q, x64_mem mem, mu_ir_value value)
 {
     quick_operand words[2];
+    quick_moves moves = {0};
     quick_value_words(q, value, words);
     x64_gpr address = quick_gpr_take(q);
     x64_lea(q->a, 8, address, mem);
-    for (uint32_t i = 0; i < 2; i++) {
-        quick_moves moves = {0};
-        MU_ARRAY_PUSH(&moves, ((quick_move){{QUICK_AT_GPR, QUICK_TEMP, 0}, words[i]}));
-        quick_emit_moves(q, &moves);
-        MU_ARRAY_FREE(&moves);
-        x64_store(q->a, 8, x64_at(address, (int32_t)(8 * i)), QUICK_TEMP);
-    }
+    MU_ARRAY_PUSH(&moves, ((quick_move){{QUICK_AT_GPR, QUICK_TEMP, 0}, words[1]}));
+    quick_emit_moves(q, &moves);
+    x64_fp_from_gpr(q->a, 8, QUICK_XMM_TEMP2, QUICK_TEMP);
+    moves.items[0].from = words[0];
+    quick_emit_moves(q, &moves);
+    MU_ARRAY_FREE(&moves);
+    x64_fp_from_gpr(q->a, 8, QUICK_XMM_TEMP, QUICK_TEMP);
+    x64_fp_join_low(q->a, QUICK_XMM_TEMP, QUICK_XMM_TEMP2);
+    x64_fp_store_16(q->a, !is_frame(mem), x64_at(address, 0), QUICK_XMM_TEMP);
 }
 
 static void store_word(quick *q, x64_mem mem, mu_ir_value value, uint8_t width, bool is_seq_cst)

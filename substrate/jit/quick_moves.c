@@ -53,11 +53,7 @@ static void load_into_gpr(quick *q, x64_gpr into, const quick_operand *from)
     case QUICK_AT_SLOT: x64_load(q->a, 8, into, quick_slot_mem(from->index)); break;
     case QUICK_IMMEDIATE: x64_mov_ri(q->a, into, from->immediate); break;
     case QUICK_GLOBAL:
-        x64_load(q->a, 8, into, x64_at(QUICK_THREAD, MU_THREAD_globals));
-        if (from->immediate) {
-            MU_INVARIANT(from->immediate <= INT32_MAX, "global offset beyond 2 GiB");
-            x64_lea(q->a, 8, into, x64_at(into, (int32_t)from->immediate));
-        }
+        quick_load_global(q, into, from->immediate);
         break;
     case QUICK_EXCEPTION:
         x64_load(q->a, 8, into, x64_at(QUICK_THREAD, MU_THREAD_exception));

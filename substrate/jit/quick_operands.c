@@ -126,6 +126,13 @@ x64_xmm quick_copy_xmm(quick *q, mu_ir_value value)
     return copy;
 }
 
+void quick_result_path(quick *q, quick_path path)
+{
+    uint32_t variable = quick_result(q, 0);
+    quick_begin(q, variable);
+    q->variables[variable].path = path;
+}
+
 uint32_t quick_result(const quick *q, uint32_t index)
 {
     return q->version->insts[q->inst].results.first + index;
@@ -174,8 +181,7 @@ static void put_scalar(constant_image *image, uint64_t at, const mu_ir_entity *e
     switch (entity->kind) {
     case MU_IR_FUNC: word = ((const mu_ir_func *)entity)->number; break;
     case MU_IR_GLOBAL:
-        /* An iref: base 0, then the address. */
-        at += 8;
+        /* An iref: the cell's reference, then offset 0. */
         word = ((const mu_ir_global *)entity)->offset_bytes;
         image->is_global[at / 8] = true;
         break;
@@ -233,9 +239,16 @@ quick_path quick_path_of(quick *q, mu_ir_value value)
     if (entity->kind == MU_IR_GLOBAL) {
         path.is_global = true;
         path.non_null = true;
-        path.displacement = (int64_t)((const mu_ir_global *)entity)->offset_bytes;
+        path.global_cell = ((const mu_ir_global *)entity)->offset_bytes;
     }
     return path;
+}
+
+void quick_load_global(quick *q, x64_gpr reg, uint64_t cell)
+{
+    MU_INVARIANT(cell <= INT32_MAX, "global offset beyond 2 GiB");
+    x64_load(q->a, 8, reg, x64_at(QUICK_THREAD, MU_THREAD_globals));
+    x64_lea(q->a, 8, reg, x64_at(reg, (int32_t)cell));
 }
 
 void quick_settle_path(quick *q, mu_ir_value value)
@@ -263,7 +276,10 @@ void quick_settle_path(quick *q, mu_ir_value value)
         x64_alu_rr(q->a, X64_ADD, 8, to, QUICK_TEMP);
     }
     if (path->is_global) {
-        x64_alu_rm(q->a, X64_ADD, 8, to, x64_at(QUICK_THREAD, MU_THREAD_globals));
+        x64_gpr base = quick_gpr_take(q);
+        quick_load_global(q, base, path->global_cell);
+        quick_define_gpr(q, quick_cell_of(variable), base);
+        path->base = quick_cell_of(variable);
     }
     uint32_t cell = quick_cell_of(variable) + 1;
     quick_define_gpr(q, cell, to);
@@ -280,13 +296,13 @@ void quick_value_words(quick *q, mu_ir_value value, quick_operand *words)
     uint32_t count = quick_words_of(type);
     if (class == QUICK_IREF) {
         quick_path path = quick_path_of(q, value);
-        words[0] = path.base == QUICK_NONE ? immediate(0) : cell_operand(q, path.base);
-        if (path.offset != QUICK_NONE) {
-            words[1] = cell_operand(q, path.offset);
-        } else {
-            words[1] = immediate((uint64_t)path.displacement);
-            words[1].kind = path.is_global ? QUICK_GLOBAL : QUICK_IMMEDIATE;
+        words[0] = path.base == QUICK_NONE ? immediate(path.global_cell)
+                                           : cell_operand(q, path.base);
+        if (path.is_global) {
+            words[0].kind = QUICK_GLOBAL;
         }
+        words[1] = path.offset == QUICK_NONE ? immediate((uint64_t)path.displacement)
+                                             : cell_operand(q, path.offset);
         return;
     }
     if (mu_ir_value_is_global(value)) {

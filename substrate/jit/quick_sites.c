@@ -330,6 +330,27 @@ static void emit_grow(quick *q, const quick_deferred *deferred)
     x64_jmp(q->a, deferred->back);
 }
 
+/* The runtime answers, or raises the error: a check is no safepoint. */
+static void emit_check(quick *q, const quick_deferred *deferred)
+{
+    emit_saves(q, deferred);
+    for (int i = 0; i < 2; i++) {
+        if (deferred->extra_gpr[i] >= 0) {
+            x64_push(q->a, (x64_gpr)deferred->extra_gpr[i]);
+        }
+    }
+    quick_emit_moves(q, &deferred->moves);
+    quick_call_leave(q, deferred->check);
+    quick_site_here(q, deferred->site);
+    for (int i = 1; i >= 0; i--) {
+        if (deferred->extra_gpr[i] >= 0) {
+            x64_pop(q->a, (x64_gpr)deferred->extra_gpr[i]);
+        }
+    }
+    emit_restores(q, deferred);
+    x64_jmp(q->a, deferred->back);
+}
+
 static void emit_one(quick *q, quick_deferred *deferred)
 {
     x64_bind(q->a, deferred->label);
@@ -344,6 +365,7 @@ static void emit_one(quick *q, quick_deferred *deferred)
     case QUICK_DEFER_ALLOCATE: emit_allocate(q, deferred); break;
     case QUICK_DEFER_YIELD: emit_yield(q, deferred); break;
     case QUICK_DEFER_GROW: emit_grow(q, deferred); break;
+    case QUICK_DEFER_CHECK: emit_check(q, deferred); break;
     }
 }
 

@@ -125,6 +125,12 @@ void x64_fp_narrow(x64_assembler *a, x64_xmm to, x64_xmm from); /* CVTSD2SS */
 void x64_fp_from_int(x64_assembler *a, uint8_t fp_width, uint8_t int_width, x64_xmm to, x64_gpr from);
 void x64_fp_to_int(x64_assembler *a, uint8_t fp_width, uint8_t int_width, x64_gpr to, x64_xmm from);
 
+/* Sixteen bytes at once. Aligned accesses are atomic on every processor with AVX. */
+void x64_fp_load_16(x64_assembler *a, bool aligned, x64_xmm to, x64_mem from);  /* MOVDQA, MOVDQU */
+void x64_fp_store_16(x64_assembler *a, bool aligned, x64_mem to, x64_xmm from);
+void x64_fp_join_low(x64_assembler *a, x64_xmm to, x64_xmm high); /* PUNPCKLQDQ: to's low, high's low */
+void x64_fp_take_high(x64_assembler *a, x64_xmm to, x64_xmm from); /* PUNPCKHQDQ: to == from: high to low */
+
 /* Atomics and blocks. */
 void x64_lock_cmpxchg(x64_assembler *a, uint8_t width, x64_mem at, x64_gpr desired); /* rax expected */
 void x64_lock_xadd(x64_assembler *a, uint8_t width, x64_mem at, x64_gpr addend);

@@ -24,6 +24,26 @@ void x64_fp_store(x64_assembler *a, uint8_t width, x64_mem to, x64_xmm from)
     x64_code_rm(a, scalar(0x11, width), from, to);
 }
 
+void x64_fp_load_16(x64_assembler *a, bool aligned, x64_xmm to, x64_mem from)
+{
+    x64_code_rm(a, X64_CODE_0F | 0x6f | (aligned ? X64_CODE_66 : X64_CODE_F3), to, from);
+}
+
+void x64_fp_store_16(x64_assembler *a, bool aligned, x64_mem to, x64_xmm from)
+{
+    x64_code_rm(a, X64_CODE_0F | 0x7f | (aligned ? X64_CODE_66 : X64_CODE_F3), from, to);
+}
+
+void x64_fp_join_low(x64_assembler *a, x64_xmm to, x64_xmm high)
+{
+    x64_code_rr(a, X64_CODE_66 | X64_CODE_0F | 0x6c, to, high);
+}
+
+void x64_fp_take_high(x64_assembler *a, x64_xmm to, x64_xmm from)
+{
+    x64_code_rr(a, X64_CODE_66 | X64_CODE_0F | 0x6d, to, from);
+}
+
 void x64_fp_op_rr(x64_assembler *a, x64_fp op, uint8_t width, x64_xmm to, x64_xmm from)
 {
     x64_code_rr(a, scalar(op, width), to, from);

@@ -135,7 +135,9 @@ static slice_end leave_allocate(mu_thread *thread)
     const mu_abi_type *type = (const mu_abi_type *)(uintptr_t)thread->abi.gpr[0];
     mu_ref ref;
     thread->pending = PENDING_NONE;
-    if (vm_allocate(thread, type, thread->abi.gpr[1], &ref) != MU_OK) {
+    uint64_t length = thread->abi.gpr[1];
+    bool overflows = type->is_hybrid && ++length == 0;
+    if (overflows || vm_allocate(thread, type, length, &ref) != MU_OK) {
         return raise_error(thread, MU_GUEST_ERROR_OUT_OF_MEMORY);
     }
     thread->abi.gpr[0] = ref.address;
@@ -149,6 +151,23 @@ static slice_end leave_grow(mu_thread *thread)
         return raise_error(thread, MU_GUEST_ERROR_STACK_OVERFLOW);
     }
     return at_yieldpoint(thread);
+}
+
+static slice_end leave_check(mu_thread *thread, bool is_shift)
+{
+    mu_ref base = {thread->abi.gpr[0]};
+    const mu_ir_type *wanted = (const mu_ir_type *)(uintptr_t)thread->abi.gpr[3];
+    if (!base.address) {
+        /* A cast of NULL is NULL; a shift of it leads nowhere. */
+        return is_shift ? raise_error(thread, MU_GUEST_ERROR_NULL_DEREFERENCE) : SLICE_GOES_ON;
+    }
+    bool is_right = is_shift ? location_shifts(base, thread->abi.gpr[1], thread->abi.gpr[2], wanted)
+                             : location_has_type(base, thread->abi.gpr[1], wanted);
+    if (is_right) {
+        return SLICE_GOES_ON;
+    }
+    return raise_error(thread,
+                       is_shift ? MU_GUEST_ERROR_OUT_OF_BOUNDS : MU_GUEST_ERROR_WRONG_TYPE);
 }
 
 static slice_end leave_trap(mu_thread *thread)
@@ -205,6 +224,8 @@ static slice_end after_leaving(mu_thread *thread)
         thread->abi.xmm[0] = fmod(thread->abi.xmm[0], thread->abi.xmm[1]);
         return SLICE_GOES_ON;
     case MU_ABI_LEAVE_GROW: return leave_grow(thread);
+    case MU_ABI_LEAVE_CHECK_SHIFT: return leave_check(thread, true);
+    case MU_ABI_LEAVE_CHECK_CAST: return leave_check(thread, false);
     case MU_ABI_LEAVE_COUNT: break;
     }
     MU_INVARIANT(false, "leave reason %d", (int)reason);

@@ -169,6 +169,12 @@ void thread_note_frames(mu_thread *thread);
 /* The first frame of a thread that is not running. */
 bool thread_first_frame(const mu_thread *thread, mu_stack_cursor *cursor);
 
+/* ---- locations.c */
+/* Is there a location of type `wanted` at `offset` of the object (or global cell) at `base`? */
+bool location_has_type(mu_ref base, uint64_t offset, const mu_ir_type *wanted);
+/* Are there locations of type `wanted` in one array at both offsets? */
+bool location_shifts(mu_ref base, uint64_t from, uint64_t to, const mu_ir_type *wanted);
+
 /* ---- values.c */
 mu_type_info value_type_info(const mu_ir_type *type);
 /* Stores a value into the words of a place; references come as raw. Errors: INVALID, UNSUPPORTED. */

@@ -30,6 +30,7 @@ static mu_status load_env(mu_vm *vm, mu_ir_env *parent, const char *name, const 
         return status;
     }
     *functions_defined = bundle->version_count;
+    bundle->trusted = allow_native;
     mu_ir_env *made = mu_ir_env_extend(parent, bundle);
     *env = vm_remember_loaded(substrate, made, text, length, allow_native, *functions_defined);
     return MU_OK;
@@ -91,6 +92,8 @@ static void publish(mu_vm *vm, mu_ir_env *env)
     }
     for (uint32_t i = 0; i < bundle->global_count; i++) {
         mu_ir_global *global = bundle->globals[i];
+        mu_ref cell = {(uintptr_t)vm->globals + global->offset_bytes};
+        *mu_abi_header(cell) = (uintptr_t)mu_jit_descriptor(global->type) | MU_ABI_HEADER_IMMORTAL;
         if (mu_ir_type_has_refs(global->type)) {
             MU_ARRAY_PUSH(&vm->cells, ((vm_cell){global->offset_bytes,
                                                   mu_jit_descriptor(global->type)}));

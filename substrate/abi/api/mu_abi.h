@@ -14,8 +14,8 @@
  *                                   ^ reference
  *
  * An iref is two words, (base, offset): base is the reference of the object it points into, or 0 for
- * memory that does not move (frames, global cells), where offset is the address itself. Its address is
- * always base + offset.
+ * memory in frames, where offset is the address itself. Its address is always base + offset. A global cell
+ * has a header like an object, marked as immortal: its reference is never moved or freed.
  *
  * Registers. r15 holds the thread's state; rsp and rbp the Mu stack, rbp a chained frame pointer. All
  * others are caller-saved: nothing lives in a register across a call or any other safepoint, so a
@@ -61,6 +61,11 @@ struct mu_abi_type {
     const mu_abi_slot *element_slots; /* hybrid: references in one element */
     uint32_t element_slot_count;
     const char *name; /* for diagnostics */
+    /* For checks of casts and indices: the canonical numbers of the type and of a hybrid's element (0: none), and the
+     * type itself, which only the code generator and the runtime look into. */
+    uint32_t canonical;
+    uint32_t element_canonical;
+    const void *origin;
 };
 
 #define MU_ABI_HEADER_BYTES 8u
@@ -70,7 +75,13 @@ static inline uintptr_t *mu_abi_header(mu_ref ref)
 {
     return (uintptr_t *)(ref.address - MU_ABI_HEADER_BYTES);
 }
-/* Elements of a hybrid. */
+/* In the header of a global cell, beside its descriptor's address. */
+#define MU_ABI_HEADER_IMMORTAL 4u
+/* Bits of a header that are not the descriptor's address. */
+#define MU_ABI_HEADER_FLAGS 7u
+
+/* Elements that a hybrid has room for: one more than the program asked for, so that an iref one past the end, or to the
+ * variable part of an empty one, still is one of memory of its type. */
 static inline uint64_t *mu_abi_length(mu_ref ref)
 {
     return (uint64_t *)(ref.address - MU_ABI_HEADER_BYTES - MU_ABI_LENGTH_BYTES);
@@ -179,6 +190,8 @@ typedef enum mu_abi_leave {
     MU_ABI_LEAVE_EXIT,     /* @uvm.thread_exit */
     MU_ABI_LEAVE_FMOD,     /* xmm[0] = fmod(xmm[0], xmm[1]) */
     MU_ABI_LEAVE_GROW,     /* an ALLOCA wants rsp to go down to gpr[0], below the stack limit */
+    MU_ABI_LEAVE_CHECK_SHIFT, /* may an iref be moved from offset gpr[1] to gpr[2] of the object gpr[0], at type gpr[3]? */
+    MU_ABI_LEAVE_CHECK_CAST,  /* is there a location of type gpr[3] at offset gpr[1] of the object gpr[0]? */
     MU_ABI_LEAVE_COUNT,
 } mu_abi_leave;
 
@@ -207,6 +220,7 @@ typedef struct mu_abi_alloca {
     E(NULL_FUNCTION,     "call of a NULL function reference")                                    \
     E(WRONG_SIGNATURE,   "call of a function reference through another signature than its own")  \
     E(OUT_OF_BOUNDS,     "index outside of the array or vector")                                 \
+    E(WRONG_TYPE,        "cast of a reference to a type that is not there")                      \
     E(MEMORY_FAULT,      "access to memory that is not there")                                   \
     E(TRAP_HANDLER_GONE, "the trap handler went away and its session had chosen to throw")       \
     E(COMPILE_FAILED,    "the function could not be compiled")                                   \

@@ -23,7 +23,7 @@ typedef struct mu_gc_heap mu_gc_heap; /* one VM's */
 /* The descriptor of an object; not during a collection. */
 static inline const mu_abi_type *mu_gc_type_of(mu_ref ref)
 {
-    return (const mu_abi_type *)(*mu_abi_header(ref) & ~(uintptr_t)MU_GC_HEADER_LARGE);
+    return (const mu_abi_type *)(*mu_abi_header(ref) & ~(uintptr_t)MU_ABI_HEADER_FLAGS);
 }
 
 /* A mutator's allocation buffer: memory in [cursor, limit) is zeroed and its own. These are the thread's

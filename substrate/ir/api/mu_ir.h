@@ -133,6 +133,8 @@ struct mu_ir_global {
     mu_ir_type *iref_type;
     uint64_t offset_bytes; /* in the VM's global memory; set by mu_ir_layout */
 };
+/* What the runtime may put before each cell. */
+#define MU_IR_GLOBAL_PREFIX_BYTES 16u
 
 struct mu_ir_func {
     mu_ir_entity entity;
@@ -355,6 +357,7 @@ struct mu_ir_bundle {
     mu_map *newest;
     mu_map *canonical_index;
     uint32_t next_id, next_function, next_canonical;
+    bool trusted;  /* loaded with the grant `native`: compiled without the checks that make it memory-safe */
     void *backend; /* the code generator's; freed by it */
 };
 
@@ -425,6 +428,10 @@ static inline bool mu_ir_type_equal(const mu_ir_type *a, const mu_ir_type *b)
 {
     return a->canonical == b->canonical;
 }
+/* Does every value of `type` begin with one of `prefix`: is a reference to the one good as a reference to the other? By the
+ * Prefix Rule of uvm-memory.rest, and for structs whose fields are the first fields of `type`; void is a prefix of every
+ * type. Both are laid out. */
+bool mu_ir_type_begins_with(const mu_ir_type *type, const mu_ir_type *prefix);
 /* Holds references anywhere (ref, iref, weakref, tagref64)? A composite must be laid out. */
 bool mu_ir_type_has_refs(const mu_ir_type *type);
 /* How many results `inst` gives, by its own types and signatures; the types of the first `room` of
