@@ -243,6 +243,9 @@ void quick_load_global(quick *q, x64_gpr reg, uint64_t cell);
 void quick_settle_path(quick *q, mu_ir_value value);
 /* The path behind an iref operand, constants included. */
 quick_path quick_path_of(quick *q, mu_ir_value value);
+/* The path that another iref goes on from. Where the operand has an offset cell of its own it is settled first: to settle
+ * it later would change the cell under those that refer to it. */
+quick_path quick_path_to_derive(quick *q, mu_ir_value value);
 
 /* ---- quick_moves.c */
 /* Does all moves at once, in any order that keeps every source until it is read. Uses r10, r11, xmm15. */

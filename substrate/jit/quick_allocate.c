@@ -119,13 +119,13 @@ void quick_lower_new(quick *q, const mu_ir_inst *inst)
 /* r11 = where a cell of `bytes` (in r11, without its header) will begin; the stack has room for it. */
 static void reserve_cell(quick *q, uint32_t slow, x64_gpr bytes)
 {
-    x64_bind(q->a, q->deferred.items[slow].back);
     x64_lea(q->a, 8, QUICK_TEMP, x64_at(RSP, -(int32_t)sizeof(mu_abi_alloca)));
     x64_alu_rr(q->a, X64_SUB, 8, QUICK_TEMP, bytes);
     x64_alu_ri(q->a, X64_AND, 8, QUICK_TEMP, -16);
     x64_alu_rm(q->a, X64_CMP, 8, QUICK_TEMP, x64_at(QUICK_THREAD, MU_THREAD_stack_limit));
     /* The slow path is told the lowest address that the cell wants. */
     x64_jcc(q->a, X64_B, q->deferred.items[slow].label);
+    x64_bind(q->a, q->deferred.items[slow].back);
     x64_mov_rr(q->a, 8, RSP, QUICK_TEMP);
 }
 

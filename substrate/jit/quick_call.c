@@ -230,7 +230,7 @@ static void lower_kill_dependency(quick *q, const mu_ir_inst *inst)
     case QUICK_REF: quick_result_gpr(q, 0, quick_copy_gpr(q, value)); break;
     case QUICK_FLOAT:
     case QUICK_DOUBLE: quick_result_xmm(q, 0, quick_copy_xmm(q, value)); break;
-    case QUICK_IREF: quick_result_path(q, quick_path_of(q, value)); break;
+    case QUICK_IREF: quick_result_path(q, quick_path_to_derive(q, value)); break;
     case QUICK_COMPOSITE: quick_copy_composite(q, value, type); break;
     }
 }

@@ -90,9 +90,9 @@ static flag_test compare_int(quick *q, const mu_ir_inst *inst, uint32_t bits)
 static x64_gpr iref_address(quick *q, mu_ir_value value)
 {
     quick_settle_path(q, value);
+    x64_gpr sum = quick_gpr_take(q); /* may spill the words: before they are looked at */
     quick_operand words[2];
     quick_value_words(q, value, words);
-    x64_gpr sum = quick_gpr_take(q);
     quick_moves moves = {0};
     MU_ARRAY_PUSH(&moves, ((quick_move){{QUICK_AT_GPR, sum, 0}, words[1]}));
     quick_emit_moves(q, &moves);

@@ -156,7 +156,9 @@ static bool emit_block(quick *q, uint32_t block)
         q->xmm_cell[reg] = QUICK_NONE;
     }
     q->live.count = 0;
-    memset(q->slots_used, 0, q->slot_words * sizeof *q->slots_used);
+    if (q->slot_words) {
+        memset(q->slots_used, 0, q->slot_words * sizeof *q->slots_used);
+    }
     if (q->uses_alloca) {
         quick_slot_reserve(q, q->alloca_slot, 1);
     }

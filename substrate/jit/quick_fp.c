@@ -187,7 +187,7 @@ static void lower_bitcast(quick *q, const mu_ir_type *from, const mu_ir_type *to
 static void lower_refcast(quick *q, const mu_ir_type *type, mu_ir_value value)
 {
     if (quick_class_of(type) == QUICK_IREF) {
-        quick_result_path(q, quick_path_of(q, value));
+        quick_result_path(q, quick_path_to_derive(q, value));
     } else {
         quick_result_gpr(q, 0, quick_copy_gpr(q, value));
     }

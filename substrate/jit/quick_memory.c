@@ -69,7 +69,8 @@ static void check_index(quick *q, mu_ir_value index, uint32_t bits, uint64_t len
 {
     uint64_t constant;
     if (quick_constant(q, index, &constant)) {
-        if (constant >= length) {
+        uint64_t extended = (uint64_t)((int64_t)(constant << (64 - bits)) >> (64 - bits));
+        if (extended >= length) {
             x64_jmp(q->a, quick_error(q, MU_GUEST_ERROR_OUT_OF_BOUNDS));
         }
         return;
@@ -110,7 +111,7 @@ void quick_lower_address(quick *q, const mu_ir_inst *inst)
             path.base = quick_cell_of(mu_ir_value_index(operands[0]));
         }
     } else {
-        path = quick_path_of(q, operands[0]);
+        path = quick_path_to_derive(q, operands[0]);
     }
     quick_begin(q, variable);
     switch ((int)inst->op) {
@@ -168,7 +169,8 @@ x64_mem quick_access(quick *q, mu_ir_value location)
     if (path.is_global) {
         path.displacement += (int64_t)path.global_cell;
     }
-    bool is_small = path.displacement == (int32_t)path.displacement;
+    /* The words of a composite are reached from here, so it must stay small beyond the first one. */
+    bool is_small = path.displacement >= INT32_MIN && path.displacement <= INT32_MAX - 8192;
     if (is_small) {
         mem.displacement = (int32_t)path.displacement;
     }
@@ -312,11 +314,11 @@ static void store_composite(quick *q, x64_mem mem, mu_ir_value value, const mu_i
 /* Both words in one store, for the same reason. */
 static void store_iref(quick *q, x64_mem mem, mu_ir_value value)
 {
+    x64_gpr address = quick_gpr_take(q); /* may spill the words: before they are looked at */
     quick_operand words[2];
     quick_moves moves = {0};
-    quick_value_words(q, value, words);
-    x64_gpr address = quick_gpr_take(q);
     x64_lea(q->a, 8, address, mem);
+    quick_value_words(q, value, words);
     MU_ARRAY_PUSH(&moves, ((quick_move){{QUICK_AT_GPR, QUICK_TEMP, 0}, words[1]}));
     quick_emit_moves(q, &moves);
     x64_fp_from_gpr(q->a, 8, QUICK_XMM_TEMP2, QUICK_TEMP);

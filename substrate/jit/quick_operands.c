@@ -75,6 +75,18 @@ x64_xmm quick_read_xmm(quick *q, mu_ir_value value)
     return quick_xmm_of(q, quick_cell_of(mu_ir_value_index(value)));
 }
 
+/* Whether the operand is an iref whose address is made from a word of `variable`. */
+static bool is_on_path(const quick *q, mu_ir_value operand, uint32_t variable)
+{
+    if (mu_ir_value_is_global(operand) ||
+        q->variables[mu_ir_value_index(operand)].class != QUICK_IREF) {
+        return false;
+    }
+    const quick_path *path = &q->variables[mu_ir_value_index(operand)].path;
+    return (path->base != QUICK_NONE && path->base / 2 == variable) ||
+           (path->offset != QUICK_NONE && path->offset / 2 == variable);
+}
+
 /* May the present instruction overwrite this operand's register? Only at its last use, and if no other operand is the
  * same variable. */
 static bool may_steal(const quick *q, mu_ir_value value)
@@ -85,7 +97,11 @@ static bool may_steal(const quick *q, mu_ir_value value)
     const mu_ir_inst *inst = &q->version->insts[q->inst];
     uint32_t same = 0;
     for (uint32_t i = 0; i < inst->operands.count; i++) {
-        same += q->version->operands[inst->operands.first + i].code == value.code;
+        mu_ir_value operand = q->version->operands[inst->operands.first + i];
+        same += operand.code == value.code;
+        if (is_on_path(q, operand, mu_ir_value_index(value))) {
+            return false;
+        }
     }
     return same == 1;
 }
@@ -242,6 +258,17 @@ quick_path quick_path_of(quick *q, mu_ir_value value)
         path.global_cell = ((const mu_ir_global *)entity)->offset_bytes;
     }
     return path;
+}
+
+quick_path quick_path_to_derive(quick *q, mu_ir_value value)
+{
+    if (!mu_ir_value_is_global(value)) {
+        uint32_t variable = mu_ir_value_index(value);
+        if (q->variables[variable].path.offset == quick_cell_of(variable) + 1) {
+            quick_settle_path(q, value);
+        }
+    }
+    return quick_path_of(q, value);
 }
 
 void quick_load_global(quick *q, x64_gpr reg, uint64_t cell)

@@ -327,6 +327,9 @@ static void emit_grow(quick *q, const quick_deferred *deferred)
         }
     }
     emit_restores(q, deferred);
+    x64_lea(q->a, 8, QUICK_TEMP, x64_at(RSP, -(int32_t)sizeof(mu_abi_alloca)));
+    x64_alu_rr(q->a, X64_SUB, 8, QUICK_TEMP, (x64_gpr)deferred->extra_gpr[0]);
+    x64_alu_ri(q->a, X64_AND, 8, QUICK_TEMP, -16);
     x64_jmp(q->a, deferred->back);
 }
 
