@@ -298,8 +298,12 @@ static void store_composite(quick *q, x64_mem mem, mu_ir_value value, const mu_i
     uint32_t slot = quick_slot_take(q, words);
     quick_operand *from = MU_ARENA_ARRAY(q->arena, quick_operand, words);
     quick_moves moves = {0};
-    x64_gpr address = quick_gpr_take(q);
-    x64_lea(q->a, 8, address, mem);
+    if (!is_frame(mem)) {
+        /* The moves below use r10, which the address may be in. */
+        x64_gpr address = quick_gpr_take(q);
+        x64_lea(q->a, 8, address, mem);
+        mem = x64_at(address, 0);
+    }
     quick_value_words(q, value, from);
     for (uint32_t i = 0; i < words; i++) {
         MU_ARRAY_PUSH(&moves,
@@ -307,7 +311,7 @@ static void store_composite(quick *q, x64_mem mem, mu_ir_value value, const mu_i
     }
     quick_emit_moves(q, &moves);
     MU_ARRAY_FREE(&moves);
-    copy_composite(q, quick_slot_mem(slot + words - 1), x64_at(address, 0), type);
+    copy_composite(q, quick_slot_mem(slot + words - 1), mem, type);
     quick_slot_give(q, slot, words);
 }
 
