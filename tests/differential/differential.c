@@ -1,8 +1,8 @@
 /* Compares random programs on the oracle and as compiled code.
  *
- * The comparing is done in child processes, since compiled code may crash or hang: a worker goes from
- * seed to seed and notes each in shared memory, so that its parent knows which one it died of and
- * goes on after it. */
+ * The comparing is done in child processes, since compiled code may crash or hang: a worker goes
+ * from seed to seed and notes each in shared memory, so that its parent knows which one it died of
+ * and goes on after it. */
 #include "engine.h"
 #include "generate.h"
 #include "minimise.h"
@@ -31,10 +31,10 @@ typedef struct options {
 } options;
 
 typedef struct shared_state {
-    uint64_t seed;     /* at hand */
+    uint64_t seed; /* at hand */
     uint64_t counts[VERDICT_COUNT];
     uint64_t traps, returned, errors; /* lines of transcripts, to see what the programs do */
-    uint64_t bad_seed; /* the worker stopped at it, when `is_bad` */
+    uint64_t bad_seed;                /* the worker stopped at it, when `is_bad` */
     bool is_bad;
     verdict bad_verdict;
 } shared_state;
@@ -254,8 +254,8 @@ static bool supervise(const options *chosen, shared_state *state, double until)
 
 static int run_seeds(const options *chosen)
 {
-    shared_state *state = mmap(NULL, sizeof *state, PROT_READ | PROT_WRITE,
-                               MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+    shared_state *state =
+        mmap(NULL, sizeof *state, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
     MU_INVARIANT(state != MAP_FAILED, "no shared memory");
     state->seed = chosen->seed;
     double start = now();
@@ -326,8 +326,12 @@ static void usage(void)
 
 int main(int argc, char **argv)
 {
-    options chosen = {.seed = 1, .count = UINT64_MAX / 2, .seconds = 20, .folder = ".",
-                      .failures_max = 1, .hang_seconds = 20};
+    options chosen = {.seed = 1,
+                      .count = UINT64_MAX / 2,
+                      .seconds = 20,
+                      .folder = ".",
+                      .failures_max = 1,
+                      .hang_seconds = 20};
     for (int i = 1; i < argc; i++) {
         const char *option = argv[i];
         const char *value = i + 1 < argc ? argv[i + 1] : NULL;

@@ -12,7 +12,8 @@ void engine_write(engine_text *out, const char *format, ...)
         va_list arguments;
         va_start(arguments, format);
         size_t room = out->capacity - out->length;
-        int written = vsnprintf(out->text ? out->text + out->length : NULL, room, format, arguments);
+        int written =
+            vsnprintf(out->text ? out->text + out->length : NULL, room, format, arguments);
         va_end(arguments);
         if (out->text && (size_t)written < room) {
             out->length += (size_t)written;
@@ -97,7 +98,10 @@ engine_answer engine_answer_of(uint32_t trap, bool is_undefined_function)
         answer.kind = dice % 10 ? ANSWER_VALUES : ANSWER_ZEROS;
     } else {
         uint64_t other = dice % 20;
-        answer.kind = other < 6 ? ANSWER_NULL : other < 12 ? ANSWER_FRESH : other < 19 ? ANSWER_KEPT : ANSWER_KILL;
+        answer.kind = other < 6    ? ANSWER_NULL
+                      : other < 12 ? ANSWER_FRESH
+                      : other < 19 ? ANSWER_KEPT
+                                   : ANSWER_KILL;
     }
     return answer;
 }

@@ -1,7 +1,7 @@
 #pragma once
-/* Runs one program on the oracle or as compiled code and tells what was seen, as text: the two texts
- * are equal exactly when the two agree. What a trap's handler answers depends only on how many traps
- * came before it. */
+/* Runs one program on the oracle or as compiled code and tells what was seen, as text: the two
+ * texts are equal exactly when the two agree. What a trap's handler answers depends only on how
+ * many traps came before it. */
 #include "mu.h"
 
 typedef struct engine_text {
@@ -45,7 +45,8 @@ typedef struct engine_answer {
 } engine_answer;
 engine_answer engine_answer_of(uint32_t trap, bool is_undefined_function);
 uint64_t engine_scramble(uint64_t *state);
-/* The value of this type that an answer or argument made of `word` has; false: no such can be made. */
+/* The value of this type that an answer or argument made of `word` has; false: no such can be made.
+ */
 bool engine_make_value(mu_type_info type, uint64_t word, mu_value *value);
 
 enum { ENGINE_FRAMES_MAX = 8, ENGINE_TRAPS_MAX = 300 };

@@ -53,8 +53,8 @@ static mu_status answer_values(mu_thread *thread, uint64_t random)
 
 static mu_status answer_throw(mu_thread *thread, engine_answer_kind kind)
 {
-    mu_value exception = {.kind = MU_VALUE_REF, .is_null = kind != ANSWER_FRESH,
-                          .is_fresh = kind == ANSWER_FRESH};
+    mu_value exception = {
+        .kind = MU_VALUE_REF, .is_null = kind != ANSWER_FRESH, .is_fresh = kind == ANSWER_FRESH};
     mu_frame frame;
     if (kind == ANSWER_KEPT && mu_thread_frame(thread, 0, &frame) == MU_OK) {
         for (uint32_t k = 0; k < frame.keepalive_count; k++) {

@@ -31,8 +31,8 @@ void program_write(program_buffer *buffer, const char *format, ...)
         va_list arguments;
         va_start(arguments, format);
         size_t room = buffer->capacity - buffer->length;
-        int written = vsnprintf(buffer->text ? buffer->text + buffer->length : NULL, room, format,
-                                arguments);
+        int written =
+            vsnprintf(buffer->text ? buffer->text + buffer->length : NULL, room, format, arguments);
         va_end(arguments);
         if (buffer->text && (size_t)written < room) {
             buffer->length += (size_t)written;

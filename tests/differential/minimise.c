@@ -6,7 +6,9 @@
 #include "mu_base.h"
 
 #include <ctype.h>
+#include <stdarg.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 typedef struct line_list {
@@ -62,7 +64,8 @@ static line_list copy_lines(const line_list *from)
 {
     line_list copy = {0};
     for (uint32_t i = 0; i < from->lines.count; i++) {
-        MU_ARRAY_PUSH(&copy.lines, mu_string_copy(from->lines.items[i], strlen(from->lines.items[i])));
+        MU_ARRAY_PUSH(&copy.lines,
+                      mu_string_copy(from->lines.items[i], strlen(from->lines.items[i])));
     }
     return copy;
 }
@@ -247,7 +250,11 @@ static void drop_definitions(minimiser *m)
 static void simplify_operands(minimiser *m)
 {
     for (uint32_t i = 0; i < m->now.lines.count; i++) {
-        for (size_t at = 0; at < strlen(m->now.lines.items[i]); at++) {
+        /* Not the names that the line defines. */
+        const char *equals = strstr(m->now.lines.items[i], " = ");
+        size_t first = equals ? (size_t)(equals - m->now.lines.items[i]) : 0;
+        bool is_inst = strncmp(m->now.lines.items[i], "        ", 8) == 0;
+        for (size_t at = first; is_inst && at < strlen(m->now.lines.items[i]); at++) {
             const char *line = m->now.lines.items[i];
             char zero[64];
             size_t length = 1;
@@ -267,10 +274,63 @@ static void simplify_operands(minimiser *m)
     }
 }
 
+static char *format(const char *pattern, ...) MU_PRINTF(1, 2);
+static char *format(const char *pattern, ...)
+{
+    va_list arguments;
+    va_start(arguments, pattern);
+    char *made = NULL;
+    int length = vasprintf(&made, pattern, arguments);
+    va_end(arguments);
+    MU_INVARIANT(length >= 0, "no memory");
+    char *text = mu_string_copy(made, (size_t)length);
+    free(made);
+    return text;
+}
+
+/* Past the destination's arguments. */
 static const char *skip_dest(const char *at)
 {
-    at = strchr(at, ')');
-    return at ? at + 1 : NULL;
+    at += strcspn(at, ")");
+    return *at ? at + 1 : at;
+}
+
+/* Ends of blocks become simpler ones. */
+/* The instruction without its exception clause, then a branch to where it goes normally. */
+static void drop_exception_clause(minimiser *m, uint32_t index, const char *clause)
+{
+    const char *line = m->now.lines.items[index];
+    const char *dest = clause + strlen(" EXC(");
+    char *text = format("%.*s\n        BRANCH %.*s", (int)(clause - line), line,
+                        (int)(skip_dest(dest) - dest), dest);
+    propose_line(m, index, text);
+    mu_free(text);
+}
+
+static void simplify_branch2(minimiser *m, uint32_t index, const char *dest)
+{
+    const char *second = skip_dest(dest);
+    char *first_only = format("        BRANCH %.*s", (int)(second - dest), dest);
+    char *second_only = format("        BRANCH %s", second);
+    if (!propose_line(m, index, first_only)) {
+        propose_line(m, index, second_only);
+    }
+    mu_free(first_only);
+    mu_free(second_only);
+}
+
+static void simplify_switch(minimiser *m, uint32_t index, const char *dest)
+{
+    char *text = format("        BRANCH %.*s", (int)(skip_dest(dest) - dest), dest);
+    line_list proposed = copy_lines(&m->now);
+    uint32_t end = index;
+    while (end + 1 < proposed.lines.count && !strchr(proposed.lines.items[end], '}')) {
+        set_line(&proposed, end++, "");
+    }
+    set_line(&proposed, end, "");
+    set_line(&proposed, index, text);
+    propose(m, &proposed);
+    mu_free(text);
 }
 
 /* Ends of blocks become simpler ones. */
@@ -278,47 +338,31 @@ static void simplify_ends(minimiser *m)
 {
     for (uint32_t i = 0; i < m->now.lines.count; i++) {
         const char *line = m->now.lines.items[i];
-        char *text = mu_allocate(strlen(line) * 2 + 64);
         const char *dest = strstr(line, "%b");
-        const char *exc = strstr(line, " EXC(");
-        if (exc) {
-            const char *end = skip_dest(exc + 5);
-            sprintf(text, "%.*s\n        BRANCH %.*s", (int)(exc - line), line,
-                    (int)(end - exc - 5), exc + 5);
-            propose_line(m, i, text);
-        } else if (strncmp(line, "        BRANCH2", 15) == 0 && dest) {
-            const char *second = skip_dest(dest);
-            sprintf(text, "        BRANCH %.*s", (int)(second - dest), dest);
-            if (!propose_line(m, i, text)) {
-                sprintf(text, "        BRANCH %s", second);
-                propose_line(m, i, text);
-            }
-        } else if (strncmp(line, "        SWITCH", 14) == 0 && dest) {
-            sprintf(text, "        BRANCH %.*s", (int)(skip_dest(dest) - dest), dest);
-            line_list proposed = copy_lines(&m->now);
-            uint32_t k = i;
-            do {
-                set_line(&proposed, k, "");
-            } while (++k < proposed.lines.count && !strchr(proposed.lines.items[k], '}'));
-            set_line(&proposed, k, "");
-            set_line(&proposed, i, text);
-            propose(m, &proposed);
+        const char *clause = strstr(line, " EXC(");
+        if (clause) {
+            drop_exception_clause(m, i, clause);
+        } else if (dest && strncmp(line, "        BRANCH2", 15) == 0) {
+            simplify_branch2(m, i, dest);
+        } else if (dest && strncmp(line, "        SWITCH", 14) == 0) {
+            simplify_switch(m, i, dest);
         }
-        mu_free(text);
-        if (strncmp(m->now.lines.items[i], "        ", 8) == 0 && !strchr(m->now.lines.items[i], '{')) {
+        line = m->now.lines.items[i];
+        if (strncmp(line, "        ", 8) == 0 && !strchr(line, '{')) {
             propose_line(m, i, "        COMMINST @uvm.thread_exit");
         }
         const char *keep = strstr(m->now.lines.items[i], " KEEPALIVE(");
         if (keep) {
-            char *without = mu_string_copy(m->now.lines.items[i], (size_t)(keep - m->now.lines.items[i]));
+            char *without =
+                mu_string_copy(m->now.lines.items[i], (size_t)(keep - m->now.lines.items[i]));
             propose_line(m, i, without);
             mu_free(without);
         }
     }
 }
 
-/* Copies the list that begins at `list` (after its parenthesis) without item `index`; an item is one word,
- * or two where it begins with '<'. False when there is no such item. */
+/* Copies the list that begins at `list` (after its parenthesis) without item `index`; an item is
+ * one word, or two where it begins with '<'. False when there is no such item. */
 static bool copy_without(char *out, const char *list, uint32_t index, char *removed)
 {
     bool found = false;
@@ -342,7 +386,7 @@ static bool copy_without(char *out, const char *list, uint32_t index, char *remo
 }
 
 /* Removes parameter `index` of the block with this label, and the arguments for it. */
-static bool drop_parameter(minimiser *m, uint32_t label_line, uint32_t index)
+static void drop_parameter(minimiser *m, uint32_t label_line, uint32_t index)
 {
     line_list proposed = copy_lines(&m->now);
     const char *label = m->now.lines.items[label_line];
@@ -378,10 +422,10 @@ static bool drop_parameter(minimiser *m, uint32_t label_line, uint32_t index)
     const char *name = strchr(parameter, '%');
     if (found && name && zero_of_name(name, strlen(name), zero)) {
         replace_in_function(&proposed, label_line, name, zero);
-        return propose(m, &proposed) || true;
+        propose(m, &proposed);
+    } else {
+        free_lines(&proposed);
     }
-    free_lines(&proposed);
-    return false;
 }
 
 static void drop_parameters(minimiser *m)
@@ -391,7 +435,7 @@ static void drop_parameters(minimiser *m)
             continue;
         }
         for (uint32_t index = 40; index-- > 0;) {
-            (void)drop_parameter(m, i, index);
+            drop_parameter(m, i, index);
         }
     }
 }

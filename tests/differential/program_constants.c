@@ -15,7 +15,9 @@ static uint64_t interesting_int(program *p, uint32_t bits)
     case 4: value = (UINT64_C(1) << (bits - 1)) - 1; break;
     case 5: value %= 16; break;
     case 6: value = UINT64_C(1) << (value % bits); break;
-    case 7: value = (value & 1 ? UINT64_C(0x80000000) : UINT64_C(0x7fffffff)) + (value >> 60) - 8; break;
+    case 7:
+        value = (value & 1 ? UINT64_C(0x80000000) : UINT64_C(0x7fffffff)) + (value >> 60) - 8;
+        break;
     case 8: value = 0 - (value % 200); break;
     default: break;
     }
@@ -75,7 +77,8 @@ const char *program_int_constant(program *p, const program_type *type, uint64_t 
     value = type->bits < 64 ? value & ((UINT64_C(1) << type->bits) - 1) : value;
     bool is_high = value >> (type->bits - 1);
     if (is_high && program_chance(p, 50)) {
-        uint64_t magnitude = 0 - (type->bits < 64 ? value | ~((UINT64_C(1) << type->bits) - 1) : value);
+        uint64_t magnitude =
+            0 - (type->bits < 64 ? value | ~((UINT64_C(1) << type->bits) - 1) : value);
         program_write(&p->head, "-%llu\n", (unsigned long long)magnitude);
     } else {
         program_write(&p->head, "0x%llx\n", (unsigned long long)value);
@@ -115,8 +118,7 @@ static const char *make_list(program *p, const program_type *type)
     uint32_t count = type->kind == KIND_STRUCT ? type->field_count : type->length;
     const char **items = MU_ARENA_ARRAY(p->arena, const char *, count);
     for (uint32_t i = 0; i < count; i++) {
-        items[i] =
-            program_constant(p, type->kind == KIND_STRUCT ? type->fields[i] : type->element);
+        items[i] = program_constant(p, type->kind == KIND_STRUCT ? type->fields[i] : type->element);
     }
     const char *name = name_constant(p, type);
     program_write(&p->head, "{");

@@ -211,7 +211,8 @@ static void end_tailcall(program *p)
 static void end_throw(program *p)
 {
     const program_value *found = program_find(p, KIND_REF, 0);
-    program_value value = found ? *found : program_pick(p, program_ref_to(p, p->types.items[13]), 0);
+    program_value value =
+        found ? *found : program_pick(p, program_ref_to(p, p->types.items[13]), 0);
     program_write(&p->body, "        THROW %s\n", value.name);
 }
 
@@ -232,7 +233,8 @@ static void end_throwing(program *p)
     for (uint32_t i = 0; i < op.result_count; i++) {
         results[i] = (program_value){.type = op.results[i],
                                      .may_dangle = op.may_dangle && op.results[i]->has_iref};
-        snprintf(results[i].name, sizeof results[i].name, "%%v%u.%s", first + i, op.results[i]->name);
+        snprintf(results[i].name, sizeof results[i].name, "%%v%u.%s", first + i,
+                 op.results[i]->name);
     }
     p->name_count += op.result_count;
     program_write(&clauses, " EXC(");
@@ -282,8 +284,8 @@ static void plan_block(program *p, uint32_t index, uint32_t count)
 {
     program_block block = {0};
     const program_sig *sig = p->func->sig;
-    uint32_t wanted = index == 0           ? sig->param_count
-                      : index == count - 1 ? 0
+    uint32_t wanted = index == 0              ? sig->param_count
+                      : index == count - 1    ? 0
                       : program_chance(p, 15) ? program_below(p, 31)
                                               : program_below(p, 9);
     block.params = MU_ARENA_ARRAY(p->arena, const program_type *, wanted + 1);
@@ -346,8 +348,8 @@ static void write_start(program *p)
     for (uint32_t i = 0; i < p->globals.count; i++) {
         const program_global *global = &p->globals.items[i];
         if (program_chance(p, 60)) {
-            program_write(&p->body, "        STORE <@%s> @%s %s\n", global->type->name, global->name,
-                          program_constant(p, global->type));
+            program_write(&p->body, "        STORE <@%s> @%s %s\n", global->type->name,
+                          global->name, program_constant(p, global->type));
         }
     }
 }
@@ -386,7 +388,8 @@ static void write_block(program *p)
         end_return(p);
         return;
     }
-    uint32_t count = program_chance(p, 10) ? 50 : program_chance(p, 30) ? 20 : 8;
+    p->flavour = program_chance(p, 50) ? 0 : program_below(p, 5);
+    uint32_t count = program_chance(p, 10) ? 70 : program_chance(p, 30) ? 20 : 8;
     write_insts(p, program_below(p, count));
     if (is_gate) {
         end_with_fuel(p);
@@ -408,7 +411,8 @@ void program_make_function(program *p, uint32_t index)
     for (uint32_t i = 0; i < count; i++) {
         plan_block(p, i, count);
     }
-    program_write(&p->body, ".funcdef @%s VERSION %%v1 <@%s> {\n", p->func->name, p->func->sig->name);
+    program_write(&p->body, ".funcdef @%s VERSION %%v1 <@%s> {\n", p->func->name,
+                  p->func->sig->name);
     for (p->block_index = 0; p->block_index < count; p->block_index++) {
         write_block(p);
     }

@@ -1,5 +1,5 @@
-/* One random instruction. Each maker picks its operands, which may write instructions before it, and
- * fills the operation; it returns false where the block has nothing to do it on. */
+/* One random instruction. Each maker picks its operands, which may write instructions before it,
+ * and fills the operation; it returns false where the block has nothing to do it on. */
 #include "program_text.h"
 
 #include <stdio.h>
@@ -42,15 +42,16 @@ static bool may_dangle(const program_value *a, const program_value *b)
 
 static bool make_binary(program *p, program_op *op)
 {
-    static const char *const words[] = {"ADD", "SUB", "MUL",  "SHL",  "LSHR", "ASHR",
-                                        "AND", "OR",  "XOR",  "ADD",  "SUB"};
+    static const char *const words[] = {"ADD", "SUB", "MUL", "SHL", "LSHR", "ASHR",
+                                        "AND", "OR",  "XOR", "ADD", "SUB"};
     const program_type *type = some_int(p);
     program_value a = program_pick(p, type, 0);
     program_value b = program_chance(p, 5) ? a : program_pick(p, type, 0);
     if (program_chance(p, 25)) {
         snprintf(b.name, sizeof b.name, "%s", program_constant(p, type));
     }
-    program_write(&op->text, "%s <@%s> %s %s", words[program_below(p, 11)], type->name, a.name, b.name);
+    program_write(&op->text, "%s <@%s> %s %s", words[program_below(p, 11)], type->name, a.name,
+                  b.name);
     one_result(op, type);
     return true;
 }
@@ -69,7 +70,8 @@ static bool make_division(program *p, program_op *op)
     } else if (program_chance(p, 50)) {
         snprintf(b.name, sizeof b.name, "%s", program_constant(p, type));
     }
-    program_write(&op->text, "%s <@%s> %s %s", words[program_below(p, 4)], type->name, a.name, b.name);
+    program_write(&op->text, "%s <@%s> %s %s", words[program_below(p, 4)], type->name, a.name,
+                  b.name);
     one_result(op, type);
     op->may_throw = true;
     return true;
@@ -81,7 +83,8 @@ static bool make_fp_binary(program *p, program_op *op)
     const program_type *type = random_fp(p);
     program_value a = program_pick(p, type, 0);
     program_value b = program_chance(p, 5) ? a : program_pick(p, type, 0);
-    program_write(&op->text, "%s <@%s> %s %s", words[program_below(p, 7)], type->name, a.name, b.name);
+    program_write(&op->text, "%s <@%s> %s %s", words[program_below(p, 7)], type->name, a.name,
+                  b.name);
     one_result(op, type);
     return true;
 }
@@ -151,8 +154,8 @@ static bool make_bitcast(program *p, program_op *op)
         program_write(&ordered.text, "FORD <@%s> %s %s", fp->name, a.name, a.name);
         program_value is_number = program_emit(p, &ordered);
         program_op select = {.results = {fp}, .result_count = 1};
-        program_write(&select.text, "SELECT <@i1 @%s> %s %s @z.%s", fp->name, is_number.name, a.name,
-                      fp->name);
+        program_write(&select.text, "SELECT <@i1 @%s> %s %s @z.%s", fp->name, is_number.name,
+                      a.name, fp->name);
         a = program_emit(p, &select);
     }
     const program_type *to = from_fp ? integer : fp;
@@ -173,7 +176,8 @@ static bool make_select(program *p, program_op *op)
             condition = program_emit(p, &compare);
         }
     }
-    program_write(&op->text, "SELECT <@i1 @%s> %s %s %s", type->name, condition.name, a.name, b.name);
+    program_write(&op->text, "SELECT <@i1 @%s> %s %s %s", type->name, condition.name, a.name,
+                  b.name);
     one_result(op, type);
     op->may_dangle = may_dangle(&a, &b);
     op->is_not_null = a.is_not_null && b.is_not_null;
@@ -182,12 +186,15 @@ static bool make_select(program *p, program_op *op)
 
 static bool make_refcast(program *p, program_op *op)
 {
-    const program_value *value = program_find(p, program_below(p, 3) ? KIND_REF : KIND_FUNCREF, 0);
+    static const type_kind kinds[] = {KIND_REF, KIND_REF, KIND_IREF, KIND_FUNCREF};
+    const program_value *value = program_find(p, kinds[program_below(p, 4)], PICK_DANGLING);
     if (!value) {
         return false;
     }
     program_value from = *value;
-    const program_type *to = program_ref_to(p, p->types.items[13]);
+    const program_type *nothing = p->types.items[13];
+    const program_type *to =
+        from.type->kind == KIND_IREF ? program_iref_to(p, nothing) : program_ref_to(p, nothing);
     if (from.type->kind == KIND_FUNCREF) {
         to = p->sigs.items[program_below(p, p->sigs.count)]->funcref;
         if (!to || (to != from.type && program_chance(p, 60))) {
@@ -197,9 +204,10 @@ static bool make_refcast(program *p, program_op *op)
     program_write(&op->text, "REFCAST <@%s @%s> %s", from.type->name, to->name, from.name);
     one_result(op, to);
     op->is_not_null = from.is_not_null;
-    if (to->kind == KIND_REF && program_chance(p, 60)) { /* there and back */
+    op->may_dangle = from.may_dangle;
+    if (to->kind != KIND_FUNCREF && program_chance(p, 60)) { /* there and back */
         program_value up = program_emit(p, op);
-        *op = (program_op){.is_not_null = from.is_not_null};
+        *op = (program_op){.is_not_null = from.is_not_null, .may_dangle = from.may_dangle};
         program_write(&op->text, "REFCAST <@%s @%s> %s", to->name, from.type->name, up.name);
         one_result(op, from.type);
     }
@@ -268,19 +276,19 @@ static bool make_insert(program *p, program_op *op)
 const char *program_safe_index(program *p, const program_type **type, uint32_t length,
                                bool may_exceed)
 {
-    *type = program_random_int(p);
-    if (may_exceed && program_chance(p, 3)) {
+    *type = program_chance(p, 40) ? program_int_of(p, 64) : program_random_int(p);
+    if (may_exceed && program_chance(p, (*type)->bits == 1 && length > 1 ? 40 : 3)) {
         return mu_arena_format(p->arena, "%s", program_pick(p, *type, 0).name);
     }
     uint32_t mask = 1;
-    while (mask * 2 <= length) {
+    while (mask * 2 <= length && mask < 64) {
         mask *= 2;
     }
     if ((*type)->bits < 7) {
         return program_int_constant(p, *type, 0);
     }
-    if (program_chance(p, 50)) {
-        return program_int_constant(p, *type, program_below(p, length));
+    if (program_chance(p, 40)) {
+        return program_int_constant(p, *type, program_below(p, length > 64 ? 64 : length));
     }
     program_value index = program_pick(p, *type, 0);
     program_op cut = {.results = {*type}, .result_count = 1};
@@ -420,8 +428,8 @@ static bool make_getelemiref(program *p, program_op *op)
     const char *index = program_safe_index(p, &index_type, type->length, true);
     op->may_dangle = place.may_dangle;
     op->is_not_null = true;
-    program_write(&op->text, "GETELEMIREF <@%s @%s> %s %s", type->name, index_type->name, place.name,
-                  index);
+    program_write(&op->text, "GETELEMIREF <@%s @%s> %s %s", type->name, index_type->name,
+                  place.name, index);
     one_result(op, program_iref_to(p, type->element));
     return true;
 }
@@ -437,9 +445,12 @@ static bool make_shiftiref(program *p, program_op *op)
     const program_type *element = type->element;
     const program_type *result = program_iref_to(p, element);
     const program_type *index_type = program_int_of(p, program_chance(p, 50) ? 64 : 13);
-    uint32_t from = program_below(p, type->length);
-    uint32_t to = program_below(p, type->length);
-    program_op first = {.results = {result}, .result_count = 1, .may_dangle = place.may_dangle,
+    uint32_t limit = type->length > 64 ? 64 : type->length;
+    uint32_t from = program_chance(p, 40) ? 0 : program_below(p, limit);
+    uint32_t to = program_below(p, limit);
+    program_op first = {.results = {result},
+                        .result_count = 1,
+                        .may_dangle = place.may_dangle,
                         .is_not_null = true};
     program_write(&first.text, "GETELEMIREF <@%s @%s> %s %s", type->name, index_type->name,
                   place.name, program_int_constant(p, index_type, from));
@@ -451,14 +462,22 @@ static bool make_shiftiref(program *p, program_op *op)
                       program_int_constant(p, index_type, to),
                       program_int_constant(p, index_type, from));
         offset = mu_arena_format(p->arena, "%s", program_emit(p, &sub).name);
-    } else if (from == 0 && program_chance(p, 60)) {
+    } else if (from == 0 && program_chance(p, 80)) {
         offset = program_safe_index(p, &index_type, type->length, false);
     }
     op->may_dangle = place.may_dangle;
     op->is_not_null = true;
-    program_write(&op->text, "SHIFTIREF <@%s @%s> %s %s", element->name, index_type->name, start.name,
-                  offset);
+    program_write(&op->text, "SHIFTIREF <@%s @%s> %s %s", element->name, index_type->name,
+                  start.name, offset);
     one_result(op, result);
+    if (program_chance(p, 30)) { /* both are in one object, so one may be below the other */
+        static const char *const words[] = {"ULT", "ULE", "UGT", "UGE"};
+        program_value end = program_emit(p, op);
+        *op = (program_op){0};
+        program_write(&op->text, "%s <@%s> %s %s", words[program_below(p, 4)], result->name,
+                      start.name, end.name);
+        one_result(op, program_int_of(p, 1));
+    }
     return true;
 }
 
@@ -486,7 +505,8 @@ static bool has_atomics(const program_type *type)
 
 static const char *order_for(program *p, const program_type *type, bool is_load)
 {
-    static const char *const loads[] = {"NOT_ATOMIC ", "RELAXED ", "CONSUME ", "ACQUIRE ", "SEQ_CST "};
+    static const char *const loads[] = {"NOT_ATOMIC ", "RELAXED ", "CONSUME ", "ACQUIRE ",
+                                        "SEQ_CST "};
     static const char *const stores[] = {"NOT_ATOMIC ", "RELAXED ", "RELEASE ", "SEQ_CST "};
     bool is_atomic = has_atomics(type) || type->kind == KIND_FLOAT || type->kind == KIND_DOUBLE;
     if (!is_atomic || program_chance(p, 60)) {
@@ -510,8 +530,8 @@ static bool make_store(program *p, program_op *op)
     const program_type *type = some_accessible(p);
     program_value place = some_place(p, type);
     program_value value = program_pick(p, type, 0);
-    program_write(&op->text, "STORE %s<@%s> %s %s", order_for(p, type, false), type->name, place.name,
-                  value.name);
+    program_write(&op->text, "STORE %s<@%s> %s %s", order_for(p, type, false), type->name,
+                  place.name, value.name);
     op->may_throw = true;
     return true;
 }
@@ -532,8 +552,8 @@ static bool make_atomic(program *p, program_op *op)
     const char *order = orders[program_below(p, 5)];
     if (program_chance(p, 50)) {
         program_write(&op->text, "ATOMICRMW %s %s <@%s> %s %s", order,
-                      words[type->kind == KIND_INT ? program_below(p, 11) : 0], type->name, place.name,
-                      value.name);
+                      words[type->kind == KIND_INT ? program_below(p, 11) : 0], type->name,
+                      place.name, value.name);
         one_result(op, type);
         return true;
     }
@@ -544,7 +564,8 @@ static bool make_atomic(program *p, program_op *op)
         expected = program_emit(p, &load);
     }
     program_write(&op->text, "CMPXCHG %s%s %s <@%s> %s %s %s", program_chance(p, 20) ? "WEAK " : "",
-                  order, fails[program_below(p, 3)], type->name, place.name, expected.name, value.name);
+                  order, fails[program_below(p, 3)], type->name, place.name, expected.name,
+                  value.name);
     op->results[0] = type;
     op->results[1] = program_int_of(p, 1);
     op->result_count = 2;
@@ -626,34 +647,45 @@ static bool make_trap(program *p, program_op *op)
 
 /* ---------------------------------------------------------------------------------- the choice */
 
+/* Blocks differ in what they mostly do, so that any class of registers or memory comes under
+ * pressure. */
+typedef enum flavour { PLAIN, INTS, FPS, PLACES, PARTS } flavour;
+
 /* clang-format off */
 static const struct {
     maker_fn *make;
     uint32_t weight;
     bool may_throw;
+    flavour flavour;
 } makers[] = {
-    {make_binary, 20, false},    {make_division, 5, true},     {make_fp_binary, 8, false},
-    {make_compare, 9, false},    {make_convert_int, 5, false}, {make_convert_fp, 5, false},
-    {make_bitcast, 2, false},    {make_select, 7, false},      {make_refcast, 2, false},
-    {make_kill_dependency, 1, false}, {make_extract, 6, false}, {make_insert, 4, false},
-    {make_element, 6, false},    {make_new, 4, true},          {make_getiref, 4, false},
-    {make_getfieldiref, 6, false}, {make_getelemiref, 3, false}, {make_shiftiref, 2, false},
-    {make_load, 8, true},        {make_store, 8, true},        {make_atomic, 6, true},
-    {make_fence, 1, false},      {make_call, 6, true},         {make_trap, 2, true},
+    {make_binary, 20, false, INTS},    {make_division, 5, true, INTS},     {make_fp_binary, 8, false, FPS},
+    {make_compare, 9, false, INTS},    {make_convert_int, 5, false, INTS}, {make_convert_fp, 5, false, FPS},
+    {make_bitcast, 2, false, PLAIN},    {make_select, 7, false, PLAIN},      {make_refcast, 2, false, PLAIN},
+    {make_kill_dependency, 1, false, PLAIN}, {make_extract, 6, false, PARTS}, {make_insert, 4, false, PARTS},
+    {make_element, 6, false, PARTS},    {make_new, 4, true, PLAIN},          {make_getiref, 4, false, PLAIN},
+    {make_getfieldiref, 6, false, PLACES}, {make_getelemiref, 3, false, PLACES}, {make_shiftiref, 2, false, PLACES},
+    {make_load, 8, true, PLACES},        {make_store, 8, true, PLACES},        {make_atomic, 6, true, PLACES},
+    {make_fence, 1, false, PLAIN},      {make_call, 6, true, PLAIN},         {make_trap, 2, true, PLAIN},
 };
 /* clang-format on */
 enum { MAKER_COUNT = sizeof makers / sizeof *makers };
+
+static uint32_t weight_of(const program *p, uint32_t index)
+{
+    bool is_favourite = p->flavour != PLAIN && makers[index].flavour == (flavour)p->flavour;
+    return makers[index].weight * (is_favourite ? 10 : 1);
+}
 
 bool program_random_inst(program *p, program_op *op, bool wants_throwing)
 {
     uint32_t total = 0;
     for (uint32_t i = 0; i < MAKER_COUNT; i++) {
-        total += makers[i].weight;
+        total += weight_of(p, i);
     }
     uint32_t dice = program_below(p, total);
     uint32_t index = 0;
-    while (dice >= makers[index].weight) {
-        dice -= makers[index++].weight;
+    while (dice >= weight_of(p, index)) {
+        dice -= weight_of(p, index++);
     }
     if (wants_throwing && !makers[index].may_throw) {
         index = program_chance(p, 60) ? MAKER_COUNT - 2 : MAKER_COUNT - 1;

@@ -1,6 +1,6 @@
 #pragma once
-/* Random Mu IR programs, for generate.c and its parts: the state of one generation, types, constants
- * and values. Everything lives in one arena and is a function of the seed alone.
+/* Random Mu IR programs, for generate.c and its parts: the state of one generation, types,
+ * constants and values. Everything lives in one arena and is a function of the seed alone.
  *
  * Names carry types, so that a program can be shrunk as text: the variable `%v7.i33` has the type
  * @i33, and @z.i33 is a constant of that type. */
@@ -29,11 +29,11 @@ struct program_type {
     uint32_t field_count;
     uint32_t length;
     const program_sig *sig;
-    uint32_t words;      /* of a value, rounded up generously */
-    bool has_iref;       /* an iref anywhere in a value */
-    char name[24];       /* "@S1" is written for "S1" */
-    program_type *ref;   /* to this one, once made */
-    program_type *iref;  /* likewise */
+    uint32_t words;     /* of a value, rounded up generously */
+    bool has_iref;      /* an iref anywhere in a value */
+    char name[24];      /* "@S1" is written for "S1" */
+    program_type *ref;  /* to this one, once made */
+    program_type *iref; /* likewise */
     MU_ARRAY(const char *) constants;
 };
 
@@ -87,9 +87,9 @@ typedef struct program_op {
     const program_type *results[40];
     uint32_t result_count;
     bool may_dangle, is_not_null;
-    bool may_throw;     /* may have an exception clause */
-    bool may_keep;      /* may have keep-alives */
-    const char *label;  /* prefix of the instruction's own name; NULL: has none */
+    bool may_throw;    /* may have an exception clause */
+    bool may_keep;     /* may have keep-alives */
+    const char *label; /* prefix of the instruction's own name; NULL: has none */
 } program_op;
 
 typedef struct program {
@@ -108,6 +108,7 @@ typedef struct program {
     uint32_t block_index;
     MU_ARRAY(program_value) values; /* of the block */
     uint32_t depth;                 /* of values made for the sake of others */
+    uint32_t flavour;               /* what the block mostly does; program_insts.c */
     bool is_quiet;                  /* no calls: the fuel has not been looked at */
 } program;
 
@@ -134,7 +135,8 @@ const char *program_null(program *p, const program_type *type);
 /* program_values.c */
 enum { PICK_DANGLING = 1, PICK_NOT_NULL = 2 };
 program_value program_pick(program *p, const program_type *type, uint32_t flags);
-program_value *program_find(program *p, type_kind kind, uint32_t flags); /* any of the block, or NULL */
+program_value *program_find(program *p, type_kind kind,
+                            uint32_t flags); /* any of the block, or NULL */
 program_value program_emit(program *p, program_op *op);
 void program_emit_with(program *p, program_op *op, const char *clauses, program_value *results);
 bool program_is_value_type(const program_type *type);

@@ -129,6 +129,9 @@ static void add_composite(program *p, uint32_t number)
         program_type *made = add_type(p, KIND_ARRAY, name);
         made->element = element;
         made->length = 1 + program_below(p, element->words > 4 ? 3 : 6);
+        if (program_chance(p, 10)) { /* one for memory only */
+            made->length = 30 + program_below(p, 110);
+        }
         made->words = (element->words + element->has_iref) * made->length;
         made->has_iref = element->has_iref;
     } else {
@@ -210,9 +213,7 @@ static void write_type(program *p, const program_type *type)
     case KIND_REF: program_write(out, "ref<@%s>", type->element->name); break;
     case KIND_IREF: program_write(out, "iref<@%s>", type->element->name); break;
     case KIND_FUNCREF: program_write(out, "funcref<@%s>", type->sig->name); break;
-    case KIND_ARRAY:
-        program_write(out, "array<@%s %u>", type->element->name, type->length);
-        break;
+    case KIND_ARRAY: program_write(out, "array<@%s %u>", type->element->name, type->length); break;
     case KIND_STRUCT:
     case KIND_HYBRID:
         program_write(out, type->kind == KIND_STRUCT ? "struct<" : "hybrid<");
@@ -244,7 +245,8 @@ static void write_zero(program *p, const program_type *type)
         uint32_t count = type->kind == KIND_STRUCT ? type->field_count : type->length;
         program_write(out, "{");
         for (uint32_t i = 0; i < count; i++) {
-            const program_type *member = type->kind == KIND_STRUCT ? type->fields[i] : type->element;
+            const program_type *member =
+                type->kind == KIND_STRUCT ? type->fields[i] : type->element;
             program_write(out, "%s@z.%s", i ? " " : "", member->name);
         }
         program_write(out, "}");

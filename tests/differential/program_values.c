@@ -56,8 +56,8 @@ static program_value of_constant(const program_type *type, const char *name)
 void program_emit_with(program *p, program_op *op, const char *clauses, program_value *results)
 {
     program_write(&p->body, "        ");
-    program_write(&p->body, op->result_count > 1 || (op->result_count && program_chance(p, 5)) ? "("
-                                                                                              : "");
+    program_write(&p->body,
+                  op->result_count > 1 || (op->result_count && program_chance(p, 5)) ? "(" : "");
     bool has_paren = p->body.text[p->body.length - 1] == '(';
     for (uint32_t i = 0; i < op->result_count; i++) {
         program_value made = {.type = op->results[i], .is_not_null = op->is_not_null};
@@ -94,8 +94,8 @@ program_value program_emit(program *p, program_op *op)
 static program_value emit_one(program *p, const program_type *type, bool may_dangle,
                               bool is_not_null, const char *text)
 {
-    program_op op = {.results = {type}, .result_count = 1, .may_dangle = may_dangle,
-                     .is_not_null = is_not_null};
+    program_op op = {
+        .results = {type}, .result_count = 1, .may_dangle = may_dangle, .is_not_null = is_not_null};
     program_write(&op.text, "%s", text);
     return program_emit(p, &op);
 }
@@ -121,9 +121,9 @@ static program_value make_iref(program *p, const program_type *type, uint32_t fl
     if ((flags & PICK_DANGLING) && program_chance(p, 35)) {
         const char *text =
             object->kind == KIND_HYBRID
-                ? mu_arena_format(p->arena, "ALLOCAHYBRID <@%s @i8> %s", object->name,
-                                  program_int_constant(p, program_int_of(p, 8),
-                                                       1 + program_below(p, 8)))
+                ? mu_arena_format(
+                      p->arena, "ALLOCAHYBRID <@%s @i8> %s", object->name,
+                      program_int_constant(p, program_int_of(p, 8), 1 + program_below(p, 8)))
                 : mu_arena_format(p->arena, "ALLOCA <@%s>", object->name);
         return emit_one(p, type, true, true, text);
     }
@@ -140,9 +140,9 @@ static program_value make_int(program *p, const program_type *type)
     }
     const char *op = from->bits > type->bits ? "TRUNC" : program_chance(p, 50) ? "ZEXT" : "SEXT";
     program_value value = program_pick(p, from, 0);
-    return emit_one(p, type, false, true,
-                    mu_arena_format(p->arena, "%s <@%s @%s> %s", op, from->name, type->name,
-                                    value.name));
+    return emit_one(
+        p, type, false, true,
+        mu_arena_format(p->arena, "%s <@%s @%s> %s", op, from->name, type->name, value.name));
 }
 
 static program_value make_value(program *p, const program_type *type, uint32_t flags)
@@ -171,8 +171,8 @@ static program_value make_value(program *p, const program_type *type, uint32_t f
     case KIND_STRUCT:
     case KIND_ARRAY:
         if (p->depth <= DEPTH_MAX && program_chance(p, 40)) {
-            program_value place = program_pick(p, program_iref_to(p, type),
-                                               PICK_DANGLING | PICK_NOT_NULL);
+            program_value place =
+                program_pick(p, program_iref_to(p, type), PICK_DANGLING | PICK_NOT_NULL);
             return emit_one(p, type, false, false,
                             mu_arena_format(p->arena, "LOAD <@%s> %s", type->name, place.name));
         }

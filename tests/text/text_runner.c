@@ -4,7 +4,7 @@
  * FILE-OR-FOLDER…
  *
  * Every failure is a line FILE:LINE: …; the last line counts. Folders are searched for *.uir,
- * `parts` left out. --light leaves out runs that allocate too much to collect at every allocation.
+ * `parts` left out. --light leaves out runs that are too long for MU_GC_STRESS and MU_YIELD_STRESS.
  * Exit status 0 when all passed. */
 #include "text_transcript.h"
 
