@@ -156,7 +156,7 @@ fi
 [ ! -x build/tests/text/text_runner ] || stress_tests build
 
 export UBSAN_OPTIONS="halt_on_error=1:print_stacktrace=1"
-export ASAN_OPTIONS="detect_stack_use_after_return=0"
+export ASAN_OPTIONS="detect_stack_use_after_return=0:allocator_may_return_null=1"
 export TSAN_OPTIONS="halt_on_error=0:exitcode=0:log_path=$work/tsan"
 # gcc warns wrongly about instrumented code, so warnings are errors in the plain builds only.
 if build build-asan all -Dtests=true -Dwerror=false -Db_sanitize=address,undefined -Db_lundef=false -Ddebug_checks=true; then

@@ -320,7 +320,7 @@ void quick_result_path(quick *q, quick_path path);
 /* quick_checks.c: what keeps a bundle that is not trusted inside of its objects. */
 void quick_lower_checked_shift(quick *q, const mu_ir_inst *inst);
 void quick_check_cast(quick *q, const mu_ir_inst *inst);
-/* reg *= factor; a factor that is no power of two jumps to `overflow` when the product does not fit. */
+/* reg *= factor; goes to `overflow` (unless NULL) when the product does not fit 64 bits, signed. */
 void quick_multiply(quick *q, x64_gpr reg, uint64_t factor, const x64_label *overflow);
 /* An access's address after its NULL check; may use r10 and take registers. */
 x64_mem quick_access(quick *q, mu_ir_value location);

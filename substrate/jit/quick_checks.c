@@ -68,7 +68,8 @@ static x64_gpr shifted_offset(quick *q, const mu_ir_inst *inst, const quick_path
 {
     mu_ir_value index = q->version->operands[inst->operands.first + 1];
     const mu_ir_type *index_type = q->version->types[inst->types.first + 1];
-    bool may_overflow = (type->size_bytes & (type->size_bytes - 1)) != 0;
+    /* Objects have less than 2^46 bytes: an index of 17 bits or fewer cannot overflow with any type's size. */
+    bool may_overflow = type->size_bytes > 1 && index_type->bits > 17;
     x64_label outside = {0};
     if (may_overflow) {
         outside = quick_error(q, MU_GUEST_ERROR_OUT_OF_BOUNDS);

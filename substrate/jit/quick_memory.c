@@ -12,10 +12,11 @@ static uint32_t new_offset_cell(quick *q, uint32_t variable, x64_gpr reg)
 
 void quick_multiply(quick *q, x64_gpr reg, uint64_t factor, const x64_label *overflow)
 {
-    if (factor && !(factor & (factor - 1))) {
-        if (factor > 1) {
-            x64_shift_ri(q->a, X64_SHL, 8, reg, (uint8_t)__builtin_ctzll(factor));
-        }
+    if (factor == 1) {
+        return;
+    }
+    if (!overflow && factor && !(factor & (factor - 1))) {
+        x64_shift_ri(q->a, X64_SHL, 8, reg, (uint8_t)__builtin_ctzll(factor));
         return;
     }
     if (factor <= INT32_MAX) {

@@ -317,8 +317,8 @@ static int run_file(const options *chosen)
 
 static void usage(void)
 {
-    fputs("usage: differential [--seed N] [--count N] [--time SECONDS] [--stress] [--minimise]\n"
-          "                    [--show] [--failures N] [--out FOLDER] [--hang SECONDS]\n"
+    fputs("usage: differential [--seed N] [--count N] [--time SECONDS] [--stress] [--trusted]\n"
+          "                    [--minimise] [--show] [--failures N] [--out FOLDER] [--hang SECONDS]\n"
           "                    [--print SEED] [FILE]\n",
           stderr);
     exit(2);
@@ -339,6 +339,8 @@ int main(int argc, char **argv)
             setenv("MU_GC_STRESS", "1", 1);
             setenv("MU_YIELD_STRESS", "1", 1);
             setenv("MU_GC_VERIFY", "1", 1);
+        } else if (strcmp(option, "--trusted") == 0) {
+            setenv(ENGINE_TRUSTED_VARIABLE, "1", 1);
         } else if (strcmp(option, "--minimise") == 0) {
             chosen.minimises = true;
         } else if (strcmp(option, "--show") == 0) {

@@ -124,3 +124,9 @@ bool engine_make_value(mu_type_info type, uint64_t word, mu_value *value)
     }
     return false;
 }
+
+bool engine_is_trusted(void)
+{
+    return getenv(ENGINE_TRUSTED_VARIABLE) !=
+           NULL; /* NOLINT(concurrency-mt-unsafe): set before any thread */
+}

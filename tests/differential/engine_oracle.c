@@ -158,13 +158,15 @@ static bool run_call(oracle *on, const engine_call *call, oracle_session *sessio
 engine_verdict engine_run_oracle(const char *program, engine_text *out)
 {
     mu_ir_env *root = mu_ir_env_new_root();
-    oracle_limits limits = {
-        .heap_bytes = ENGINE_HEAP_BYTES, .stack_bytes = ENGINE_STACK_BYTES, .steps = STEPS_MAX};
+    oracle_limits limits = {.heap_bytes = ENGINE_HEAP_BYTES,
+                            .stack_bytes = ENGINE_STACK_BYTES,
+                            .steps = STEPS_MAX,
+                            .trusted = engine_is_trusted()};
     oracle *on = NULL;
     mu_report *report = mu_report_new();
     mu_ir_bundle *bundle = NULL;
     engine_verdict verdict = ENGINE_REFUSED;
-    mu_verify_options options = {0};
+    mu_verify_options options = {.allow_native = engine_is_trusted()};
     mu_status status = mu_ir_parse(root, "program", program, strlen(program), report, &bundle);
     if (status == MU_OK) {
         status = mu_verify_bundle(root, bundle, &options, report);

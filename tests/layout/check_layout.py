@@ -35,7 +35,7 @@ PREFIXES = {
     "mu_thread": ("mu_thread_pool_",),
     # Its face, mu.h, is the substrate's, so it is named by its objects.
     "mu_vm": ("mu_substrate_", "mu_vm_", "mu_function_", "mu_thread_",
-              "vm_", "thread_", "value_", "fault_handler_"),
+              "vm_", "thread_", "value_", "location_", "fault_handler_"),
     "guest_kit": ("guest_",),
     "guest_mu": ("guest_mu_",),
     "proto": ("proto_", "mud__"),  # mud__ is protobuf-c's, from the package's name

@@ -77,10 +77,29 @@ static void convert_lane(mu_ir_op op, const mu_ir_type *from, const mu_ir_type *
     }
 }
 
+/* A cast to what is not there, without the grant native. */
+static bool is_wrong_cast(const oracle *self, frame *at)
+{
+    const mu_ir_type *to = type_param(at, 1);
+    if (inst_of(at)->op != MU_OP_REFCAST || self->limits.trusted || to->kind == MU_IR_FUNCREF ||
+        mu_ir_type_begins_with(type_param(at, 0)->element, to->element)) {
+        return false;
+    }
+    iref_image place = {read_ref(operand(at, 0)), 0};
+    if (to->kind == MU_IR_IREF) {
+        place = read_iref(operand(at, 0));
+    }
+    return place.object && !object_has_type_at(place.object, place.offset, to->element);
+}
+
 void do_convert(oracle *self, frame *at)
 {
     const mu_ir_type *from = type_param(at, 0);
     const mu_ir_type *to = type_param(at, 1);
+    if (is_wrong_cast(self, at)) {
+        throw_error(self, MU_GUEST_ERROR_WRONG_TYPE);
+        return;
+    }
     if (from->kind == MU_IR_VECTOR && to->kind == MU_IR_VECTOR) {
         for (uint64_t i = 0; i < from->length; i++) {
             convert_lane(inst_of(at)->op, from->element, to->element,

@@ -25,15 +25,19 @@ void do_allocation(oracle *self, frame *at)
     const mu_ir_inst *inst = inst_of(at);
     const mu_ir_type *type = type_param(at, 0);
     bool is_hybrid = inst->op == MU_OP_NEWHYBRID || inst->op == MU_OP_ALLOCAHYBRID;
-    bool is_cell = inst->op == MU_OP_ALLOCA || inst->op == MU_OP_ALLOCAHYBRID;
+    bool is_iref = inst->op == MU_OP_ALLOCA || inst->op == MU_OP_ALLOCAHYBRID;
+    bool is_cell = is_iref && self->limits.trusted;
     uint64_t length = is_hybrid ? read_int(operand(at, 0), type_param(at, 1)) : 0;
-    oracle_object *object =
-        is_cell ? allocate_cell(self, at, type, length) : heap_allocate(self, type, length);
+    /* One element more than asked for: irefs may point one past the end. */
+    bool fits = !is_hybrid || ++length != 0;
+    oracle_object *object = !fits     ? NULL
+                            : is_cell ? allocate_cell(self, at, type, length)
+                                      : heap_allocate(self, type, length);
     if (!object) {
         throw_error(self, is_cell ? MU_GUEST_ERROR_STACK_OVERFLOW : MU_GUEST_ERROR_OUT_OF_MEMORY);
         return;
     }
-    if (is_cell) {
+    if (is_iref) {
         write_iref(result_image(at, 0), object, 0);
     } else {
         write_ref(result_image(at, 0), object);
@@ -50,6 +54,23 @@ static uint64_t stride_of_type(const mu_ir_type *type)
     return align == 0 ? size : (size + align - 1) / align * align;
 }
 
+/* SHIFTIREF without the grant native stays in its array; false after an error has been thrown. */
+static bool check_shift(oracle *self, frame *at, iref_image iref, int64_t distance)
+{
+    if (inst_of(at)->op != MU_OP_SHIFTIREF || self->limits.trusted) {
+        return true;
+    }
+    if (!iref.object) {
+        throw_error(self, MU_GUEST_ERROR_NULL_DEREFERENCE);
+        return false;
+    }
+    if (!object_allows_shift(iref.object, iref.offset, iref.offset + distance, type_param(at, 0))) {
+        throw_error(self, MU_GUEST_ERROR_OUT_OF_BOUNDS);
+        return false;
+    }
+    return true;
+}
+
 /* How far the instruction moves; false after an error has been thrown. */
 static bool distance_of(oracle *self, frame *at, int64_t *distance)
 {
@@ -63,7 +84,11 @@ static bool distance_of(oracle *self, frame *at, int64_t *distance)
     const mu_ir_type *index_type = type_param(at, 1);
     int64_t index = sign_extended(read_int(operand(at, 1), index_type), index_type->bits);
     if (inst->op == MU_OP_SHIFTIREF) {
-        *distance = index * (int64_t)stride_of_type(type);
+        bool overflows = __builtin_mul_overflow(index, (int64_t)stride_of_type(type), distance);
+        if (overflows && !self->limits.trusted) {
+            throw_error(self, MU_GUEST_ERROR_OUT_OF_BOUNDS);
+            return false;
+        }
         return true;
     }
     if (index < 0 || (uint64_t)index >= type->length) {
@@ -90,6 +115,9 @@ void do_addressing(oracle *self, frame *at)
         write_word(result_image(at, 0), read_word(operand(at, 0)) + (uint64_t)distance);
     } else {
         iref_image iref = read_iref(operand(at, 0));
+        if (!check_shift(self, at, iref, distance)) {
+            return;
+        }
         write_iref(result_image(at, 0), iref.object, iref.offset + distance);
     }
     continue_normally(self);

@@ -101,6 +101,13 @@ oracle_object *object_new(const mu_ir_type *type, uint64_t length, uint64_t size
                           object_place place);
 void object_list_free(oracle_object *first);
 
+/* --- checks: oracle_checks.c */
+/* Does a value that begins like `wanted` begin at `offset`? */
+bool object_has_type_at(const oracle_object *object, int64_t offset, const mu_ir_type *wanted);
+/* Are both offsets in one array of `wanted`, or the same? */
+bool object_allows_shift(const oracle_object *object, int64_t from, int64_t to,
+                         const mu_ir_type *wanted);
+
 /* --- plans: oracle_plan.c */
 /* The newest version of the function, or its hidden one; NULL when there is no such function. */
 const plan *plan_of_function(oracle *self, uint64_t number);

@@ -17,7 +17,8 @@ static void *open_oracle(const text_settings *settings)
     oracle_state *state = mu_allocate(sizeof *state);
     state->settings = *settings;
     mu_ir_env *root = mu_ir_env_new_root();
-    oracle_limits limits = {.heap_bytes = settings->heap_bytes,
+    oracle_limits limits = {.trusted = settings->grant_native,
+                            .heap_bytes = settings->heap_bytes,
                             .stack_bytes = settings->stack_bytes};
     state->oracle = oracle_new(root, &limits);
     mu_ir_env_release(root, NULL);
