@@ -1,12 +1,13 @@
 #pragma once
-/* The substrate's face: what guests and the daemon see of it. One `mu_substrate` per process holds what
- * all VMs share (blocks, compiled code, the worker pool); a `mu_vm` is one program with its own heap,
- * globals and function table; a `mu_thread` is a Mu thread with its stack. A Mu thread is not an OS
- * thread: it runs on some worker, and while it waits (for a trap handler) it occupies none.
+/* The substrate's face: what guests and the daemon see of it. One `mu_substrate` per process holds
+ * what all VMs share (blocks, compiled code, the worker pool); a `mu_vm` is one program with its
+ * own heap, globals and function table; a `mu_thread` is a Mu thread with its stack. A Mu thread is
+ * not an OS thread: it runs on some worker, and while it waits (for a trap handler) it occupies
+ * none.
  *
- * Threads. Every function may be called from any OS thread, unless it says otherwise, and none of them
- * waits for guest code but mu_vm_free and mu_substrate_free. Callbacks come on worker threads; they must be
- * quick and must not call mu_vm_free or mu_substrate_free.
+ * Threads. Every function may be called from any OS thread, unless it says otherwise, and none of
+ * them waits for guest code but mu_vm_free and mu_substrate_free. Callbacks come on worker threads;
+ * they must be quick and must not call mu_vm_free or mu_substrate_free.
  */
 #include "mu_base.h"
 
@@ -18,21 +19,21 @@ typedef struct mu_function mu_function; /* a function of a VM; borrowed, lives a
 /* ---------------------------------------------------------------------------------- substrate */
 
 typedef struct mu_substrate_config {
-    uint32_t workers;        /* OS threads that run guests; 0: one a core */
-    uint64_t code_bytes;     /* of the code cache; 0: 256 MiB */
-    bool perf_map;           /* /tmp/perf-PID.map */
-    bool gdb;                /* the GDB JIT interface */
-    bool gc_stress;          /* collect at every allocation */
-    bool gc_verify;          /* check heaps after every collection */
-    bool yield_stress;       /* leave and re-enter Mu code at every yieldpoint */
+    uint32_t workers;    /* OS threads that run guests; 0: one a core */
+    uint64_t code_bytes; /* of the code cache; 0: 256 MiB */
+    bool perf_map;       /* /tmp/perf-PID.map */
+    bool gdb;            /* the GDB JIT interface */
+    bool gc_stress;      /* collect at every allocation */
+    bool gc_verify;      /* check heaps after every collection */
+    bool yield_stress;   /* leave and re-enter Mu code at every yieldpoint */
 } mu_substrate_config;
-/* The settings of the environment: MU_GC_STRESS, MU_GC_VERIFY, MU_YIELD_STRESS, MU_PERF_MAP, MU_GDB (each
- * "1"), MU_WORKERS (a number). */
+/* The settings of the environment: MU_GC_STRESS, MU_GC_VERIFY, MU_YIELD_STRESS, MU_PERF_MAP, MU_GDB
+ * (each "1"), MU_WORKERS (a number). */
 mu_substrate_config mu_substrate_config_from_environment(void);
 /* Errors: SYSTEM when the machine gives no executable memory or threads. */
 MU_MUST_CHECK mu_status mu_substrate_new(const mu_substrate_config *config, mu_report *report,
                                          mu_substrate **substrate);
-void mu_substrate_free(mu_substrate *substrate); /* all VMs are gone */
+void mu_substrate_free(mu_substrate *substrate);           /* all VMs are gone */
 uint64_t mu_substrate_heap_bytes(mu_substrate *substrate); /* blocks and large objects in use */
 uint64_t mu_substrate_code_bytes(mu_substrate *substrate);
 /* Runs `job(context)` once on a worker. For work such as parsing that must not hold up a caller. */
@@ -49,37 +50,37 @@ typedef struct mu_vm_config {
     bool grant_native;    /* the unsafe native interface */
 } mu_vm_config;
 MU_MUST_CHECK mu_status mu_vm_new(mu_substrate *substrate, const mu_vm_config *config, mu_vm **vm);
-/* Kills what still runs, waits for it to be gone, frees everything. Thread objects must have been freed
- * or be finished; finished ones are freed with it. Not from a callback. */
+/* Kills what still runs, waits for it to be gone, frees everything. Thread objects must have been
+ * freed or be finished; finished ones are freed with it. Not from a callback. */
 void mu_vm_free(mu_vm *vm);
 
 typedef struct mu_load_info {
     uint32_t functions_defined;
 } mu_load_info;
-/* Loads a text bundle: parses, verifies, links, publishes everything at once. On failure nothing has
- * changed. New versions of existing functions take effect for calls that begin afterwards.
- *   name    for messages, such as a file name
- *   report  every error found
- *   info    out; may be NULL
- * Errors: INVALID, UNSUPPORTED, NOT_ALLOWED, LIMIT.
- * May be called while the VM's threads run, and from a trap handler. Takes time in proportion to the text;
- * waits for the VM's threads to reach a yieldpoint for a moment. */
+/* Loads a text bundle: parses, verifies, links, publishes everything at once. On failure nothing
+ * has changed. New versions of existing functions take effect for calls that begin afterwards. name
+ * for messages, such as a file name report  every error found info    out; may be NULL Errors:
+ * INVALID, UNSUPPORTED, NOT_ALLOWED, LIMIT. May be called while the VM's threads run, and from a
+ * trap handler. Takes time in proportion to the text; waits for the VM's threads to reach a
+ * yieldpoint for a moment. */
 MU_MUST_CHECK mu_status mu_vm_load(mu_vm *vm, const char *name, const char *text, size_t length,
                                    mu_report *report, mu_load_info *info);
 
 typedef struct mu_vm_stats {
-    uint64_t heap_quota_bytes, heap_used_bytes, heap_live_bytes, collections, collected_ns, longest_collection_ns;
+    uint64_t heap_quota_bytes, heap_used_bytes, heap_live_bytes, collections, collected_ns,
+        longest_collection_ns;
     uint64_t threads_running, threads_trapped, threads_finished;
     uint32_t bundles, functions;
 } mu_vm_stats;
 mu_vm_stats mu_vm_get_stats(mu_vm *vm);
-/* Collects the heap now. May be called from a trap handler; waits for the VM's running threads to reach
- * a yieldpoint. */
+/* Collects the heap now. May be called from a trap handler; waits for the VM's running threads to
+ * reach a yieldpoint. */
 void mu_vm_collect(mu_vm *vm);
 
 /* The function with this global name (the leading '@' may be left out), or NULL. */
 mu_function *mu_vm_find_function(mu_vm *vm, const char *name);
-/* Functions in the order of their definition; `index` below mu_vm_stats.functions. NULL past the end. */
+/* Functions in the order of their definition; `index` below mu_vm_stats.functions. NULL past the
+ * end. */
 mu_function *mu_vm_function_at(mu_vm *vm, uint32_t index);
 const char *mu_function_name(const mu_function *function);
 /* Name of the newest version; NULL when only declared. Borrowed. */
@@ -92,14 +93,14 @@ uint32_t mu_function_result_count(const mu_function *function);
 /* -------------------------------------------------------------------------------------- values */
 
 typedef enum mu_value_kind {
-    MU_VALUE_INT,       /* int<bits> in `integer`, zero-extended */
-    MU_VALUE_FLOAT,     /* `single_value` */
-    MU_VALUE_DOUBLE,    /* `double_value` */
-    MU_VALUE_POINTER,   /* uptr, ufuncptr in `integer` */
-    MU_VALUE_REF,       /* ref: `is_null`, `handle` */
-    MU_VALUE_IREF,      /* iref: the same */
-    MU_VALUE_FUNCREF,   /* `integer` is 0 or the function's number, `text` its name */
-    MU_VALUE_OTHER,     /* a composite or opaque value: only `text`, a display form */
+    MU_VALUE_INT,     /* int<bits> in `integer`, zero-extended */
+    MU_VALUE_FLOAT,   /* `single_value` */
+    MU_VALUE_DOUBLE,  /* `double_value` */
+    MU_VALUE_POINTER, /* uptr, ufuncptr in `integer` */
+    MU_VALUE_REF,     /* ref: `is_null`, `handle` */
+    MU_VALUE_IREF,    /* iref: the same */
+    MU_VALUE_FUNCREF, /* `integer` is 0 or the function's number, `text` its name */
+    MU_VALUE_OTHER,   /* a composite or opaque value: only `text`, a display form */
 } mu_value_kind;
 
 /* A handle to a reference of a trapped thread: valid until the thread goes on. */
@@ -147,15 +148,15 @@ typedef enum mu_outcome {
     MU_OUTCOME_KILLED,
 } mu_outcome;
 
-/* Called when the thread has trapped: it waits until mu_thread_resume, _throw or _kill, which the callback
- * may call itself. Called again at each trap. */
+/* Called when the thread has trapped: it waits until mu_thread_resume, _throw or _kill, which the
+ * callback may call itself. Called again at each trap. */
 typedef void mu_thread_trapped_fn(mu_thread *thread, void *context);
 /* Called once, when the thread has finished; the callback may free the thread. */
 typedef void mu_thread_finished_fn(mu_thread *thread, void *context);
 
-/* A thread that will call `function` with `arguments`. The arguments are checked against the signature:
- * ints must fit the width (as signed or unsigned), references must be NULL.
- * Errors: INVALID with a report that shows the signature; UNSUPPORTED for parameter types that cannot be
+/* A thread that will call `function` with `arguments`. The arguments are checked against the
+ * signature: ints must fit the width (as signed or unsigned), references must be NULL. Errors:
+ * INVALID with a report that shows the signature; UNSUPPORTED for parameter types that cannot be
  * made from outside; NO_MEMORY without memory for a stack. */
 MU_MUST_CHECK mu_status mu_thread_new(mu_vm *vm, const mu_function *function,
                                       const mu_value *arguments, uint32_t argument_count,
@@ -163,8 +164,8 @@ MU_MUST_CHECK mu_status mu_thread_new(mu_vm *vm, const mu_function *function,
 /* Starts it; callbacks may come before this returns. */
 void mu_thread_start(mu_thread *thread, mu_thread_trapped_fn *trapped,
                      mu_thread_finished_fn *finished, void *context);
-/* Kills it: no handler of the guest sees it, and it finishes as KILLED at its next yieldpoint or at once when
- * trapped. Later calls do nothing. */
+/* Kills it: no handler of the guest sees it, and it finishes as KILLED at its next yieldpoint or at
+ * once when trapped. Later calls do nothing. */
 void mu_thread_kill(mu_thread *thread);
 /* Frees a thread that is new or finished. */
 void mu_thread_free(mu_thread *thread);
@@ -182,8 +183,8 @@ typedef struct mu_thread_error {
 } mu_thread_error;
 mu_thread_error mu_thread_get_error(mu_thread *thread);
 
-/* Frames: of a trapped thread, innermost first; of one that finished with an error, as they were where it was
- * thrown, without values, at most MU_ERROR_FRAMES. */
+/* Frames: of a trapped thread, innermost first; of one that finished with an error, as they were
+ * where it was thrown, without values, at most MU_ERROR_FRAMES. */
 #define MU_ERROR_FRAMES 64
 typedef struct mu_frame {
     const char *function;    /* "@gcd" */
@@ -210,8 +211,8 @@ typedef struct mu_trap_info {
 mu_trap_info mu_thread_trap(mu_thread *thread);
 mu_type_info mu_thread_trap_result_type(mu_thread *thread, uint32_t index);
 char *mu_thread_trap_result_text(mu_thread *thread, uint32_t index); /* caller frees */
-/* Goes on with these values as the trap's results; `count` 0 stands for zeros and NULLs of any result types.
- * Errors: INVALID when they do not fit; STATE when the thread is not trapped. */
+/* Goes on with these values as the trap's results; `count` 0 stands for zeros and NULLs of any
+ * result types. Errors: INVALID when they do not fit; STATE when the thread is not trapped. */
 MU_MUST_CHECK mu_status mu_thread_resume(mu_thread *thread, const mu_value *values, uint32_t count,
                                          mu_report *report);
 /* Goes on by throwing `exception` (a REF: NULL, fresh, or a handle) out of the trap. */

@@ -299,3 +299,11 @@ mu_gc_stats mu_gc_heap_stats(mu_gc_heap *heap)
     pthread_mutex_unlock(&heap->lock);
     return stats;
 }
+
+void mu_gc_heap_set_immortal(mu_gc_heap *heap, const void *start, uint64_t bytes)
+{
+    pthread_mutex_lock(&heap->lock);
+    heap->immortal_start = (uintptr_t)start;
+    heap->immortal_bytes = bytes;
+    pthread_mutex_unlock(&heap->lock);
+}

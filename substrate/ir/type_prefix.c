@@ -5,8 +5,8 @@ static bool has_fields(const mu_ir_type *type)
     return type->kind == MU_IR_STRUCT || type->kind == MU_IR_HYBRID;
 }
 
-/* Are the fields of struct `prefix` the first of `type`? What follows must lie behind all of `prefix`, its padding
- * included, since a store of the whole prefix writes that too. */
+/* Are the fields of struct `prefix` the first of `type`? What follows must lie behind all of
+ * `prefix`, its padding included, since a store of the whole prefix writes that too. */
 static bool shares_first_fields(const mu_ir_type *type, const mu_ir_type *prefix)
 {
     if (!has_fields(type) || prefix->kind != MU_IR_STRUCT ||

@@ -1,5 +1,6 @@
-/* How values travel between compiled functions, and what kind of thing each type is to the code generator.
- * General registers, then xmm registers, then overflow words; an iref goes as a whole. */
+/* How values travel between compiled functions, and what kind of thing each type is to the code
+ * generator. General registers, then xmm registers, then overflow words; an iref goes as a whole.
+ */
 #include "quick.h"
 
 quick_class quick_class_of(const mu_ir_type *type)

@@ -1,5 +1,6 @@
-/* The collector's descriptors, from the IR's types. Short arrays of references are listed element by element, long
- * ones as a NESTED slot, so that a descriptor's size does not follow an array's length. */
+/* The collector's descriptors, from the IR's types. Short arrays of references are listed element
+ * by element, long ones as a NESTED slot, so that a descriptor's size does not follow an array's
+ * length. */
 #include "stubs.h"
 
 #define FLATTEN_MAX_SLOTS 64u

@@ -1,33 +1,34 @@
 #pragma once
-/* Private to jit: the state of one compilation of the quick tier, and the pieces it is made of. Reading order:
- * quick_compile.c (the walk), quick_cells.c (registers and slots), quick_moves.c, quick_edges.c, quick_sites.c,
- * then the lowerings quick_int.c … quick_call.c.
+/* Private to jit: the state of one compilation of the quick tier, and the pieces it is made of.
+ * Reading order: quick_compile.c (the walk), quick_cells.c (registers and slots), quick_moves.c,
+ * quick_edges.c, quick_sites.c, then the lowerings quick_int.c … quick_call.c.
  *
- * Variables of the Mu IR do not live across blocks, so everything is local to a block: registers are given
- * greedily in one pass, with the position of each variable's last use known from a backward walk. A
- * block's parameters get their places from the first branch to it that is emitted.
+ * Variables of the Mu IR do not live across blocks, so everything is local to a block: registers
+ * are given greedily in one pass, with the position of each variable's last use known from a
+ * backward walk. A block's parameters get their places from the first branch to it that is emitted.
  *
- * A **cell** is one word of a variable: variable v has cells 2v and, when it is an iref, 2v + 1. A cell is in a
- * register, in a frame slot, or both (the slot then holds the same value). An iref that is merely derived
- * from others is a **path**: base cell, offset cell, scale and displacement, which fold into addresses.
- * Composite values live in slots only.
+ * A **cell** is one word of a variable: variable v has cells 2v and, when it is an iref, 2v + 1. A
+ * cell is in a register, in a frame slot, or both (the slot then holds the same value). An iref
+ * that is merely derived from others is a **path**: base cell, offset cell, scale and displacement,
+ * which fold into addresses. Composite values live in slots only.
  */
 #include "mu_jit.h"
 #include "x64_assembler.h"
 
-#define QUICK_NONE UINT32_MAX
+#define QUICK_NONE      UINT32_MAX
 #define QUICK_GPR_COUNT 16
 #define QUICK_XMM_COUNT 16
-/* Never allocated: r10 and r11 (and xmm14, xmm15) are for the space of one instruction's lowering. */
-#define QUICK_TEMP       R11
-#define QUICK_TEMP2      R10
-#define QUICK_THREAD     R15
-#define QUICK_XMM_TEMP   XMM15
-#define QUICK_XMM_TEMP2  XMM14
+/* Never allocated: r10 and r11 (and xmm14, xmm15) are for the space of one instruction's lowering.
+ */
+#define QUICK_TEMP      R11
+#define QUICK_TEMP2     R10
+#define QUICK_THREAD    R15
+#define QUICK_XMM_TEMP  XMM15
+#define QUICK_XMM_TEMP2 XMM14
 
 typedef enum quick_class {
-    QUICK_INT,  /* int, pointer, funcref: zero-extended in a general register */
-    QUICK_REF,  /* the same, and the collector cares */
+    QUICK_INT, /* int, pointer, funcref: zero-extended in a general register */
+    QUICK_REF, /* the same, and the collector cares */
     QUICK_FLOAT,
     QUICK_DOUBLE,
     QUICK_IREF,
@@ -35,12 +36,12 @@ typedef enum quick_class {
 } quick_class;
 
 typedef struct quick_cell {
-    int8_t reg;       /* x64_gpr or x64_xmm, -1: in none */
+    int8_t reg; /* x64_gpr or x64_xmm, -1: in none */
     bool is_xmm;
     bool is_ref;
-    bool slot_valid;  /* the slot holds the value */
-    bool non_null;    /* known in the rest of the block */
-    uint32_t slot;    /* QUICK_NONE: none */
+    bool slot_valid;   /* the slot holds the value */
+    bool non_null;     /* known in the rest of the block */
+    uint32_t slot;     /* QUICK_NONE: none */
     uint32_t last_use; /* position; of the variable that owns it */
 } quick_cell;
 
@@ -49,7 +50,7 @@ typedef struct quick_path {
     uint32_t base;   /* cell; QUICK_NONE: 0 */
     uint32_t offset; /* cell; QUICK_NONE: 0 */
     uint8_t scale_log2;
-    bool is_global;  /* the base is the global cell at `global_cell` of the VM's global memory */
+    bool is_global; /* the base is the global cell at `global_cell` of the VM's global memory */
     bool non_null;
     int64_t displacement;
     uint64_t global_cell;
@@ -59,12 +60,12 @@ typedef struct quick_variable {
     quick_class class;
     uint32_t last_use; /* position */
     uint32_t use_count;
-    uint32_t next_dying; /* with its last use at the same instruction; QUICK_NONE */
-    uint32_t live_index; /* in quick.live */
-    uint32_t slot;       /* COMPOSITE: first (lowest address is the highest index); QUICK_NONE */
-    uint32_t words;    /* COMPOSITE */
+    uint32_t next_dying;  /* with its last use at the same instruction; QUICK_NONE */
+    uint32_t live_index;  /* in quick.live */
+    uint32_t slot;        /* COMPOSITE: first (lowest address is the highest index); QUICK_NONE */
+    uint32_t words;       /* COMPOSITE */
     uint32_t mapped_site; /* the last site whose map has it, plus 1 */
-    quick_path path;   /* IREF */
+    quick_path path;      /* IREF */
 } quick_variable;
 
 /* A place that a move writes or reads. */
@@ -91,7 +92,7 @@ typedef MU_ARRAY(quick_move) quick_moves;
 typedef struct quick_block {
     x64_label label;
     bool reachable;
-    bool placed;    /* its parameters' places are decided */
+    bool placed; /* its parameters' places are decided */
     bool emitted;
     uint32_t order; /* position in emission order */
     uint32_t predecessors;
@@ -99,10 +100,11 @@ typedef struct quick_block {
     uint32_t place_count;
 } quick_block;
 
-/* A register's value that must survive a slow path: stored to the slot before, loaded again after. */
+/* A register's value that must survive a slow path: stored to the slot before, loaded again after.
+ */
 typedef struct quick_save {
     uint32_t cell;
-    bool stores;  /* the slot does not hold it yet */
+    bool stores; /* the slot does not hold it yet */
     int8_t reg;
     bool is_xmm;
     uint32_t slot;
@@ -128,12 +130,12 @@ typedef struct quick_deferred {
     uint32_t site;        /* index of the site it makes; QUICK_NONE */
     MU_ARRAY(quick_save) saves;
     const mu_abi_type *type; /* ALLOCATE */
-    int8_t length_reg;    /* ALLOCATE a hybrid: where the length is; -1: 0 */
-    int8_t result_reg;    /* ALLOCATE */
-    int8_t extra_gpr[2];  /* GROW, CHECK: registers that are not cells and survive; -1: none */
-    mu_abi_leave check;   /* CHECK: what to leave for; `moves` brings its arguments */
-    bool drops_exception; /* LANDING: the block does not want it */
-    uint32_t landing;     /* index of the deferred landing of its site; QUICK_NONE */
+    int8_t length_reg;       /* ALLOCATE a hybrid: where the length is; -1: 0 */
+    int8_t result_reg;       /* ALLOCATE */
+    int8_t extra_gpr[2];     /* GROW, CHECK: registers that are not cells and survive; -1: none */
+    mu_abi_leave check;      /* CHECK: what to leave for; `moves` brings its arguments */
+    bool drops_exception;    /* LANDING: the block does not want it */
+    uint32_t landing;        /* index of the deferred landing of its site; QUICK_NONE */
 } quick_deferred;
 
 typedef struct quick {
@@ -155,21 +157,23 @@ typedef struct quick {
     uint32_t xmm_cell[QUICK_XMM_COUNT];
     uint32_t gpr_pinned; /* may not be taken during this instruction */
     uint32_t xmm_pinned;
-    MU_ARRAY(uint32_t) live; /* variables defined and not yet released */
-    uint32_t *dying;         /* by instruction: the first variable whose last use it is */
+    MU_ARRAY(uint32_t) live;        /* variables defined and not yet released */
+    uint32_t *dying;                /* by instruction: the first variable whose last use it is */
     MU_ARRAY(uint32_t) slot_stamps; /* quick_edges.c: the block that adopted the slot, plus 1 */
-    uint64_t *slots_used;    /* bitmap */
-    uint32_t slot_words;     /* of the bitmap */
-    uint32_t slot_count;     /* highest used so far */
+    uint64_t *slots_used;           /* bitmap */
+    uint32_t slot_words;            /* of the bitmap */
+    uint32_t slot_count;            /* highest used so far */
 
     void *place_states; /* quick_moves.c */
     uint32_t place_state_count;
 
-    bool checked; /* the bundle is not trusted: casts and shifts are checked, ALLOCA is in the heap */
+    bool checked; /* the bundle is not trusted: casts and shifts are checked, ALLOCA is in the heap
+                   */
     bool large_frame;
     bool uses_alloca;
     uint32_t alloca_slot;
-    uint32_t frame_patches[3]; /* where the code holds the frame's size: of SUB, of the leave, of LEA (negated) */
+    uint32_t frame_patches[3]; /* where the code holds the frame's size: of SUB, of the leave, of
+                                  LEA (negated) */
 
     MU_ARRAY(quick_deferred) deferred;
     MU_ARRAY(mu_code_site) sites;
@@ -226,8 +230,8 @@ x64_gpr quick_read_gpr(quick *q, mu_ir_value value);
 x64_xmm quick_read_xmm(quick *q, mu_ir_value value);
 /* The constant behind an int-like operand. */
 bool quick_constant(const quick *q, mu_ir_value value, uint64_t *constant);
-/* A register holding a copy of the operand that may be overwritten, to become a result: the operand's own
- * when this is its last use. */
+/* A register holding a copy of the operand that may be overwritten, to become a result: the
+ * operand's own when this is its last use. */
 x64_gpr quick_copy_gpr(quick *q, mu_ir_value value);
 x64_xmm quick_copy_xmm(quick *q, mu_ir_value value);
 /* Result `index` of the present instruction. */
@@ -243,25 +247,28 @@ void quick_load_global(quick *q, x64_gpr reg, uint64_t cell);
 void quick_settle_path(quick *q, mu_ir_value value);
 /* The path behind an iref operand, constants included. */
 quick_path quick_path_of(quick *q, mu_ir_value value);
-/* The path that another iref goes on from. Where the operand has an offset cell of its own it is settled first: to settle
- * it later would change the cell under those that refer to it. */
+/* The path that another iref goes on from. Where the operand has an offset cell of its own it is
+ * settled first: to settle it later would change the cell under those that refer to it. */
 quick_path quick_path_to_derive(quick *q, mu_ir_value value);
 
 /* ---- quick_moves.c */
-/* Does all moves at once, in any order that keeps every source until it is read. Uses r10, r11, xmm15. */
+/* Does all moves at once, in any order that keeps every source until it is read. Uses r10, r11,
+ * xmm15. */
 void quick_emit_moves(quick *q, const quick_moves *moves);
 
 /* ---- quick_edges.c */
 void quick_settle_dest(quick *q, const mu_ir_dest *dest);
-/* A label to jump to for going to `dest` from the present state; `exception` fills the block's exception parameter,
- * if it has one. */
+/* A label to jump to for going to `dest` from the present state; `exception` fills the block's
+ * exception parameter, if it has one. */
 x64_label quick_edge(quick *q, const mu_ir_dest *dest, quick_operand exception);
 /* Goes to `dest` here. */
 void quick_goto(quick *q, const mu_ir_dest *dest, quick_operand exception);
-/* A landing pad for `dest`; every argument is in a slot or constant; `saves` (may be NULL) says where registers
- * are saved. Returns the deferred piece's index. */
-uint32_t quick_landing(quick *q, const mu_ir_dest *dest, const quick_save *saves, uint32_t save_count);
-/* The entry's parameters come as the calling convention says; overflow words are copied to slots here. */
+/* A landing pad for `dest`; every argument is in a slot or constant; `saves` (may be NULL) says
+ * where registers are saved. Returns the deferred piece's index. */
+uint32_t quick_landing(quick *q, const mu_ir_dest *dest, const quick_save *saves,
+                       uint32_t save_count);
+/* The entry's parameters come as the calling convention says; overflow words are copied to slots
+ * here. */
 void quick_place_entry(quick *q);
 void quick_begin_params(quick *q);
 void quick_load_overflow(quick *q, uint32_t slot, uint32_t word);
@@ -271,20 +278,22 @@ bool quick_is_next(const quick *q, uint32_t block);
 void quick_emit_deferred(quick *q);
 
 /* ---- quick_sites.c */
-/* Spills whatever lives after the present instruction (its destinations' arguments, its keep-alives and, with
- * them, everything used later). */
+/* Spills whatever lives after the present instruction (its destinations' arguments, its keep-alives
+ * and, with them, everything used later). */
 void quick_spill_live(quick *q);
-/* Records a site, with what lives after the present instruction and its keep-alives; its return address is set when
- * the call has been emitted, by quick_site_here. `saves` are registers saved in slots. */
+/* Records a site, with what lives after the present instruction and its keep-alives; its return
+ * address is set when the call has been emitted, by quick_site_here. `saves` are registers saved in
+ * slots. */
 uint32_t quick_site(quick *q, mu_code_site_kind kind, uint32_t landing, const quick_save *saves,
                     uint32_t save_count);
 void quick_site_here(quick *q, uint32_t site);
 /* Calls a stub that leaves for `reason` (return address pushed). */
 void quick_call_leave(quick *q, mu_abi_leave reason);
-/* A label that raises `error` at the present instruction: takes the exceptional destination if it has one, else
- * leaves with the error. */
+/* A label that raises `error` at the present instruction: takes the exceptional destination if it
+ * has one, else leaves with the error. */
 x64_label quick_error(quick *q, mu_guest_error error);
-/* Saves for a slow path: every register that lives after this instruction, with slots taken for the moment. */
+/* Saves for a slow path: every register that lives after this instruction, with slots taken for the
+ * moment. */
 void quick_collect_saves(quick *q, quick_deferred *deferred, bool include_operands);
 void quick_release_saves(quick *q, const quick_deferred *deferred);
 
@@ -296,7 +305,8 @@ void quick_lower_compare(quick *q, const mu_ir_inst *inst);
 void quick_lower_select(quick *q, const mu_ir_inst *inst);
 void quick_lower_branch2(quick *q, const mu_ir_inst *inst);
 void quick_lower_switch(quick *q, const mu_ir_inst *inst);
-/* A compare whose only use is the next instruction, a BRANCH2 or SELECT: both are lowered together. */
+/* A compare whose only use is the next instruction, a BRANCH2 or SELECT: both are lowered together.
+ */
 bool quick_fuses(const quick *q, const mu_ir_inst *inst);
 void quick_lower_fused(quick *q, const mu_ir_inst *compare, const mu_ir_inst *user);
 void quick_lower_call(quick *q, const mu_ir_inst *inst);
@@ -339,5 +349,6 @@ void quick_cut(quick *q, x64_gpr reg, uint32_t bits);
 void quick_sign_extend(quick *q, x64_gpr reg, uint32_t bits);
 /* Lowers results that arrive as at a call's return: in registers and overflow words. */
 void quick_take_results(quick *q, const mu_ir_inst *inst, mu_ir_type *const *types, uint32_t count);
-/* Addresses of the leave stubs, for calls through the thread-independent table at known addresses. */
+/* Addresses of the leave stubs, for calls through the thread-independent table at known addresses.
+ */
 const void *quick_leave_stub(const quick *q, mu_abi_leave reason);

@@ -1,8 +1,9 @@
-/* Struct and array values. They live in frame slots in their layout in memory, so that a field is an access to the frame. */
+/* Struct and array values. They live in frame slots in their layout in memory, so that a field is
+ * an access to the frame. */
 #include "quick.h"
 
-/* The frame's memory of a composite operand; a constant is put into slots of its own, which last as long as `temporary`
- * says. */
+/* The frame's memory of a composite operand; a constant is put into slots of its own, which last as
+ * long as `temporary` says. */
 static x64_mem composite_memory(quick *q, mu_ir_value value, const mu_ir_type *type,
                                 uint32_t *temporary)
 {
@@ -17,8 +18,7 @@ static x64_mem composite_memory(quick *q, mu_ir_value value, const mu_ir_type *t
     quick_moves moves = {0};
     quick_value_words(q, value, from);
     for (uint32_t i = 0; i < words; i++) {
-        MU_ARRAY_PUSH(&moves,
-                      ((quick_move){{QUICK_AT_SLOT, slot + words - 1 - i, 0}, from[i]}));
+        MU_ARRAY_PUSH(&moves, ((quick_move){{QUICK_AT_SLOT, slot + words - 1 - i, 0}, from[i]}));
     }
     quick_emit_moves(q, &moves);
     MU_ARRAY_FREE(&moves);
@@ -42,8 +42,7 @@ x64_mem quick_copy_composite(quick *q, mu_ir_value value, const mu_ir_type *type
     quick_moves moves = {0};
     quick_value_words(q, value, from);
     for (uint32_t i = 0; i < words; i++) {
-        MU_ARRAY_PUSH(&moves,
-                      ((quick_move){{QUICK_AT_SLOT, slot + words - 1 - i, 0}, from[i]}));
+        MU_ARRAY_PUSH(&moves, ((quick_move){{QUICK_AT_SLOT, slot + words - 1 - i, 0}, from[i]}));
     }
     quick_emit_moves(q, &moves);
     MU_ARRAY_FREE(&moves);

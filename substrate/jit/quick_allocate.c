@@ -1,6 +1,6 @@
-/* Allocation. Small objects are bumped in line out of the thread's buffer, which is zeroed; the rest, and whatever finds
- * the buffer exhausted, leaves to the collector. Alloca cells are made on the stack with a header that the
- * collector can walk. */
+/* Allocation. Small objects are bumped in line out of the thread's buffer, which is zeroed; the
+ * rest, and whatever finds the buffer exhausted, leaves to the collector. Alloca cells are made on
+ * the stack with a header that the collector can walk. */
 #include "quick.h"
 
 /* The collector's bound on what may be bumped in line; vm/ asserts that they agree. */
@@ -27,8 +27,8 @@ static uint32_t defer_allocation(quick *q, const mu_ir_inst *inst, quick_deferre
         deferred.landing =
             quick_landing(q, exc_dest(q, inst), deferred.saves.items, deferred.saves.count);
     }
-    deferred.site = quick_site(q, site_kind, deferred.landing, deferred.saves.items,
-                               deferred.saves.count);
+    deferred.site =
+        quick_site(q, site_kind, deferred.landing, deferred.saves.items, deferred.saves.count);
     quick_release_saves(q, &deferred);
     q->deferred.items[index] = deferred;
     return index;
@@ -81,15 +81,16 @@ static void lower_new_hybrid(quick *q, const mu_ir_inst *inst, const mu_abi_type
     uint64_t stride = type->stride_bytes;
     uint64_t prefix = MU_ABI_HEADER_BYTES + MU_ABI_LENGTH_BYTES;
     bool is_scale = stride == 1 || stride == 2 || stride == 4 || stride == 8;
-    uint64_t overhead = type->size_bytes + stride + 7 + prefix; /* one element more than asked for */
+    uint64_t overhead =
+        type->size_bytes + stride + 7 + prefix; /* one element more than asked for */
     if (type->align_bytes > 8 || !is_scale || overhead > INLINE_MAX_BYTES) {
         x64_jmp(q->a, q->deferred.items[slow].label);
     } else {
         x64_alu_ri(q->a, X64_CMP, 8, count, (int32_t)((INLINE_MAX_BYTES - overhead) / stride));
         x64_jcc(q->a, X64_A, q->deferred.items[slow].label);
-        x64_lea(q->a, 8, QUICK_TEMP,
-                x64_at_index(X64_NO_GPR, count, (uint8_t)__builtin_ctzll(stride),
-                             (int32_t)overhead));
+        x64_lea(
+            q->a, 8, QUICK_TEMP,
+            x64_at_index(X64_NO_GPR, count, (uint8_t)__builtin_ctzll(stride), (int32_t)overhead));
         x64_alu_ri(q->a, X64_AND, 8, QUICK_TEMP, -8);
         x64_load(q->a, 8, result, x64_at(QUICK_THREAD, MU_THREAD_alloc_cursor));
         x64_alu_rr(q->a, X64_ADD, 8, QUICK_TEMP, result);
@@ -116,7 +117,8 @@ void quick_lower_new(quick *q, const mu_ir_inst *inst)
     }
 }
 
-/* r11 = where a cell of `bytes` (in r11, without its header) will begin; the stack has room for it. */
+/* r11 = where a cell of `bytes` (in r11, without its header) will begin; the stack has room for it.
+ */
 static void reserve_cell(quick *q, uint32_t slow, x64_gpr bytes)
 {
     x64_lea(q->a, 8, QUICK_TEMP, x64_at(RSP, -(int32_t)sizeof(mu_abi_alloca)));
@@ -135,8 +137,8 @@ static void reserve_cell(quick *q, uint32_t slow, x64_gpr bytes)
 void quick_lower_alloca(quick *q, const mu_ir_inst *inst)
 {
     if (q->checked) {
-        /* An iref may outlive the frame it was made in; nothing can be known of the memory it then points at. So cells of
-         * bundles that are not trusted are objects. */
+        /* An iref may outlive the frame it was made in; nothing can be known of the memory it then
+         * points at. So cells of bundles that are not trusted are objects. */
         quick_lower_new(q, inst);
         return;
     }
@@ -189,6 +191,6 @@ void quick_lower_alloca(quick *q, const mu_ir_inst *inst)
     uint32_t variable = quick_result(q, 0);
     quick_begin(q, variable);
     quick_define_gpr(q, quick_cell_of(variable) + 1, bytes);
-    q->variables[variable].path = (quick_path){
-        .base = QUICK_NONE, .offset = quick_cell_of(variable) + 1, .non_null = true};
+    q->variables[variable].path =
+        (quick_path){.base = QUICK_NONE, .offset = quick_cell_of(variable) + 1, .non_null = true};
 }

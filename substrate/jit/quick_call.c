@@ -1,5 +1,5 @@
-/* Calls and what behaves like one: everything live goes to slots, arguments to their places, and results come back in
- * theirs. */
+/* Calls and what behaves like one: everything live goes to slots, arguments to their places, and
+ * results come back in theirs. */
 #include "quick.h"
 
 /* Places values as the convention says. */
@@ -77,8 +77,8 @@ void quick_take_results(quick *q, const mu_ir_inst *inst, mu_ir_type *const *typ
             take_register_result(q, variable, &places[i]);
         }
         if (q->variables[variable].class == QUICK_IREF) {
-            q->variables[variable].path = (quick_path){
-                .base = quick_cell_of(variable), .offset = quick_cell_of(variable) + 1};
+            q->variables[variable].path = (quick_path){.base = quick_cell_of(variable),
+                                                       .offset = quick_cell_of(variable) + 1};
         }
     }
 }
@@ -86,9 +86,8 @@ void quick_take_results(quick *q, const mu_ir_inst *inst, mu_ir_type *const *typ
 /* A landing pad for the instruction's exceptional destination, if it has one. */
 static uint32_t landing_of(quick *q, const mu_ir_inst *inst)
 {
-    return inst->has_exc
-               ? quick_landing(q, &q->version->dests[inst->dests.first + 1], NULL, 0)
-               : QUICK_NONE;
+    return inst->has_exc ? quick_landing(q, &q->version->dests[inst->dests.first + 1], NULL, 0)
+                         : QUICK_NONE;
 }
 
 /* Before the arguments move: a callee that is a variable is put where they will not reach. */
@@ -102,8 +101,8 @@ static bool stow_callee(quick *q, mu_ir_value callee)
     return true;
 }
 
-/* The memory operand through which to call; r11 holds the callee's number. A function reference may have been cast to
- * another signature, so a call through a variable compares. */
+/* The memory operand through which to call; r11 holds the callee's number. A function reference may
+ * have been cast to another signature, so a call through a variable compares. */
 static x64_mem callee_entry(quick *q, const mu_ir_inst *inst, bool is_variable, uint32_t landing)
 {
     uint64_t number = 0;

@@ -1,6 +1,6 @@
-/* Registers and frame slots. Greedy: an operand is loaded when an instruction wants it; when no register is free the
- * one whose value is needed last goes to its slot (Belady's choice, by last use instead of next use). A slot once
- * written stays valid, since variables never change. */
+/* Registers and frame slots. Greedy: an operand is loaded when an instruction wants it; when no
+ * register is free the one whose value is needed last goes to its slot (Belady's choice, by last
+ * use instead of next use). A slot once written stays valid, since variables never change. */
 #include "quick.h"
 
 #include <string.h>

@@ -1,20 +1,23 @@
-/* Checks that keep bundles without the grant `native` memory-safe. The Mu specification leaves it undefined what an iref moved out
- * of its array, or a reference cast to a type its object does not have, refers to; a host of other people's code cannot.
- * So every reference is kept to what is really there:
+/* Checks that keep bundles without the grant `native` memory-safe. The Mu specification leaves it
+ * undefined what an iref moved out of its array, or a reference cast to a type its object does not
+ * have, refers to; a host of other people's code cannot. So every reference is kept to what is
+ * really there:
  *
- *   SHIFTIREF  the common case, an element of a hybrid's variable part, is compared in line with the object's length;
- *              whatever else there is (arrays inside of objects, nested ones) is answered by the runtime. A hybrid has
- *              room for one element more than was asked for, since programs that walk an array step one past its end.
- *   REFCAST    to a prefix of the static type, or to void, is always right; to the exact type of the object is one compare;
- *              the rest is answered by the runtime.
+ *   SHIFTIREF  the common case, an element of a hybrid's variable part, is compared in line with
+ * the object's length; whatever else there is (arrays inside of objects, nested ones) is answered
+ * by the runtime. A hybrid has room for one element more than was asked for, since programs that
+ * walk an array step one past its end. REFCAST    to a prefix of the static type, or to void, is
+ * always right; to the exact type of the object is one compare; the rest is answered by the
+ * runtime.
  *
- * With these, GETFIELDIREF and the bounds of GETELEMIREF, an iref always points at a location of its type or is NULL,
- * and what is stored there has that type. Cells of ALLOCA are objects (quick_allocate.c), irefs are read and written
- * whole (quick_memory.c).
+ * With these, GETFIELDIREF and the bounds of GETELEMIREF, an iref always points at a location of
+ * its type or is NULL, and what is stored there has that type. Cells of ALLOCA are objects
+ * (quick_allocate.c), irefs are read and written whole (quick_memory.c).
  */
 #include "quick.h"
 
-/* A deferred question to the runtime; r10 and r11 are free. Arguments beyond `base` and `offset` are added by the caller. */
+/* A deferred question to the runtime; r10 and r11 are free. Arguments beyond `base` and `offset`
+ * are added by the caller. */
 static quick_deferred open_check(quick *q, mu_abi_leave check, quick_operand base,
                                  quick_operand offset, const mu_ir_type *type, uint32_t *index)
 {
@@ -47,7 +50,8 @@ static void load_descriptor(quick *q, x64_gpr base)
     x64_alu_ri(q->a, X64_AND, 8, QUICK_TEMP2, -(int32_t)(MU_ABI_HEADER_FLAGS + 1));
 }
 
-/* The iref's base in a register: that of a cell, or of a global cell's reference, which is then the result's own. */
+/* The iref's base in a register: that of a cell, or of a global cell's reference, which is then the
+ * result's own. */
 static x64_gpr base_register(quick *q, const quick_path *path)
 {
     if (path->base != QUICK_NONE) {
@@ -68,7 +72,8 @@ static x64_gpr shifted_offset(quick *q, const mu_ir_inst *inst, const quick_path
 {
     mu_ir_value index = q->version->operands[inst->operands.first + 1];
     const mu_ir_type *index_type = q->version->types[inst->types.first + 1];
-    /* Objects have less than 2^46 bytes: an index of 17 bits or fewer cannot overflow with any type's size. */
+    /* Objects have less than 2^46 bytes: an index of 17 bits or fewer cannot overflow with any
+     * type's size. */
     bool may_overflow = type->size_bytes > 1 && index_type->bits > 17;
     x64_label outside = {0};
     if (may_overflow) {
@@ -129,8 +134,8 @@ void quick_lower_checked_shift(quick *q, const mu_ir_inst *inst)
     quick_deferred check =
         open_check(q, MU_ABI_LEAVE_CHECK_SHIFT, (quick_operand){QUICK_AT_GPR, base, 0}, words[1],
                    type, &index);
-    MU_ARRAY_PUSH(&check.moves, ((quick_move){{QUICK_AT_GPR, quick_gpr_arg(2), 0},
-                                              {QUICK_AT_GPR, offset, 0}}));
+    MU_ARRAY_PUSH(&check.moves,
+                  ((quick_move){{QUICK_AT_GPR, quick_gpr_arg(2), 0}, {QUICK_AT_GPR, offset, 0}}));
     check.extra_gpr[0] = (int8_t)offset;
     check.extra_gpr[1] = path.base == QUICK_NONE ? (int8_t)base : (int8_t)-1;
     close_check(q, &check, index);
@@ -141,9 +146,9 @@ void quick_lower_checked_shift(quick *q, const mu_ir_inst *inst)
     }
     x64_bind(q->a, check.back);
     uint32_t variable = quick_result(q, 0);
-    quick_result_path(q, (quick_path){.base = path.base,
-                                      .offset = quick_cell_of(variable) + 1,
-                                      .non_null = true});
+    quick_result_path(
+        q,
+        (quick_path){.base = path.base, .offset = quick_cell_of(variable) + 1, .non_null = true});
     quick_define_gpr(q, quick_cell_of(variable) + 1, offset);
     if (path.base == QUICK_NONE) {
         q->variables[variable].path.base = quick_cell_of(variable);
@@ -174,8 +179,7 @@ static void check_location(quick *q, mu_ir_value value, const mu_ir_type *type)
     uint32_t index;
     quick_settle_path(q, value);
     quick_value_words(q, value, words);
-    quick_deferred check =
-        open_check(q, MU_ABI_LEAVE_CHECK_CAST, words[0], words[1], type, &index);
+    quick_deferred check = open_check(q, MU_ABI_LEAVE_CHECK_CAST, words[0], words[1], type, &index);
     close_check(q, &check, index);
     x64_jmp(q->a, check.label);
     x64_bind(q->a, check.back);

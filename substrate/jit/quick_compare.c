@@ -1,13 +1,14 @@
-/* Comparisons, and what uses them. A comparison whose result only feeds the next BRANCH2 or SELECT never becomes a value:
- * the flags are used at once. */
+/* Comparisons, and what uses them. A comparison whose result only feeds the next BRANCH2 or SELECT
+ * never becomes a value: the flags are used at once. */
 #include "quick.h"
 
 #include <stdlib.h>
 
-/* What to test after the compare. UCOMIS sets ZF, PF and CF when unordered, so equality needs two tests. */
+/* What to test after the compare. UCOMIS sets ZF, PF and CF when unordered, so equality needs two
+ * tests. */
 typedef enum flag_mode {
-    FLAGS_ONE,        /* `condition` */
-    FLAGS_EQ_ORDERED, /* E and not P */
+    FLAGS_ONE,          /* `condition` */
+    FLAGS_EQ_ORDERED,   /* E and not P */
     FLAGS_NE_UNORDERED, /* NE or P */
     FLAGS_ALWAYS,
     FLAGS_NEVER,
@@ -188,8 +189,8 @@ bool quick_fuses(const quick *q, const mu_ir_inst *inst)
     if (q->inst + 1 >= block->insts.first + block->insts.count) {
         return false;
     }
-    /* A signed comparison of an odd width works on copies, which would be taken from operands that the user may still
-     * want. */
+    /* A signed comparison of an odd width works on copies, which would be taken from operands that
+     * the user may still want. */
     const mu_ir_type *type = q->version->types[inst->types.first];
     if (is_signed_compare(inst->op) && is_odd_width(type->bits)) {
         return false;
@@ -216,8 +217,8 @@ static bool loops_back(const quick *q, const mu_ir_dest *dest)
     return q->blocks[dest->block].order <= q->blocks[q->block].order;
 }
 
-/* Jumps to one destination when the test holds and goes to the other in line: to the next block if that is one of
- * them, else to a loop's head, whose moves are then not out of the way. */
+/* Jumps to one destination when the test holds and goes to the other in line: to the next block if
+ * that is one of them, else to a loop's head, whose moves are then not out of the way. */
 static void branch_on(quick *q, const mu_ir_inst *inst, flag_test test)
 {
     const mu_ir_dest *if_true = dest_at(q, inst, 0);
@@ -292,8 +293,7 @@ static uint32_t open_result(quick *q, mu_ir_type *type, quick_operand *to)
         quick_begin(q, variable);
         q->variables[variable].slot = quick_slot_take(q, words);
         for (uint32_t i = 0; i < words; i++) {
-            to[i] = (quick_operand){QUICK_AT_SLOT,
-                                    q->variables[variable].slot + words - 1 - i, 0};
+            to[i] = (quick_operand){QUICK_AT_SLOT, q->variables[variable].slot + words - 1 - i, 0};
         }
         return words;
     }
@@ -313,8 +313,8 @@ static uint32_t open_result(quick *q, mu_ir_type *type, quick_operand *to)
         quick_define_gpr(q, quick_cell_of(variable) + i, regs[i]);
     }
     if (class == QUICK_IREF) {
-        q->variables[variable].path = (quick_path){.base = quick_cell_of(variable),
-                                                   .offset = quick_cell_of(variable) + 1};
+        q->variables[variable].path =
+            (quick_path){.base = quick_cell_of(variable), .offset = quick_cell_of(variable) + 1};
     }
     return words;
 }
@@ -331,8 +331,8 @@ static void move_words(quick *q, const quick_operand *to, mu_ir_value value, uin
     MU_ARRAY_FREE(&moves);
 }
 
-/* The result's place is decided, then one of two sets of moves is done. Everything that could emit code or change places
- * comes before the test, so that both ways agree. */
+/* The result's place is decided, then one of two sets of moves is done. Everything that could emit
+ * code or change places comes before the test, so that both ways agree. */
 static void lower_select(quick *q, const mu_ir_inst *inst, const mu_ir_inst *compare)
 {
     const mu_ir_value *operands = &q->version->operands[inst->operands.first];

@@ -1,14 +1,16 @@
-/* The quick tier's walk: prologue, blocks in reverse postorder, then what was deferred; and the making of the code
- * object with its maps. One pass: nothing is built between the IR and the bytes but the state of the
- * present block. */
+/* The quick tier's walk: prologue, blocks in reverse postorder, then what was deferred; and the
+ * making of the code object with its maps. One pass: nothing is built between the IR and the bytes
+ * but the state of the present block. */
 #include "stubs.h"
 
 #include <stdlib.h>
 #include <string.h>
 
-/* Prologues of frames up to this size compare rsp itself with the limit; the reserve below it holds them. */
+/* Prologues of frames up to this size compare rsp itself with the limit; the reserve below it holds
+ * them. */
 #define SMALL_FRAME_BYTES 8192u
-/* Beyond these a function is refused: its code and maps would cost out of proportion to its text. */
+/* Beyond these a function is refused: its code and maps would cost out of proportion to its text.
+ */
 #define CODE_MAX_BYTES (64u << 20)
 #define MAP_MAX_SLOTS  (4u << 20)
 #define PATCHED        0x7fffff00
@@ -270,8 +272,8 @@ static mu_code_object *make_object(quick *q)
     if (q->sites.count) {
         qsort(q->sites.items, q->sites.count, sizeof *q->sites.items, order_sites);
     }
-    const char *name = q->version->entity.name ? q->version->entity.name
-                                               : q->version->func->entity.name;
+    const char *name =
+        q->version->entity.name ? q->version->entity.name : q->version->func->entity.name;
     mu_code_object *object = mu_allocate(sizeof *object);
     object->name = mu_string_copy(name, strlen(name));
     object->version = q->version;
@@ -315,7 +317,8 @@ static mu_status install(quick *q)
     return status;
 }
 
-/* Compiles; a frame that turns out large is compiled again with the prologue that large frames need. */
+/* Compiles; a frame that turns out large is compiled again with the prologue that large frames
+ * need. */
 static mu_status compile(mu_jit *jit, mu_ir_version *version, bool large_frame, bool *again)
 {
     quick q = {.jit = jit, .version = version, .large_frame = large_frame};

@@ -1,6 +1,6 @@
-/* Going from block to block. A block's parameters get their places from the first branch to it that is emitted: an
- * argument that sits in a register keeps it, so that a loop entered once runs in the registers it was entered with.
- * Other branches move their arguments to those places. */
+/* Going from block to block. A block's parameters get their places from the first branch to it that
+ * is emitted: an argument that sits in a register keeps it, so that a loop entered once runs in the
+ * registers it was entered with. Other branches move their arguments to those places. */
 #include "quick.h"
 
 bool quick_is_next(const quick *q, uint32_t block)
@@ -140,13 +140,13 @@ static void place_params(quick *q, uint32_t block, const quick_operand *words)
                 adopt_slot(q, word->index, stamp)) {
                 b->places[at] = *word;
             } else {
-                b->places[at] = is_fp_class(class) ? place_xmm(q, &taken, word)
-                                                   : place_gpr(q, &taken, word);
+                b->places[at] =
+                    is_fp_class(class) ? place_xmm(q, &taken, word) : place_gpr(q, &taken, word);
             }
         }
     }
-    /* New slots were taken to be distinct from each other and from what lives here; the block itself takes them
-     * again when it begins. Adopted ones still belong to the arguments. */
+    /* New slots were taken to be distinct from each other and from what lives here; the block
+     * itself takes them again when it begins. Adopted ones still belong to the arguments. */
     for (uint32_t i = 0; i < b->place_count; i++) {
         if (b->places[i].kind == QUICK_AT_SLOT && !is_adopted(q, b->places[i].index, stamp)) {
             quick_slot_give(q, b->places[i].index, 1);
@@ -228,8 +228,8 @@ static bool is_back_edge(const quick *q, uint32_t block)
     return q->blocks[block].order <= q->blocks[q->block].order;
 }
 
-/* The poll of a loop: one compare with the stack limit, which whoever wants this thread to stop sets out of
- * reach. What the loop goes on with is saved around the leave. */
+/* The poll of a loop: one compare with the stack limit, which whoever wants this thread to stop
+ * sets out of reach. What the loop goes on with is saved around the leave. */
 static void emit_poll(quick *q)
 {
     uint32_t index = quick_defer(q, QUICK_DEFER_YIELD);
@@ -238,8 +238,8 @@ static void emit_poll(quick *q)
     x64_bind(q->a, q->deferred.items[index].back);
     quick_deferred deferred = q->deferred.items[index];
     quick_collect_saves(q, &deferred, false);
-    deferred.site = quick_site(q, MU_CODE_SITE_YIELD, QUICK_NONE, deferred.saves.items,
-                               deferred.saves.count);
+    deferred.site =
+        quick_site(q, MU_CODE_SITE_YIELD, QUICK_NONE, deferred.saves.items, deferred.saves.count);
     quick_release_saves(q, &deferred);
     q->deferred.items[index] = deferred;
 }
@@ -287,7 +287,8 @@ uint32_t quick_landing(quick *q, const mu_ir_dest *dest, const quick_save *saves
 {
     quick_moves moves = {0};
     edge_moves(q, dest, (quick_operand){.kind = QUICK_EXCEPTION}, saves, save_count, &moves);
-    /* Whether or not the block wants the exception, it has been caught: the thread must not keep it alive. */
+    /* Whether or not the block wants the exception, it has been caught: the thread must not keep it
+     * alive. */
     uint32_t index = quick_defer(q, QUICK_DEFER_LANDING);
     q->deferred.items[index].moves = moves;
     q->deferred.items[index].block = dest->block;
@@ -373,8 +374,8 @@ void quick_begin_params(quick *q)
             }
         }
         if (q->variables[variable].class == QUICK_IREF) {
-            q->variables[variable].path = (quick_path){
-                .base = quick_cell_of(variable), .offset = quick_cell_of(variable) + 1};
+            q->variables[variable].path = (quick_path){.base = quick_cell_of(variable),
+                                                       .offset = quick_cell_of(variable) + 1};
         }
     }
 }

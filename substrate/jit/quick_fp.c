@@ -1,5 +1,5 @@
-/* Floating point arithmetic and conversions. Conversions to integers saturate and take NaN to 0, as the specification
- * defines them, where the processor gives its one "indefinite" value. */
+/* Floating point arithmetic and conversions. Conversions to integers saturate and take NaN to 0, as
+ * the specification defines them, where the processor gives its one "indefinite" value. */
 #include "quick.h"
 
 #include <math.h>
@@ -121,8 +121,8 @@ static void lower_fp_to_int(quick *q, const mu_ir_inst *inst, mu_ir_value value,
     quick_result_gpr(q, 0, to);
 }
 
-/* An unsigned value with its top bit set is halved, keeping the lost bit as a sticky one so that rounding comes out the
- * same, converted, and doubled. */
+/* An unsigned value with its top bit set is halved, keeping the lost bit as a sticky one so that
+ * rounding comes out the same, converted, and doubled. */
 static void from_unsigned_64(quick *q, uint8_t width, x64_xmm to, x64_gpr from)
 {
     x64_label big = x64_label_new(q->a);
@@ -160,8 +160,7 @@ static void lower_int_to_fp(quick *q, const mu_ir_inst *inst, mu_ir_value value,
     quick_result_xmm(q, 0, to);
 }
 
-static void lower_bitcast(quick *q, const mu_ir_type *from, const mu_ir_type *to,
-                          mu_ir_value value)
+static void lower_bitcast(quick *q, const mu_ir_type *from, const mu_ir_type *to, mu_ir_value value)
 {
     quick_class from_class = quick_class_of(from);
     quick_class to_class = quick_class_of(to);

@@ -1,5 +1,6 @@
-/* Integer arithmetic. An int<n> is kept zero-extended in 64 bits: operations whose carries may leave n bits cut their
- * result; signed ones look at a sign-extended copy. Widths 8, 16, 32 and 64 are the machine's own. */
+/* Integer arithmetic. An int<n> is kept zero-extended in 64 bits: operations whose carries may
+ * leave n bits cut their result; signed ones look at a sign-extended copy. Widths 8, 16, 32 and 64
+ * are the machine's own. */
 #include "quick.h"
 
 void quick_cut(quick *q, x64_gpr reg, uint32_t bits)
@@ -152,7 +153,8 @@ static void divide(quick *q, bool is_signed, uint8_t width, x64_gpr divisor)
     }
 }
 
-/* By -1 the processor would trap on the least value: the quotient is the negation, the remainder 0. */
+/* By -1 the processor would trap on the least value: the quotient is the negation, the remainder 0.
+ */
 static void divide_checked(quick *q, bool is_signed, uint8_t width, x64_gpr divisor)
 {
     if (!is_signed) {

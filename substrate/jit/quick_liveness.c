@@ -1,6 +1,7 @@
-/* What must be known of a block before it is emitted. Variables are local to their block, so one backward walk finds each
- * one's last use. Positions: instruction i of the block is at 2 (i + 1), its destinations' arguments one later,
- * parameters are defined at 0. An iref derived from another variable keeps that one alive as long as itself. */
+/* What must be known of a block before it is emitted. Variables are local to their block, so one
+ * backward walk finds each one's last use. Positions: instruction i of the block is at 2 (i + 1),
+ * its destinations' arguments one later, parameters are defined at 0. An iref derived from another
+ * variable keeps that one alive as long as itself. */
 #include "quick.h"
 
 static void use(quick *q, mu_ir_value value, uint32_t position)
@@ -30,8 +31,7 @@ static bool derives_path(const quick *q, const mu_ir_inst *inst)
     case MU_OP_GETELEMIREF:
     case MU_OP_SHIFTIREF:
     case MU_OP_GETVARPARTIREF: return true;
-    case MU_OP_REFCAST:
-        return q->version->types[inst->types.first + 1]->kind == MU_IR_IREF;
+    case MU_OP_REFCAST: return q->version->types[inst->types.first + 1]->kind == MU_IR_IREF;
     case MU_OP_COMMINST:
         return inst->comminst == MU_COMMINST_KILL_DEPENDENCY &&
                q->version->types[inst->types.first]->kind == MU_IR_IREF;

@@ -1,6 +1,6 @@
-/* Addresses, loads, stores and atomics. An iref derived by constant steps is a path that folds into the addressing mode
- * of the access; a power-of-two index folds as well. x86-64 orders loads and stores as acquire and release by itself;
- * only a sequentially consistent store needs more. */
+/* Addresses, loads, stores and atomics. An iref derived by constant steps is a path that folds into
+ * the addressing mode of the access; a power-of-two index folds as well. x86-64 orders loads and
+ * stores as acquire and release by itself; only a sequentially consistent store needs more. */
 #include "quick.h"
 
 static uint32_t new_offset_cell(quick *q, uint32_t variable, x64_gpr reg)
@@ -123,8 +123,7 @@ void quick_lower_address(quick *q, const mu_ir_inst *inst)
     case MU_OP_SHIFTIREF: {
         const mu_ir_type *index_type = q->version->types[inst->types.first + 1];
         /* SHIFTIREF steps over whole values of its type, GETELEMIREF over elements. */
-        uint64_t stride =
-            inst->op == MU_OP_GETELEMIREF ? type->stride_bytes : type->size_bytes;
+        uint64_t stride = inst->op == MU_OP_GETELEMIREF ? type->stride_bytes : type->size_bytes;
         shift_path(q, &path, variable, operands[1], index_type->bits, stride);
         break;
     }
@@ -133,7 +132,8 @@ void quick_lower_address(quick *q, const mu_ir_inst *inst)
     q->variables[variable].path = path;
 }
 
-/* NULL is (0, 0). With a base, NULL is base 0 unless the offset is an address; without one there is only an address. */
+/* NULL is (0, 0). With a base, NULL is base 0 unless the offset is an address; without one there is
+ * only an address. */
 static void check_null(quick *q, const quick_path *path, mu_ir_value location)
 {
     if (path->non_null || (path->base != QUICK_NONE && q->cells[path->base].non_null)) {
@@ -170,7 +170,8 @@ x64_mem quick_access(quick *q, mu_ir_value location)
     if (path.is_global) {
         path.displacement += (int64_t)path.global_cell;
     }
-    /* The words of a composite are reached from here, so it must stay small beyond the first one. */
+    /* The words of a composite are reached from here, so it must stay small beyond the first one.
+     */
     bool is_small = path.displacement >= INT32_MIN && path.displacement <= INT32_MAX - 8192;
     if (is_small) {
         mem.displacement = (int32_t)path.displacement;
@@ -217,8 +218,9 @@ static bool is_frame(x64_mem mem)
     return mem.base == RBP;
 }
 
-/* Copies a composite between memory and slots, word by word and the rest in smaller pieces. One that holds irefs goes in
- * pieces of 16 bytes, so that another thread never sees the base of one iref and the offset of another. */
+/* Copies a composite between memory and slots, word by word and the rest in smaller pieces. One
+ * that holds irefs goes in pieces of 16 bytes, so that another thread never sees the base of one
+ * iref and the offset of another. */
 static void copy_composite(quick *q, x64_mem from, x64_mem to, const mu_ir_type *type)
 {
     uint64_t bytes = type->size_bytes;
@@ -266,8 +268,8 @@ void quick_load_result(quick *q, mu_ir_type *type, x64_mem mem)
         quick_begin(q, variable);
         quick_define_gpr(q, quick_cell_of(variable), base);
         quick_define_gpr(q, quick_cell_of(variable) + 1, offset);
-        q->variables[variable].path = (quick_path){.base = quick_cell_of(variable),
-                                                   .offset = quick_cell_of(variable) + 1};
+        q->variables[variable].path =
+            (quick_path){.base = quick_cell_of(variable), .offset = quick_cell_of(variable) + 1};
         break;
     }
     case QUICK_COMPOSITE: {
@@ -307,8 +309,7 @@ static void store_composite(quick *q, x64_mem mem, mu_ir_value value, const mu_i
     }
     quick_value_words(q, value, from);
     for (uint32_t i = 0; i < words; i++) {
-        MU_ARRAY_PUSH(&moves,
-                      ((quick_move){{QUICK_AT_SLOT, slot + words - 1 - i, 0}, from[i]}));
+        MU_ARRAY_PUSH(&moves, ((quick_move){{QUICK_AT_SLOT, slot + words - 1 - i, 0}, from[i]}));
     }
     quick_emit_moves(q, &moves);
     MU_ARRAY_FREE(&moves);

@@ -1,6 +1,6 @@
-/* Parallel moves. Writes to overflow words come first, since nothing reads them; then every move whose place nobody
- * still reads; what then remains are cycles, each opened by putting one value aside; constants come last.
- * Linear in the number of moves. */
+/* Parallel moves. Writes to overflow words come first, since nothing reads them; then every move
+ * whose place nobody still reads; what then remains are cycles, each opened by putting one value
+ * aside; constants come last. Linear in the number of moves. */
 #include "quick.h"
 
 #define PLACE_XMM  16u
@@ -52,9 +52,7 @@ static void load_into_gpr(quick *q, x64_gpr into, const quick_operand *from)
     case QUICK_AT_XMM: x64_fp_to_gpr(q->a, 8, into, (x64_xmm)from->index); break;
     case QUICK_AT_SLOT: x64_load(q->a, 8, into, quick_slot_mem(from->index)); break;
     case QUICK_IMMEDIATE: x64_mov_ri(q->a, into, from->immediate); break;
-    case QUICK_GLOBAL:
-        quick_load_global(q, into, from->immediate);
-        break;
+    case QUICK_GLOBAL: quick_load_global(q, into, from->immediate); break;
     case QUICK_EXCEPTION:
         x64_load(q->a, 8, into, x64_at(QUICK_THREAD, MU_THREAD_exception));
         x64_store_i(q->a, 8, x64_at(QUICK_THREAD, MU_THREAD_exception), 0);
@@ -141,8 +139,9 @@ static void run_ready(move_plan *plan)
     }
 }
 
-/* Only cycles are left: one value goes to r10 or xmm15, which frees the place it was in. A cycle of general registers
- * and slots may be told from one of xmm registers by the kind of the place opened. */
+/* Only cycles are left: one value goes to r10 or xmm15, which frees the place it was in. A cycle of
+ * general registers and slots may be told from one of xmm registers by the kind of the place
+ * opened. */
 static void open_cycle(move_plan *plan, uint32_t index)
 {
     quick_move *move = &plan->moves[index];
@@ -162,8 +161,8 @@ static bool is_register_like(const quick_operand *operand)
     return place_of(operand) != QUICK_NONE;
 }
 
-/* The states of all places, at rest; kept between calls, so that an edge costs what it moves and not what the frame
- * holds. */
+/* The states of all places, at rest; kept between calls, so that an edge costs what it moves and
+ * not what the frame holds. */
 static place_state *place_states(quick *q, uint32_t count)
 {
     if (count > q->place_state_count) {

@@ -1,5 +1,5 @@
-/* Operands of instructions: constants become immediates or registers, irefs become paths, and any value can be taken
- * apart into words, which is how values travel over edges and calls. */
+/* Operands of instructions: constants become immediates or registers, irefs become paths, and any
+ * value can be taken apart into words, which is how values travel over edges and calls. */
 #include "quick.h"
 
 #include <string.h>
@@ -87,8 +87,8 @@ static bool is_on_path(const quick *q, mu_ir_value operand, uint32_t variable)
            (path->offset != QUICK_NONE && path->offset / 2 == variable);
 }
 
-/* May the present instruction overwrite this operand's register? Only at its last use, and if no other operand is the
- * same variable. */
+/* May the present instruction overwrite this operand's register? Only at its last use, and if no
+ * other operand is the same variable. */
 static bool may_steal(const quick *q, mu_ir_value value)
 {
     if (quick_live_after(q, mu_ir_value_index(value), q->position)) {
@@ -323,8 +323,8 @@ void quick_value_words(quick *q, mu_ir_value value, quick_operand *words)
     uint32_t count = quick_words_of(type);
     if (class == QUICK_IREF) {
         quick_path path = quick_path_of(q, value);
-        words[0] = path.base == QUICK_NONE ? immediate(path.global_cell)
-                                           : cell_operand(q, path.base);
+        words[0] =
+            path.base == QUICK_NONE ? immediate(path.global_cell) : cell_operand(q, path.base);
         if (path.is_global) {
             words[0].kind = QUICK_GLOBAL;
         }

@@ -1,5 +1,6 @@
-/* Sites: the places where machine code can be stopped, and what each one's map says. Nothing lives in a register there:
- * what is needed later has been spilled, or (on slow paths) is saved to slots around the leave. */
+/* Sites: the places where machine code can be stopped, and what each one's map says. Nothing lives
+ * in a register there: what is needed later has been spilled, or (on slow paths) is saved to slots
+ * around the leave. */
 #include "stubs.h"
 
 const void *quick_leave_stub(const quick *q, mu_abi_leave reason)

@@ -1,6 +1,6 @@
-/* The few pieces of machine code between Mu code and the runtime. `enter` is called like a C function and
- * switches to the Mu stack; the leave stubs switch back and return from it. Between them lies the whole protocol,
- * see mu_abi_leave. */
+/* The few pieces of machine code between Mu code and the runtime. `enter` is called like a C
+ * function and switches to the Mu stack; the leave stubs switch back and return from it. Between
+ * them lies the whole protocol, see mu_abi_leave. */
 #include "stubs.h"
 
 static const x64_gpr gpr_order[MU_ABI_GPR_ARGS] = {RAX, RCX, RDX, RBX, RSI, RDI, R8, R9};

@@ -1,7 +1,7 @@
 #pragma once
-/* Encodes x86-64 instructions into a growing buffer, with labels for jumps inside it. It knows encodings
- * and nothing else: which instruction to use is the lowering's business. Not thread-safe; one
- * assembler a compilation.
+/* Encodes x86-64 instructions into a growing buffer, with labels for jumps inside it. It knows
+ * encodings and nothing else: which instruction to use is the lowering's business. Not thread-safe;
+ * one assembler a compilation.
  *
  * Operand width is in bytes: 1, 2, 4 or 8. A 4-byte write clears the register's upper half, as the
  * processor does. SSE2 only, so that every x86-64 machine will do.
@@ -9,12 +9,41 @@
 #include "mu_base.h"
 
 typedef enum x64_gpr {
-    RAX, RCX, RDX, RBX, RSP, RBP, RSI, RDI, R8, R9, R10, R11, R12, R13, R14, R15,
+    RAX,
+    RCX,
+    RDX,
+    RBX,
+    RSP,
+    RBP,
+    RSI,
+    RDI,
+    R8,
+    R9,
+    R10,
+    R11,
+    R12,
+    R13,
+    R14,
+    R15,
     X64_NO_GPR = -1,
 } x64_gpr;
 typedef enum x64_xmm {
-    XMM0, XMM1, XMM2, XMM3, XMM4, XMM5, XMM6, XMM7,
-    XMM8, XMM9, XMM10, XMM11, XMM12, XMM13, XMM14, XMM15,
+    XMM0,
+    XMM1,
+    XMM2,
+    XMM3,
+    XMM4,
+    XMM5,
+    XMM6,
+    XMM7,
+    XMM8,
+    XMM9,
+    XMM10,
+    XMM11,
+    XMM12,
+    XMM13,
+    XMM14,
+    XMM15,
 } x64_xmm;
 
 /* base + index << scale + displacement; base and index may be X64_NO_GPR (not RSP as index). */
@@ -35,15 +64,59 @@ static inline x64_mem x64_at_index(x64_gpr base, x64_gpr index, uint8_t scale_lo
 }
 
 /* The numbers are those of the encodings. */
-typedef enum x64_alu { X64_ADD, X64_OR, X64_ADC, X64_SBB, X64_AND, X64_SUB, X64_XOR, X64_CMP } x64_alu;
-typedef enum x64_shift { X64_ROL = 0, X64_ROR = 1, X64_SHL = 4, X64_SHR = 5, X64_SAR = 7 } x64_shift;
-typedef enum x64_unary { X64_NOT = 2, X64_NEG = 3, X64_MUL = 4, X64_IMUL = 5, X64_DIV = 6, X64_IDIV = 7 } x64_unary;
+typedef enum x64_alu {
+    X64_ADD,
+    X64_OR,
+    X64_ADC,
+    X64_SBB,
+    X64_AND,
+    X64_SUB,
+    X64_XOR,
+    X64_CMP
+} x64_alu;
+typedef enum x64_shift {
+    X64_ROL = 0,
+    X64_ROR = 1,
+    X64_SHL = 4,
+    X64_SHR = 5,
+    X64_SAR = 7
+} x64_shift;
+typedef enum x64_unary {
+    X64_NOT = 2,
+    X64_NEG = 3,
+    X64_MUL = 4,
+    X64_IMUL = 5,
+    X64_DIV = 6,
+    X64_IDIV = 7
+} x64_unary;
 typedef enum x64_cond {
-    X64_O, X64_NO, X64_B, X64_AE, X64_E, X64_NE, X64_BE, X64_A,
-    X64_S, X64_NS, X64_P, X64_NP, X64_L, X64_GE, X64_LE, X64_G,
+    X64_O,
+    X64_NO,
+    X64_B,
+    X64_AE,
+    X64_E,
+    X64_NE,
+    X64_BE,
+    X64_A,
+    X64_S,
+    X64_NS,
+    X64_P,
+    X64_NP,
+    X64_L,
+    X64_GE,
+    X64_LE,
+    X64_G,
 } x64_cond;
 /* Scalar floating point; `width` 4 is …SS, 8 is …SD. */
-typedef enum x64_fp { X64_FADD = 0x58, X64_FMUL = 0x59, X64_FSUB = 0x5c, X64_FMIN = 0x5d, X64_FDIV = 0x5e, X64_FMAX = 0x5f, X64_FSQRT = 0x51 } x64_fp;
+typedef enum x64_fp {
+    X64_FADD = 0x58,
+    X64_FMUL = 0x59,
+    X64_FSUB = 0x5c,
+    X64_FMIN = 0x5d,
+    X64_FDIV = 0x5e,
+    X64_FMAX = 0x5f,
+    X64_FSQRT = 0x51
+} x64_fp;
 
 typedef struct x64_label {
     uint32_t index;
@@ -58,17 +131,20 @@ uint32_t x64_offset(const x64_assembler *assembler); /* of the next instruction 
 x64_label x64_label_new(x64_assembler *assembler);
 void x64_bind(x64_assembler *assembler, x64_label label);
 uint32_t x64_label_offset(const x64_assembler *assembler, x64_label label); /* bound */
-void x64_align(x64_assembler *assembler, uint32_t bytes); /* with long NOPs */
+void x64_align(x64_assembler *assembler, uint32_t bytes);                   /* with long NOPs */
 
 /* Moves. */
-void x64_mov_rr(x64_assembler *a, uint8_t width, x64_gpr to, x64_gpr from);       /* width 4 or 8 */
-void x64_mov_ri(x64_assembler *a, x64_gpr to, uint64_t value); /* shortest form; keeps flags: never XOR */
-void x64_load(x64_assembler *a, uint8_t width, x64_gpr to, x64_mem from);         /* zero-extends 1, 2 */
-void x64_load_signed(x64_assembler *a, uint8_t width, x64_gpr to, x64_mem from);  /* to 64 bits */
+void x64_mov_rr(x64_assembler *a, uint8_t width, x64_gpr to, x64_gpr from); /* width 4 or 8 */
+void x64_mov_ri(x64_assembler *a, x64_gpr to,
+                uint64_t value); /* shortest form; keeps flags: never XOR */
+void x64_load(x64_assembler *a, uint8_t width, x64_gpr to, x64_mem from); /* zero-extends 1, 2 */
+void x64_load_signed(x64_assembler *a, uint8_t width, x64_gpr to, x64_mem from); /* to 64 bits */
 void x64_store(x64_assembler *a, uint8_t width, x64_mem to, x64_gpr from);
 void x64_store_i(x64_assembler *a, uint8_t width, x64_mem to, int32_t value);
-void x64_zero_extend(x64_assembler *a, uint8_t from_width, x64_gpr to, x64_gpr from); /* 1, 2 or 4 → 8 */
-void x64_sign_extend(x64_assembler *a, uint8_t from_width, x64_gpr to, x64_gpr from); /* 1, 2 or 4 → 8 */
+void x64_zero_extend(x64_assembler *a, uint8_t from_width, x64_gpr to,
+                     x64_gpr from); /* 1, 2 or 4 → 8 */
+void x64_sign_extend(x64_assembler *a, uint8_t from_width, x64_gpr to,
+                     x64_gpr from); /* 1, 2 or 4 → 8 */
 void x64_lea(x64_assembler *a, uint8_t width, x64_gpr to, x64_mem from);
 void x64_xchg_rr(x64_assembler *a, x64_gpr one, x64_gpr other); /* 8 bytes */
 void x64_push(x64_assembler *a, x64_gpr from);
@@ -85,10 +161,11 @@ void x64_alu_mr(x64_assembler *a, x64_alu op, uint8_t width, x64_mem to, x64_gpr
 void x64_alu_mi(x64_assembler *a, x64_alu op, uint8_t width, x64_mem to, int32_t value);
 void x64_test_rr(x64_assembler *a, uint8_t width, x64_gpr one, x64_gpr other);
 void x64_test_ri(x64_assembler *a, uint8_t width, x64_gpr one, int32_t value);
-void x64_imul_rr(x64_assembler *a, uint8_t width, x64_gpr to, x64_gpr from);               /* 4 or 8 */
+void x64_imul_rr(x64_assembler *a, uint8_t width, x64_gpr to, x64_gpr from); /* 4 or 8 */
 void x64_imul_rri(x64_assembler *a, uint8_t width, x64_gpr to, x64_gpr from, int32_t value);
-void x64_unary_r(x64_assembler *a, x64_unary op, uint8_t width, x64_gpr operand); /* MUL… on rdx:rax */
-void x64_sign_into_rdx(x64_assembler *a, uint8_t width);                          /* CDQ, CQO */
+void x64_unary_r(x64_assembler *a, x64_unary op, uint8_t width,
+                 x64_gpr operand);                       /* MUL… on rdx:rax */
+void x64_sign_into_rdx(x64_assembler *a, uint8_t width); /* CDQ, CQO */
 void x64_shift_ri(x64_assembler *a, x64_shift op, uint8_t width, x64_gpr operand, uint8_t count);
 void x64_shift_cl(x64_assembler *a, x64_shift op, uint8_t width, x64_gpr operand);
 
@@ -122,17 +199,21 @@ void x64_fp_to_gpr(x64_assembler *a, uint8_t width, x64_gpr to, x64_xmm from);
 void x64_fp_widen(x64_assembler *a, x64_xmm to, x64_xmm from);  /* CVTSS2SD */
 void x64_fp_narrow(x64_assembler *a, x64_xmm to, x64_xmm from); /* CVTSD2SS */
 /* CVTSI2SS/SD from a signed integer of `int_width` 4 or 8; CVTTSS/SD2SI to one. */
-void x64_fp_from_int(x64_assembler *a, uint8_t fp_width, uint8_t int_width, x64_xmm to, x64_gpr from);
+void x64_fp_from_int(x64_assembler *a, uint8_t fp_width, uint8_t int_width, x64_xmm to,
+                     x64_gpr from);
 void x64_fp_to_int(x64_assembler *a, uint8_t fp_width, uint8_t int_width, x64_gpr to, x64_xmm from);
 
 /* Sixteen bytes at once. Aligned accesses are atomic on every processor with AVX. */
-void x64_fp_load_16(x64_assembler *a, bool aligned, x64_xmm to, x64_mem from);  /* MOVDQA, MOVDQU */
+void x64_fp_load_16(x64_assembler *a, bool aligned, x64_xmm to, x64_mem from); /* MOVDQA, MOVDQU */
 void x64_fp_store_16(x64_assembler *a, bool aligned, x64_mem to, x64_xmm from);
-void x64_fp_join_low(x64_assembler *a, x64_xmm to, x64_xmm high); /* PUNPCKLQDQ: to's low, high's low */
-void x64_fp_take_high(x64_assembler *a, x64_xmm to, x64_xmm from); /* PUNPCKHQDQ: to == from: high to low */
+void x64_fp_join_low(x64_assembler *a, x64_xmm to,
+                     x64_xmm high); /* PUNPCKLQDQ: to's low, high's low */
+void x64_fp_take_high(x64_assembler *a, x64_xmm to,
+                      x64_xmm from); /* PUNPCKHQDQ: to == from: high to low */
 
 /* Atomics and blocks. */
-void x64_lock_cmpxchg(x64_assembler *a, uint8_t width, x64_mem at, x64_gpr desired); /* rax expected */
+void x64_lock_cmpxchg(x64_assembler *a, uint8_t width, x64_mem at,
+                      x64_gpr desired); /* rax expected */
 void x64_lock_xadd(x64_assembler *a, uint8_t width, x64_mem at, x64_gpr addend);
 void x64_xchg_mr(x64_assembler *a, uint8_t width, x64_mem at, x64_gpr value);
 void x64_mfence(x64_assembler *a);

@@ -1,5 +1,6 @@
-/* Stacks are mapped with a guard page at the low end and given back to a short free list: a call over the socket takes a
- * stack, uses a page or two of it and returns it, so mapping each anew would cost more than the call. */
+/* Stacks are mapped with a guard page at the low end and given back to a short free list: a call
+ * over the socket takes a stack, uses a page or two of it and returns it, so mapping each anew
+ * would cost more than the call. */
 #include "mu_stack.h"
 
 #include <pthread.h>

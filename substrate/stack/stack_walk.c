@@ -1,4 +1,5 @@
-/* Frames are chained through rbp, and each return address leads to its site's map: the walk needs nothing else. */
+/* Frames are chained through rbp, and each return address leads to its site's map: the walk needs
+ * nothing else. */
 #include "mu_stack.h"
 
 static bool look_up(const mu_code_cache *cache, mu_stack_cursor *cursor)

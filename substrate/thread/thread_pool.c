@@ -1,4 +1,5 @@
-/* One queue under one lock. Slices are milliseconds, so the lock is taken rarely; the ticker sleeps unless a job waits. */
+/* One queue under one lock. Slices are milliseconds, so the lock is taken rarely; the ticker sleeps
+ * unless a job waits. */
 #include "mu_thread_pool.h"
 
 #include <errno.h>
@@ -27,7 +28,8 @@ struct mu_thread_pool {
     pthread_t ticker;
 };
 
-/* Signals belong to the host's own threads; a worker may be on a Mu stack. SIGSEGV and its like stay. */
+/* Signals belong to the host's own threads; a worker may be on a Mu stack. SIGSEGV and its like
+ * stay. */
 static void block_signals(sigset_t *old)
 {
     sigset_t all;

@@ -1,5 +1,6 @@
-/* Environments by what was loaded. VMs that load the same texts in the same order share one environment, hence its compiled
- * code: a second VM's load is a look-up. Texts are compared whole. */
+/* Environments by what was loaded. VMs that load the same texts in the same order share one
+ * environment, hence its compiled code: a second VM's load is a look-up. Texts are compared whole.
+ */
 #include "vm_internal.h"
 
 #include <string.h>
@@ -16,9 +17,9 @@ static env_record *find_record(mu_substrate *substrate, const mu_ir_env *parent,
 {
     uint32_t bucket = bucket_of(substrate, parent, text, length);
     env_record *record = substrate->records[bucket];
-    while (record && !(record->parent == parent && record->length == length &&
-                       record->allow_native == allow_native &&
-                       memcmp(record->text, text, length) == 0)) {
+    while (record &&
+           !(record->parent == parent && record->length == length &&
+             record->allow_native == allow_native && memcmp(record->text, text, length) == 0)) {
         record = record->next;
     }
     return record;
@@ -87,8 +88,8 @@ static void forget(mu_substrate *substrate, const mu_ir_env *env)
 
 void vm_release_env(mu_substrate *substrate, mu_ir_env *env)
 {
-    /* Under the lock, so that nobody finds an environment whose last reference is going. Parents go after their children,
-     * one at a time, so that each is forgotten first. */
+    /* Under the lock, so that nobody finds an environment whose last reference is going. Parents go
+     * after their children, one at a time, so that each is forgotten first. */
     pthread_mutex_lock(&substrate->lock);
     while (env) {
         mu_ir_env *parent = env->parent;

@@ -1,6 +1,7 @@
-/* The verifier cannot see that an index or a cast leads outside of an object; when such an access hits nothing, the
- * kernel says so here. The faulting frame is dropped as if it had thrown: the stack is cut back to its return
- * address, and the machine goes on in the stub that leaves with an error. */
+/* The verifier cannot see that an index or a cast leads outside of an object; when such an access
+ * hits nothing, the kernel says so here. The faulting frame is dropped as if it had thrown: the
+ * stack is cut back to its return address, and the machine goes on in the stub that leaves with an
+ * error. */
 #include "fault_handler.h"
 
 #include <pthread.h>
@@ -66,8 +67,7 @@ static void on_fault(int number, siginfo_t *info, void *context)
     }
     bool is_null = (uintptr_t)info->si_addr < NULL_AREA_BYTES && info->si_code != SI_KERNEL;
     const uintptr_t *frame = (const uintptr_t *)registers[REG_RBP];
-    registers[REG_RAX] =
-        is_null ? MU_GUEST_ERROR_NULL_DEREFERENCE : MU_GUEST_ERROR_MEMORY_FAULT;
+    registers[REG_RAX] = is_null ? MU_GUEST_ERROR_NULL_DEREFERENCE : MU_GUEST_ERROR_MEMORY_FAULT;
     registers[REG_RSP] = (greg_t)(uintptr_t)(frame + 1);
     registers[REG_RBP] = (greg_t)frame[0];
     registers[REG_RIP] = (greg_t)(uintptr_t)running.leave_error;
@@ -125,8 +125,8 @@ static void give_signal_stack(void)
 {
     static pthread_once_t once = PTHREAD_ONCE_INIT;
     pthread_once(&once, make_stack_key);
-    void *memory = mmap(NULL, SIGNAL_STACK_BYTES, PROT_READ | PROT_WRITE,
-                        MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    void *memory =
+        mmap(NULL, SIGNAL_STACK_BYTES, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
     if (memory == MAP_FAILED) {
         return;
     }

@@ -1,5 +1,6 @@
-/* What a trap handler sees and does: frames, keep-alive values, going on with values or an exception. All of it works on a
- * parked thread, at a time when the VM's world is not being stopped, since a collection moves what frames refer to. */
+/* What a trap handler sees and does: frames, keep-alive values, going on with values or an
+ * exception. All of it works on a parked thread, at a time when the VM's world is not being
+ * stopped, since a collection moves what frames refer to. */
 #include "vm_internal.h"
 
 #include <stdio.h>
@@ -170,9 +171,9 @@ static mu_status check_values(const mu_thread *thread, const mu_value *values, u
         status = value_check(&values[i], thread->pending_types[i], what, report);
         if (status == MU_OK && is_handle(&values[i]) &&
             !handle_fits(thread, &values[i], thread->pending_types[i])) {
-            status = mu_report_add(report, MU_INVALID, (mu_location){0},
-                                   "%s: the reference is not of the type that the trap wants",
-                                   what);
+            status =
+                mu_report_add(report, MU_INVALID, (mu_location){0},
+                              "%s: the reference is not of the type that the trap wants", what);
         }
     }
     return status;
@@ -227,7 +228,8 @@ mu_status mu_thread_resume(mu_thread *thread, const mu_value *values, uint32_t c
     return status;
 }
 
-/* A new object for the handler to throw; no thread of the VM makes it, so it comes out of a buffer of its own. */
+/* A new object for the handler to throw; no thread of the VM makes it, so it comes out of a buffer
+ * of its own. */
 static mu_status make_fresh(mu_vm *vm, mu_ref *ref)
 {
     uintptr_t cursor = 0;
@@ -254,8 +256,8 @@ static mu_status set_exception(mu_thread *thread, const mu_value *exception, mu_
         words[0] = ref.address;
     } else if (!exception->is_null && !resolve_handle(thread, exception, words)) {
         return mu_report_add(report, MU_INVALID, (mu_location){0},
-                             "frame %u has no reference as keep-alive %u",
-                             exception->handle.frame, exception->handle.keepalive);
+                             "frame %u has no reference as keep-alive %u", exception->handle.frame,
+                             exception->handle.keepalive);
     }
     thread->abi.exception = words[0];
     return MU_OK;

@@ -1,8 +1,10 @@
-/* What lies where in an object: the answers to compiled code's questions about casts and shifted irefs (jit/quick_checks.c).
- * Both walks go down the type from the whole object to the smallest part that holds the offset. */
+/* What lies where in an object: the answers to compiled code's questions about casts and shifted
+ * irefs (jit/quick_checks.c). Both walks go down the type from the whole object to the smallest
+ * part that holds the offset. */
 #include "vm_internal.h"
 
-/* A part of an object: a value of `type` at `start`; `length` elements if it is the hybrid itself. */
+/* A part of an object: a value of `type` at `start`; `length` elements if it is the hybrid itself.
+ */
 typedef struct part {
     const mu_ir_type *type;
     uint64_t start;
@@ -80,11 +82,11 @@ bool location_has_type(mu_ref base, uint64_t offset, const mu_ir_type *wanted)
 
 static bool is_array(const mu_ir_type *type)
 {
-    return type->kind == MU_IR_ARRAY || type->kind == MU_IR_VECTOR ||
-           type->kind == MU_IR_HYBRID;
+    return type->kind == MU_IR_ARRAY || type->kind == MU_IR_VECTOR || type->kind == MU_IR_HYBRID;
 }
 
-/* Does an array of `type` consist of values of `wanted`, directly or through arrays nested in it (the Array Rule)? */
+/* Does an array of `type` consist of values of `wanted`, directly or through arrays nested in it
+ * (the Array Rule)? */
 static bool consists_of(const mu_ir_type *type, const mu_ir_type *wanted)
 {
     const mu_ir_type *element = type->element;

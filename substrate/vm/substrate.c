@@ -67,8 +67,8 @@ static mu_status open_parts(mu_substrate *substrate, mu_report *report)
 {
     mu_status status = MU_OK;
     mu_code_config code = {
-        .size_bytes = substrate->config.code_bytes ? substrate->config.code_bytes
-                                                   : DEFAULT_CODE_BYTES,
+        .size_bytes =
+            substrate->config.code_bytes ? substrate->config.code_bytes : DEFAULT_CODE_BYTES,
         .perf_map = substrate->config.perf_map,
         .gdb = substrate->config.gdb,
     };
@@ -116,8 +116,7 @@ static void close_parts(mu_substrate *substrate)
     mu_free(substrate);
 }
 
-mu_status mu_substrate_new(const mu_substrate_config *config, mu_report *report,
-                           mu_substrate **out)
+mu_status mu_substrate_new(const mu_substrate_config *config, mu_report *report, mu_substrate **out)
 {
     mu_substrate *substrate = mu_allocate(sizeof *substrate);
     substrate->config = *config;

@@ -1,5 +1,5 @@
-/* The life of a thread as others see it: made, started, killed, asked, freed. What it does on a worker is in
- * thread_run.c. */
+/* The life of a thread as others see it: made, started, killed, asked, freed. What it does on a
+ * worker is in thread_run.c. */
 #include "vm_internal.h"
 
 #include <stdio.h>
@@ -11,9 +11,9 @@ static mu_status check_arguments(const mu_ir_func *func, const mu_value *argumen
     mu_status status = MU_OK;
     if (count != func->sig->param_count) {
         char *signature = mu_ir_sig_text(func->sig);
-        status = mu_report_add(report, MU_INVALID, (mu_location){0},
-                               "%s takes %u arguments, not %u: %s", func->entity.name,
-                               func->sig->param_count, count, signature);
+        status =
+            mu_report_add(report, MU_INVALID, (mu_location){0}, "%s takes %u arguments, not %u: %s",
+                          func->entity.name, func->sig->param_count, count, signature);
         mu_free(signature);
         return status;
     }
@@ -102,7 +102,7 @@ void mu_thread_kill(mu_thread *thread)
     mu_vm *vm = thread->vm;
     pthread_mutex_lock(&vm->lock);
     bool wakes = thread->state == MU_THREAD_TRAPPED;
-    thread->kill_wanted = true;
+    thread_want_killed(thread);
     vm_request_stop(thread);
     if (wakes) {
         thread->state = MU_THREAD_RUNNING;

@@ -1,5 +1,5 @@
-/* One slice of a thread on a worker: enter Mu code, do what it left for, enter again, until it ends, traps or is asked to
- * make room for others. */
+/* One slice of a thread on a worker: enter Mu code, do what it left for, enter again, until it
+ * ends, traps or is asked to make room for others. */
 #include "vm_internal.h"
 
 #include "fault_handler.h"
@@ -20,8 +20,8 @@ void thread_submit(mu_thread *thread)
     mu_thread_pool_submit(thread->vm->substrate->workers, thread_run_slice, thread);
 }
 
-/* Under MU_YIELD_STRESS every yieldpoint leaves Mu code; going through the queue, and perhaps to another worker, each
- * time would make long loops take hours. */
+/* Under MU_YIELD_STRESS every yieldpoint leaves Mu code; going through the queue, and perhaps to
+ * another worker, each time would make long loops take hours. */
 #define YIELD_STRESS_QUEUE_EVERY 16
 
 /* ---- errors */
@@ -63,7 +63,7 @@ static slice_end at_yieldpoint(mu_thread *thread)
 {
     mu_vm *vm = thread->vm;
     pthread_mutex_lock(&vm->lock);
-    bool killed = thread->kill_wanted;
+    bool killed = thread_is_killed(thread);
     bool yields = thread->yield_wanted;
     if (vm->substrate->config.yield_stress) {
         yields = ++thread->stressed_yields % YIELD_STRESS_QUEUE_EVERY == 0;
@@ -108,7 +108,8 @@ static slice_end leave_compile(mu_thread *thread)
         return raise_error(thread, MU_GUEST_ERROR_COMPILE_FAILED);
     }
     if (is_defined) {
-        /* The world may not be stopped while this thread is in it, so the table is the one of the version seen. */
+        /* The world may not be stopped while this thread is in it, so the table is the one of the
+         * version seen. */
         __atomic_store_n(&vm->table[number].code, entry, __ATOMIC_RELEASE);
     }
     expect_arguments(thread, RESUME_ENTRY);
@@ -121,7 +122,7 @@ static slice_end leave_prologue(mu_thread *thread)
     uintptr_t wanted = thread->abi.frame_bytes + MU_ABI_STACK_RESERVE_BYTES / 2;
     uintptr_t room = thread->abi.mu_sp - (thread->abi.stack_floor - MU_ABI_STACK_RESERVE_BYTES);
     bool overflows = thread->abi.mu_sp < thread->abi.stack_floor || wanted > room;
-    if (overflows && !thread->kill_wanted) {
+    if (overflows && !thread_is_killed(thread)) {
         thread->resume = RESUME_RETURN;
         return raise_error(thread, MU_GUEST_ERROR_STACK_OVERFLOW);
     }
@@ -146,8 +147,7 @@ static slice_end leave_allocate(mu_thread *thread)
 
 static slice_end leave_grow(mu_thread *thread)
 {
-    if (thread->abi.gpr[0] < thread->abi.stack_floor ||
-        thread->abi.gpr[0] > thread->abi.mu_sp) {
+    if (thread->abi.gpr[0] < thread->abi.stack_floor || thread->abi.gpr[0] > thread->abi.mu_sp) {
         return raise_error(thread, MU_GUEST_ERROR_STACK_OVERFLOW);
     }
     return at_yieldpoint(thread);
@@ -166,8 +166,7 @@ static slice_end leave_check(mu_thread *thread, bool is_shift)
     if (is_right) {
         return SLICE_GOES_ON;
     }
-    return raise_error(thread,
-                       is_shift ? MU_GUEST_ERROR_OUT_OF_BOUNDS : MU_GUEST_ERROR_WRONG_TYPE);
+    return raise_error(thread, is_shift ? MU_GUEST_ERROR_OUT_OF_BOUNDS : MU_GUEST_ERROR_WRONG_TYPE);
 }
 
 static slice_end leave_trap(mu_thread *thread)
@@ -189,8 +188,8 @@ static slice_end leave_return(mu_thread *thread)
     mu_jit_assign_places(sig->results, sig->result_count, places);
     thread->results = mu_allocate(sig->result_count * sizeof *thread->results);
     for (uint32_t i = 0; i < sig->result_count; i++) {
-        thread->results[i] = value_from_memory(thread->vm, sig->results[i],
-                                               thread_place_memory(thread, &places[i]));
+        thread->results[i] =
+            value_from_memory(thread->vm, sig->results[i], thread_place_memory(thread, &places[i]));
     }
     mu_free(places);
     thread->outcome = MU_OUTCOME_RETURNED;
@@ -247,7 +246,7 @@ static void enter(mu_thread *thread)
 /* A thread that was woken to be thrown at or killed does not enter where it stood. */
 static slice_end before_entering(mu_thread *thread)
 {
-    if (thread->kill_wanted) {
+    if (thread_is_killed(thread)) {
         thread->outcome = MU_OUTCOME_KILLED;
         thread->error = MU_GUEST_ERROR_KILLED;
         return SLICE_FINISHED;
@@ -304,7 +303,7 @@ static void park_at_trap(mu_thread *thread)
     void *context = thread->context;
     vm_leave_world(thread);
     pthread_mutex_lock(&vm->lock);
-    bool killed = thread->kill_wanted;
+    bool killed = thread_is_killed(thread);
     thread->state = killed ? MU_THREAD_RUNNING : MU_THREAD_TRAPPED;
     pthread_mutex_unlock(&vm->lock);
     /* From here on somebody else may wake the thread, so it is not touched again. */

@@ -1,5 +1,6 @@
-/* Finding a handler. Tables only: a frame that catches has a landing pad at the site it waits at; nothing is done on the
- * way there, since compiled functions hold nothing that must be given back. */
+/* Finding a handler. Tables only: a frame that catches has a landing pad at the site it waits at;
+ * nothing is done on the way there, since compiled functions hold nothing that must be given back.
+ */
 #include "vm_internal.h"
 
 bool thread_first_frame(const mu_thread *thread, mu_stack_cursor *cursor)

@@ -48,12 +48,11 @@ mu_status value_check(const mu_value *value, const mu_ir_type *type, const char 
         status = mu_report_add(report, MU_UNSUPPORTED, (mu_location){0},
                                "%s: a value of type %s cannot be given from outside", what, text);
     } else if (value->kind != wanted.kind) {
-        status = mu_report_add(report, MU_INVALID, (mu_location){0}, "%s is not of type %s", what,
-                               text);
+        status =
+            mu_report_add(report, MU_INVALID, (mu_location){0}, "%s is not of type %s", what, text);
     } else if (wanted.kind == MU_VALUE_INT && !fits_int(value, wanted.bits)) {
-        status = mu_report_add(report, MU_INVALID, (mu_location){0},
-                               "%s: %lld does not fit in %s", what, (long long)value->integer,
-                               text);
+        status = mu_report_add(report, MU_INVALID, (mu_location){0}, "%s: %lld does not fit in %s",
+                               what, (long long)value->integer, text);
     } else if (wanted.kind == MU_VALUE_FUNCREF && !value->is_null) {
         status = mu_report_add(report, MU_INVALID, (mu_location){0},
                                "%s: a function reference given from outside must be NULL", what);

@@ -67,7 +67,7 @@ static void end_threads(mu_vm *vm)
 {
     pthread_mutex_lock(&vm->lock);
     for (mu_thread *thread = vm->threads; thread; thread = thread->next) {
-        thread->kill_wanted = true;
+        thread_want_killed(thread);
         vm_request_stop(thread);
         if (thread->state == MU_THREAD_TRAPPED) {
             thread->state = MU_THREAD_RUNNING;
@@ -166,8 +166,7 @@ const char *mu_function_version(mu_vm *vm, const mu_function *function)
 {
     pthread_mutex_lock(&vm->lock);
     uint32_t number = as_func(function)->number;
-    const mu_ir_version *newest =
-        number < vm->table_count ? vm->functions[number].newest : NULL;
+    const mu_ir_version *newest = number < vm->table_count ? vm->functions[number].newest : NULL;
     pthread_mutex_unlock(&vm->lock);
     return newest ? newest->entity.name : NULL;
 }

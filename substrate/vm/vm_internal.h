@@ -1,11 +1,11 @@
 #pragma once
-/* Private to vm: what stands behind mu.h. Reading order: substrate.c, vm.c, vm_load.c, world.c, thread.c, thread_run.c,
- * unwind.c, frames.c, values.c.
+/* Private to vm: what stands behind mu.h. Reading order: substrate.c, vm.c, vm_load.c, world.c,
+ * thread.c, thread_run.c, unwind.c, frames.c, values.c.
  *
- * The world of a VM. A thread is "in the world" while a worker runs it: in Mu code, or in the runtime on its behalf. Whoever
- * collects, or changes what compiled code reaches, stops the world: sets every thread's stack limit out of reach
- * and waits until none is in it. A thread leaves at yieldpoints only, so between two of them its references
- * may be held raw.
+ * The world of a VM. A thread is "in the world" while a worker runs it: in Mu code, or in the
+ * runtime on its behalf. Whoever collects, or changes what compiled code reaches, stops the world:
+ * sets every thread's stack limit out of reach and waits until none is in it. A thread leaves at
+ * yieldpoints only, so between two of them its references may be held raw.
  */
 #include "mu.h"
 
@@ -57,13 +57,13 @@ typedef struct vm_cell {
 struct mu_vm {
     mu_substrate *substrate;
     mu_vm_config config;
-    mu_vm *next, *previous; /* under the substrate's lock */
+    mu_vm *next, *previous;    /* under the substrate's lock */
     pthread_mutex_t load_lock; /* one load at a time; taken before `lock` */
     pthread_mutex_t lock;      /* of everything below */
     pthread_cond_t changed;
-    bool stopping;      /* the world is stopped or being stopped */
-    uint32_t in_world;  /* threads that run */
-    uint32_t active;    /* threads started and not finished with */
+    bool stopping;     /* the world is stopped or being stopped */
+    uint32_t in_world; /* threads that run */
+    uint32_t active;   /* threads started and not finished with */
     mu_thread *threads;
     mu_gc_heap *heap;
     mu_ir_env *env;
@@ -108,7 +108,7 @@ struct mu_thread {
     const mu_ir_func *function;
     mu_thread_state state;
     bool is_in_world;
-    bool kill_wanted;
+    bool kill_wanted; /* atomic */
     bool yield_wanted;
     uint32_t stressed_yields; /* MU_YIELD_STRESS */
     bool trap_is_hidden;
@@ -131,11 +131,12 @@ struct mu_thread {
 };
 
 /* ---- env_records.c */
-mu_ir_env *vm_find_loaded(mu_substrate *substrate, const mu_ir_env *parent, const char *text, size_t length,
-                          bool allow_native, uint32_t *functions_defined);
-/* Remembers, unless another VM was first: then that one's environment is returned and this one dropped. */
-mu_ir_env *vm_remember_loaded(mu_substrate *substrate, mu_ir_env *env, const char *text, size_t length,
-                              bool allow_native, uint32_t functions_defined);
+mu_ir_env *vm_find_loaded(mu_substrate *substrate, const mu_ir_env *parent, const char *text,
+                          size_t length, bool allow_native, uint32_t *functions_defined);
+/* Remembers, unless another VM was first: then that one's environment is returned and this one
+ * dropped. */
+mu_ir_env *vm_remember_loaded(mu_substrate *substrate, mu_ir_env *env, const char *text,
+                              size_t length, bool allow_native, uint32_t functions_defined);
 void vm_release_env(mu_substrate *substrate, mu_ir_env *env);
 
 /* ---- world.c; all but vm_lock_quiet are called without the VM's lock */
@@ -156,13 +157,23 @@ void vm_collect(mu_vm *vm, mu_thread *self);
 MU_MUST_CHECK mu_status vm_allocate(mu_thread *thread, const mu_abi_type *type, uint64_t length,
                                     mu_ref *ref);
 
+static inline bool thread_is_killed(const mu_thread *thread)
+{
+    return __atomic_load_n(&thread->kill_wanted, __ATOMIC_ACQUIRE);
+}
+static inline void thread_want_killed(mu_thread *thread)
+{
+    __atomic_store_n(&thread->kill_wanted, true, __ATOMIC_RELEASE);
+}
+
 /* ---- thread_run.c: one slice of a thread, on a worker */
 void thread_run_slice(void *thread);
 /* Puts a thread whose state has just become RUNNING into the queue. */
 void thread_submit(mu_thread *thread);
 
 /* ---- unwind.c */
-/* Throws abi.exception from the thread's top frame: it goes on at the handler, or is false when there is none. */
+/* Throws abi.exception from the thread's top frame: it goes on at the handler, or is false when
+ * there is none. */
 bool thread_unwind(mu_thread *thread);
 /* Notes the frames as they are, for the error's report. */
 void thread_note_frames(mu_thread *thread);
@@ -177,7 +188,8 @@ bool location_shifts(mu_ref base, uint64_t from, uint64_t to, const mu_ir_type *
 
 /* ---- values.c */
 mu_type_info value_type_info(const mu_ir_type *type);
-/* Stores a value into the words of a place; references come as raw. Errors: INVALID, UNSUPPORTED. */
+/* Stores a value into the words of a place; references come as raw. Errors: INVALID, UNSUPPORTED.
+ */
 MU_MUST_CHECK mu_status value_check(const mu_value *value, const mu_ir_type *type, const char *what,
                                     mu_report *report);
 /* Words of `value` as the calling convention wants them. */

@@ -1,5 +1,5 @@
-/* Loading a bundle: everything that can fail is done aside; then the world stops for a moment and all of it is there at
- * once. */
+/* Loading a bundle: everything that can fail is done aside; then the world stops for a moment and
+ * all of it is there at once. */
 #include "vm_internal.h"
 
 #include <string.h>
@@ -36,11 +36,12 @@ static mu_status load_env(mu_vm *vm, mu_ir_env *parent, const char *name, const 
     return MU_OK;
 }
 
-/* Global cells never move, since irefs hold their addresses: address space for all there may be is reserved once. */
+/* Global cells never move, since irefs hold their addresses: address space for all there may be is
+ * reserved once. */
 static mu_status make_room_for_globals(mu_vm *vm, const mu_ir_env *env, mu_report *report)
 {
     uint64_t limit = vm->config.heap_bytes < GLOBALS_RESERVE_BYTES ? vm->config.heap_bytes
-                                                                    : GLOBALS_RESERVE_BYTES;
+                                                                   : GLOBALS_RESERVE_BYTES;
     if (env->global_bytes > limit) {
         return mu_report_add(report, MU_LIMIT, (mu_location){0},
                              "the global cells take %llu bytes; this VM may have %llu",
@@ -56,6 +57,7 @@ static mu_status make_room_for_globals(mu_vm *vm, const mu_ir_env *env, mu_repor
                              "no address space for global cells");
     }
     vm->globals_bytes = limit;
+    mu_gc_heap_set_immortal(vm->heap, memory, limit);
     __atomic_store_n(&vm->globals, memory, __ATOMIC_RELEASE);
     return MU_OK;
 }
@@ -80,8 +82,7 @@ static void publish(mu_vm *vm, mu_ir_env *env)
     grow_table(vm, env->next_function);
     for (uint32_t i = 0; i < bundle->func_count; i++) {
         mu_ir_func *func = bundle->funcs[i];
-        vm->table[func->number] =
-            (mu_abi_function){.code = lazy, .sig = func->sig->canonical};
+        vm->table[func->number] = (mu_abi_function){.code = lazy, .sig = func->sig->canonical};
         vm->functions[func->number] = (vm_function){.func = func};
     }
     for (uint32_t i = 0; i < bundle->version_count; i++) {
@@ -95,8 +96,8 @@ static void publish(mu_vm *vm, mu_ir_env *env)
         mu_ref cell = {(uintptr_t)vm->globals + global->offset_bytes};
         *mu_abi_header(cell) = (uintptr_t)mu_jit_descriptor(global->type) | MU_ABI_HEADER_IMMORTAL;
         if (mu_ir_type_has_refs(global->type)) {
-            MU_ARRAY_PUSH(&vm->cells, ((vm_cell){global->offset_bytes,
-                                                  mu_jit_descriptor(global->type)}));
+            MU_ARRAY_PUSH(&vm->cells,
+                          ((vm_cell){global->offset_bytes, mu_jit_descriptor(global->type)}));
         }
     }
     vm->table_count = env->next_function;

@@ -10,7 +10,7 @@ void vm_request_stop(mu_thread *thread)
 static void allow_running(mu_thread *thread)
 {
     mu_vm *vm = thread->vm;
-    bool stays = vm->stopping || thread->kill_wanted || thread->yield_wanted ||
+    bool stays = vm->stopping || thread_is_killed(thread) || thread->yield_wanted ||
                  vm->substrate->config.yield_stress;
     __atomic_store_n(&thread->abi.stack_limit, stays ? MU_ABI_LIMIT_STOP : thread->abi.stack_floor,
                      __ATOMIC_RELAXED);

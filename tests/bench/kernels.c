@@ -1,4 +1,5 @@
-/* Mu IR kernels beside their C twins: the three are run in turn, so that what else the machine does hits all alike. */
+/* Mu IR kernels beside their C twins: the three are run in turn, so that what else the machine does
+ * hits all alike. */
 #include "bench_call.h"
 #include "twins.h"
 
@@ -56,8 +57,8 @@ static double run_kernel(mu_vm *vm, const kernel *each, int runs)
     double t = bench_median(mu, runs);
     double t1 = bench_median(o1, runs);
     double t2 = bench_median(o2, runs);
-    printf("%-12s %9.2f %9.2f %9.2f %9.2fx %9.2fx\n", each->twin.name, t * 1e3, t1 * 1e3,
-           t2 * 1e3, t / t1, t / t2);
+    printf("%-12s %9.2f %9.2f %9.2f %9.2fx %9.2fx\n", each->twin.name, t * 1e3, t1 * 1e3, t2 * 1e3,
+           t / t1, t / t2);
     return t / t1;
 }
 

@@ -1,4 +1,5 @@
-/* Builds and drops binary trees in a small heap for as long as asked, while one tree stays; prints what it cost. */
+/* Builds and drops binary trees in a small heap for as long as asked, while one tree stays; prints
+ * what it cost. */
 #include "bench_call.h"
 
 #include <stdio.h>
@@ -29,7 +30,8 @@ int main(int argc, char **argv)
     }
     double spent = bench_now() - start;
     mu_vm_stats stats = mu_vm_get_stats(vm);
-    printf("%.1f s in a quota of %llu MiB: %.1f million nodes a second, %llu collections, %.1f %% of the time in them, "
+    printf("%.1f s in a quota of %llu MiB: %.1f million nodes a second, %llu collections, %.1f %% "
+           "of the time in them, "
            "longest %.2f ms, at most %.1f MiB in use\n",
            spent, QUOTA_BYTES >> 20, (double)nodes / spent * 1e-6,
            (unsigned long long)stats.collections, (double)stats.collected_ns * 1e-7 / spent,

@@ -317,10 +317,11 @@ static int run_file(const options *chosen)
 
 static void usage(void)
 {
-    fputs("usage: differential [--seed N] [--count N] [--time SECONDS] [--stress] [--trusted]\n"
-          "                    [--minimise] [--show] [--failures N] [--out FOLDER] [--hang SECONDS]\n"
-          "                    [--print SEED] [FILE]\n",
-          stderr);
+    fputs(
+        "usage: differential [--seed N] [--count N] [--time SECONDS] [--stress] [--trusted]\n"
+        "                    [--minimise] [--show] [--failures N] [--out FOLDER] [--hang SECONDS]\n"
+        "                    [--print SEED] [FILE]\n",
+        stderr);
     exit(2);
 }
 

@@ -17,7 +17,8 @@ typedef enum engine_verdict {
     ENGINE_UNDEFINED, /* it does what has no defined result, or takes too long */
 } engine_verdict;
 
-/* Do programs run with the grant native, so without checks of casts and shifts and with ALLOCA in frames? Said by
+/* Do programs run with the grant native, so without checks of casts and shifts and with ALLOCA in
+ * frames? Said by
  * --trusted, through the environment, since programs run in child processes. */
 #define ENGINE_TRUSTED_VARIABLE "MUD_DIFFERENTIAL_TRUSTED"
 bool engine_is_trusted(void);

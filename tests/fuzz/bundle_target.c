@@ -43,8 +43,9 @@ static void check_round_trip(const mu_ir_env *root, const mu_ir_bundle *bundle,
     mu_ir_bundle_free(again);
 }
 
-/* One mode and, for one input in eight, the round trip: which is decided by the bytes, so that an input behaves the same
- * each time and a campaign still sees every combination. Doing all of them each time made it five times slower. */
+/* One mode and, for one input in eight, the round trip: which is decided by the bytes, so that an
+ * input behaves the same each time and a campaign still sees every combination. Doing all of them
+ * each time made it five times slower. */
 void fuzz_bundle(const uint8_t *bytes, size_t length)
 {
     static mu_ir_env *root; /* kept: making it costs more than a small input */

@@ -25,7 +25,8 @@ typedef struct oracle_limits {
     uint64_t heap_bytes;  /* 0: 256 MiB */
     uint64_t stack_bytes; /* 0: 1 MiB; each frame counts for ORACLE_FRAME_BYTES and its variables */
     uint64_t steps;       /* instructions in one run; 0: 2,000,000,000 */
-    bool trusted;         /* the VM has the grant native: casts and shifts are not checked, ALLOCA is in frames */
+    bool trusted; /* the VM has the grant native: casts and shifts are not checked, ALLOCA is in
+                     frames */
 } oracle_limits;
 #define ORACLE_FRAME_BYTES 48u
 

@@ -6,20 +6,21 @@
  *
  * Objects. A reference is the address of an object's payload. The word before it is the header: the
  * descriptor's address, or a forwarding address while the object moves. A hybrid's header has the
- * number of its elements in the word before. Objects take multiples of 8 bytes; those whose type asks
- * for an alignment of 16 get it (of the payload).
+ * number of its elements in the word before. Objects take multiples of 8 bytes; those whose type
+ * asks for an alignment of 16 get it (of the payload).
  *
  *      hybrid:  [ length ][ header ][ fixed part … elements … ]
  *      other:             [ header ][ payload … ]
  *                                   ^ reference
  *
- * An iref is two words, (base, offset): base is the reference of the object it points into, or 0 for
- * memory in frames, where offset is the address itself. Its address is always base + offset. A global cell
- * has a header like an object, marked as immortal: its reference is never moved or freed.
+ * An iref is two words, (base, offset): base is the reference of the object it points into, or 0
+ * for memory in frames, where offset is the address itself. Its address is always base + offset. A
+ * global cell has a header like an object, marked as immortal: its reference is never moved or
+ * freed.
  *
- * Registers. r15 holds the thread's state; rsp and rbp the Mu stack, rbp a chained frame pointer. All
- * others are caller-saved: nothing lives in a register across a call or any other safepoint, so a
- * collection, an unwinding or a switch of stacks has only frames to look at.
+ * Registers. r15 holds the thread's state; rsp and rbp the Mu stack, rbp a chained frame pointer.
+ * All others are caller-saved: nothing lives in a register across a call or any other safepoint, so
+ * a collection, an unwinding or a switch of stacks has only frames to look at.
  *
  * Calls. Arguments and results travel alike: integers, references and pointers in MU_ABI_GPR_ORDER,
  * floating point in xmm0..7, what does not fit (and every struct or array) in the thread's
@@ -49,8 +50,8 @@ typedef struct mu_abi_slot {
     const mu_abi_type *nested;
 } mu_abi_slot;
 
-/* Describes a type to the collector. Immutable; lives as long as the code of its bundle. NESTED goes at
- * most 1,000 levels deep. */
+/* Describes a type to the collector. Immutable; lives as long as the code of its bundle. NESTED
+ * goes at most 1,000 levels deep. */
 struct mu_abi_type {
     uint64_t size_bytes;   /* of the payload; hybrid: of the fixed part up to the first element */
     uint64_t stride_bytes; /* hybrid: of an element */
@@ -61,8 +62,8 @@ struct mu_abi_type {
     const mu_abi_slot *element_slots; /* hybrid: references in one element */
     uint32_t element_slot_count;
     const char *name; /* for diagnostics */
-    /* For checks of casts and indices: the canonical numbers of the type and of a hybrid's element (0: none), and the
-     * type itself, which only the code generator and the runtime look into. */
+    /* For checks of casts and indices: the canonical numbers of the type and of a hybrid's element
+     * (0: none), and the type itself, which only the code generator and the runtime look into. */
     uint32_t canonical;
     uint32_t element_canonical;
     const void *origin;
@@ -80,21 +81,22 @@ static inline uintptr_t *mu_abi_header(mu_ref ref)
 /* Bits of a header that are not the descriptor's address. */
 #define MU_ABI_HEADER_FLAGS 7u
 
-/* Elements that a hybrid has room for: one more than the program asked for, so that an iref one past the end, or to the
- * variable part of an empty one, still is one of memory of its type. */
+/* Elements that a hybrid has room for: one more than the program asked for, so that an iref one
+ * past the end, or to the variable part of an empty one, still is one of memory of its type. */
 static inline uint64_t *mu_abi_length(mu_ref ref)
 {
     return (uint64_t *)(ref.address - MU_ABI_HEADER_BYTES - MU_ABI_LENGTH_BYTES);
 }
 
-/* tagref64: one word that is a double, a 52-bit integer or a reference with a 6-bit tag. A double is
- * itself; the others hide among the NaNs, so every NaN is stored as MU_ABI_TAGREF64_NAN.
+/* tagref64: one word that is a double, a 52-bit integer or a reference with a 6-bit tag. A double
+ * is itself; the others hide among the NaNs, so every NaN is stored as MU_ABI_TAGREF64_NAN.
  *
  *      bit      63      62 … 52   51 … 47     46 … 3           2       1   0
  *      integer  i51     all ones  i50 … (one field of 51 bits, 51 … 1) … i0    1
  *      ref      0       all ones  t5 … t1     address bits     t0      1   0
  *
- * Addresses are a program's own: multiples of 8 below 2 to the 47th. A NULL reference has a tag too. */
+ * Addresses are a program's own: multiples of 8 below 2 to the 47th. A NULL reference has a tag
+ * too. */
 #define MU_ABI_TAGREF64_INT_MASK 0x7ff0000000000001u
 #define MU_ABI_TAGREF64_INT_BITS 0x7ff0000000000001u
 #define MU_ABI_TAGREF64_REF_MASK 0xfff0000000000003u
@@ -160,7 +162,7 @@ typedef struct mu_abi_function {
 /* The part of a thread that compiled code reaches through r15. Fields are in mu_thread_fields.def,
  * with the offsets that the code generator uses. */
 typedef struct mu_abi_thread {
-#define MU_FIELD(type, name, text) type name;
+#define MU_FIELD(type, name, text)              type name;
 #define MU_FIELD_ARRAY(type, name, count, text) type name[count];
 #include "mu_thread_fields.def"
 #undef MU_FIELD
@@ -168,19 +170,21 @@ typedef struct mu_abi_thread {
 } mu_abi_thread;
 
 enum {
-#define MU_FIELD(type, name, text) MU_THREAD_##name = offsetof(mu_abi_thread, name),
+#define MU_FIELD(type, name, text)              MU_THREAD_##name = offsetof(mu_abi_thread, name),
 #define MU_FIELD_ARRAY(type, name, count, text) MU_THREAD_##name = offsetof(mu_abi_thread, name),
 #include "mu_thread_fields.def"
 #undef MU_FIELD
 #undef MU_FIELD_ARRAY
 };
 
-/* Compiled code leaves to the runtime for everything it cannot do itself: it saves the argument registers
- * and its place, and returns from `enter`; the runtime does what the reason asks and enters again. So no
- * C frame ever lies between frames of Mu code. Arguments are in gpr[] and xmm[]. */
+/* Compiled code leaves to the runtime for everything it cannot do itself: it saves the argument
+ * registers and its place, and returns from `enter`; the runtime does what the reason asks and
+ * enters again. So no C frame ever lies between frames of Mu code. Arguments are in gpr[] and
+ * xmm[]. */
 typedef enum mu_abi_leave {
     MU_ABI_LEAVE_RETURN,   /* the bottom function returned; its results are in the registers */
-    MU_ABI_LEAVE_COMPILE,  /* call of a function without code; `callee`; arguments in the registers */
+    MU_ABI_LEAVE_COMPILE,  /* call of a function without code; `callee`; arguments in the registers
+                            */
     MU_ABI_LEAVE_PROLOGUE, /* at a function's entry: stop wanted, or too little stack; as COMPILE */
     MU_ABI_LEAVE_YIELD,    /* at a loop's back edge */
     MU_ABI_LEAVE_TRAP,     /* results are expected in the registers */
@@ -190,12 +194,15 @@ typedef enum mu_abi_leave {
     MU_ABI_LEAVE_EXIT,     /* @uvm.thread_exit */
     MU_ABI_LEAVE_FMOD,     /* xmm[0] = fmod(xmm[0], xmm[1]) */
     MU_ABI_LEAVE_GROW,     /* an ALLOCA wants rsp to go down to gpr[0], below the stack limit */
-    MU_ABI_LEAVE_CHECK_SHIFT, /* may an iref be moved from offset gpr[1] to gpr[2] of the object gpr[0], at type gpr[3]? */
-    MU_ABI_LEAVE_CHECK_CAST,  /* is there a location of type gpr[3] at offset gpr[1] of the object gpr[0]? */
+    MU_ABI_LEAVE_CHECK_SHIFT, /* may an iref be moved from offset gpr[1] to gpr[2] of the object
+                                 gpr[0], at type gpr[3]? */
+    MU_ABI_LEAVE_CHECK_CAST,  /* is there a location of type gpr[3] at offset gpr[1] of the object
+                                 gpr[0]? */
     MU_ABI_LEAVE_COUNT,
 } mu_abi_leave;
 
-/* A cell that ALLOCA made, in the frame: the payload follows. The frame's `alloca_slot` heads the list. */
+/* A cell that ALLOCA made, in the frame: the payload follows. The frame's `alloca_slot` heads the
+ * list. */
 typedef struct mu_abi_alloca {
     struct mu_abi_alloca *older;
     const mu_abi_type *type;

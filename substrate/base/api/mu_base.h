@@ -90,8 +90,9 @@ char *mu_arena_string(mu_arena *arena, const char *text, size_t length);
 char *mu_arena_format(mu_arena *arena, const char *format, ...) MU_PRINTF(2, 3);
 /* Bytes taken from the host so far. */
 size_t mu_arena_bytes(const mu_arena *arena);
-#define MU_ARENA_NEW(arena, type)          ((type *)mu_arena_allocate((arena), sizeof(type)))
-#define MU_ARENA_ARRAY(arena, type, count) ((type *)mu_arena_allocate((arena), sizeof(type) * (count)))
+#define MU_ARENA_NEW(arena, type) ((type *)mu_arena_allocate((arena), sizeof(type)))
+#define MU_ARENA_ARRAY(arena, type, count)                                                         \
+    ((type *)mu_arena_allocate((arena), sizeof(type) * (count)))
 
 /* --- Growable arrays --------------------------------------------------------------------------
  *   MU_ARRAY(uint32_t) ids = {0};
@@ -105,8 +106,8 @@ size_t mu_arena_bytes(const mu_arena *arena);
     }
 void *mu_array_grow(void *items, uint32_t *capacity, uint32_t needed, size_t item_bytes);
 #define MU_ARRAY_RESERVE(array, needed)                                                            \
-    ((array)->items = mu_array_grow((array)->items, &(array)->capacity, (needed),                  \
-                                    sizeof(*(array)->items)))
+    ((array)->items =                                                                              \
+         mu_array_grow((array)->items, &(array)->capacity, (needed), sizeof(*(array)->items)))
 #define MU_ARRAY_PUSH(array, ...)                                                                  \
     do {                                                                                           \
         if ((array)->count == (array)->capacity) {                                                 \
@@ -144,9 +145,9 @@ typedef struct mu_location {
     uint32_t column;
 } mu_location;
 typedef struct mu_report_entry {
-    mu_status status;   /* INVALID, UNSUPPORTED, … */
-    mu_location where;  /* in `file` */
-    const char *file;   /* as the client named it; may be "" */
+    mu_status status;    /* INVALID, UNSUPPORTED, … */
+    mu_location where;   /* in `file` */
+    const char *file;    /* as the client named it; may be "" */
     const char *message; /* what is wrong and what to do, without the location */
 } mu_report_entry;
 typedef struct mu_report mu_report;
@@ -158,8 +159,8 @@ void mu_report_set_file(mu_report *report, const char *file);
  * `return mu_report_add(...)` reads well. */
 mu_status mu_report_add(mu_report *report, mu_status status, mu_location where, const char *format,
                         ...) MU_PRINTF(4, 5);
-uint32_t mu_report_count(const mu_report *report); /* kept entries */
-uint32_t mu_report_total(const mu_report *report); /* kept and dropped */
+uint32_t mu_report_count(const mu_report *report);                            /* kept entries */
+uint32_t mu_report_total(const mu_report *report);                            /* kept and dropped */
 const mu_report_entry *mu_report_at(const mu_report *report, uint32_t index); /* borrowed */
 /* "file:line:column: message" lines; the caller frees with mu_free. */
 char *mu_report_text(const mu_report *report);

@@ -13,12 +13,13 @@ typedef struct mu_gc_heap mu_gc_heap; /* one VM's */
 #define MU_GC_BLOCK_BYTES 32768u
 /* Objects larger than this, header included, live apart and never move. */
 #define MU_GC_LARGE_BYTES 8192u
-/* Compiled code bumps a buffer for objects of at most this size, header included, and leaves larger ones
- * to mu_gc_allocate: the room that the quota keeps for copies is computed from what it counts. */
+/* Compiled code bumps a buffer for objects of at most this size, header included, and leaves larger
+ * ones to mu_gc_allocate: the room that the quota keeps for copies is computed from what it counts.
+ */
 #define MU_GC_INLINE_BYTES 1024u
 
-/* In the header of a large object this bit is set beside the descriptor's address. Ask mu_gc_type_of
- * rather than the header. */
+/* In the header of a large object this bit is set beside the descriptor's address. Ask
+ * mu_gc_type_of rather than the header. */
 #define MU_GC_HEADER_LARGE 2u
 /* The descriptor of an object; not during a collection. */
 static inline const mu_abi_type *mu_gc_type_of(mu_ref ref)
@@ -26,8 +27,8 @@ static inline const mu_abi_type *mu_gc_type_of(mu_ref ref)
     return (const mu_abi_type *)(*mu_abi_header(ref) & ~(uintptr_t)MU_ABI_HEADER_FLAGS);
 }
 
-/* A mutator's allocation buffer: memory in [cursor, limit) is zeroed and its own. These are the thread's
- * alloc_cursor and alloc_limit (see mu_abi.h), which compiled code bumps. */
+/* A mutator's allocation buffer: memory in [cursor, limit) is zeroed and its own. These are the
+ * thread's alloc_cursor and alloc_limit (see mu_abi.h), which compiled code bumps. */
 typedef struct mu_gc_buffer {
     uintptr_t *cursor;
     uintptr_t *limit;
@@ -40,52 +41,56 @@ uint64_t mu_gc_pool_used_bytes(mu_gc_pool *pool);
 uint64_t mu_gc_pool_held_bytes(mu_gc_pool *pool);
 
 typedef struct mu_gc_config {
-    uint64_t quota_bytes; /* hard limit on blocks and large objects, copies included; at least 8 blocks */
-    bool stress;          /* MU_GC_STRESS: buffers are always empty, so that each allocation comes here */
-    bool verify;          /* check the whole heap after every collection */
+    uint64_t quota_bytes; /* hard limit on blocks and large objects, copies included; at least 8
+                             blocks */
+    bool stress; /* MU_GC_STRESS: buffers are always empty, so that each allocation comes here */
+    bool verify; /* check the whole heap after every collection */
 } mu_gc_config;
 /* Cheap: takes no block until something is allocated. */
 mu_gc_heap *mu_gc_heap_new(mu_gc_pool *pool, const mu_gc_config *config);
 /* Gives every block back at once. No mutator may be left. */
 void mu_gc_heap_free(mu_gc_heap *heap);
 
-/* Allocates a zeroed object; the path that compiled code takes when its buffer is exhausted, the object
- * is large or wants an alignment of 16, and for hybrids. May refill the buffer.
- *   length     elements of a hybrid, else 0
- *   ref        out; raw
- * Errors: NO_MEMORY when the quota does not allow it; the caller collects and tries once more. Sizes
- * that overflow are NO_MEMORY.
- * Safepoint: no. Thread: any mutator of the VM, concurrently (the heap has its lock). */
+/* Allocates a zeroed object; the path that compiled code takes when its buffer is exhausted, the
+ * object is large or wants an alignment of 16, and for hybrids. May refill the buffer. length
+ * elements of a hybrid, else 0 ref        out; raw Errors: NO_MEMORY when the quota does not allow
+ * it; the caller collects and tries once more. Sizes that overflow are NO_MEMORY. Safepoint: no.
+ * Thread: any mutator of the VM, concurrently (the heap has its lock). */
 MU_MUST_CHECK mu_status mu_gc_allocate(mu_gc_heap *heap, const mu_gc_buffer *buffer,
                                        const mu_abi_type *type, uint64_t length, mu_ref *ref);
-/* Gives up the rest of a buffer: before a collection, and when its mutator goes. A buffer starts and
- * ends as two zeros. Thread: the mutator, or who has stopped it. */
+/* Gives up the rest of a buffer: before a collection, and when its mutator goes. A buffer starts
+ * and ends as two zeros. Thread: the mutator, or who has stopped it. */
 void mu_gc_buffer_retire(mu_gc_heap *heap, const mu_gc_buffer *buffer);
+
+/* Says where the references with MU_ABI_HEADER_IMMORTAL in their headers are, which the collector
+ * leaves alone: for verification, which must not read the header of what may be no object. */
+void mu_gc_heap_set_immortal(mu_gc_heap *heap, const void *start, uint64_t bytes);
 
 /* During a collection. */
 typedef struct mu_gc_tracer mu_gc_tracer;
 /* Updates the reference in `slot` (may be 0). `kind` is REF, WEAK or TAGREF64. */
 void mu_gc_trace_slot(mu_gc_tracer *tracer, uintptr_t *slot, mu_abi_slot_kind kind);
-/* Updates every reference in `count` values of `type` (not hybrid) at `address`, which is outside the
- * heap (global cells, alloca cells). Values are the type's size apart, rounded up to its alignment. */
+/* Updates every reference in `count` values of `type` (not hybrid) at `address`, which is outside
+ * the heap (global cells, alloca cells). Values are the type's size apart, rounded up to its
+ * alignment. */
 void mu_gc_trace_area(mu_gc_tracer *tracer, void *address, const mu_abi_type *type, uint64_t count);
 /* The same for a hybrid of `length` elements. */
 void mu_gc_trace_hybrid(mu_gc_tracer *tracer, void *address, const mu_abi_type *type,
                         uint64_t length);
 typedef void mu_gc_roots_fn(mu_gc_tracer *tracer, void *context);
 
-/* Collects the whole heap: copies what lives in blocks, sweeps large objects, clears weak references
- * to what died. Every mutator of the VM is stopped and its buffer retired. `roots` is called once or
- * more, each time with the same slots; it calls nothing here but mu_gc_trace_*. Showing a slot twice
- * does no harm. Never fails: the quota always leaves room for the copies. */
+/* Collects the whole heap: copies what lives in blocks, sweeps large objects, clears weak
+ * references to what died. Every mutator of the VM is stopped and its buffer retired. `roots` is
+ * called once or more, each time with the same slots; it calls nothing here but mu_gc_trace_*.
+ * Showing a slot twice does no harm. Never fails: the quota always leaves room for the copies. */
 void mu_gc_collect(mu_gc_heap *heap, mu_gc_roots_fn *roots, void *context);
 
 typedef struct mu_gc_stats {
     uint64_t quota_bytes;
-    uint64_t used_bytes;      /* blocks and large objects now */
-    uint64_t live_bytes;      /* of objects, headers included, that the last collection kept */
+    uint64_t used_bytes; /* blocks and large objects now */
+    uint64_t live_bytes; /* of objects, headers included, that the last collection kept */
     uint64_t collections;
-    uint64_t collected_ns;    /* time spent in them */
+    uint64_t collected_ns; /* time spent in them */
     uint64_t longest_ns;
 } mu_gc_stats;
 mu_gc_stats mu_gc_heap_stats(mu_gc_heap *heap);

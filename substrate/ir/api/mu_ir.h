@@ -357,7 +357,8 @@ struct mu_ir_bundle {
     mu_map *newest;
     mu_map *canonical_index;
     uint32_t next_id, next_function, next_canonical;
-    bool trusted;  /* loaded with the grant `native`: compiled without the checks that make it memory-safe */
+    bool trusted;  /* loaded with the grant `native`: compiled without the checks that make it
+                      memory-safe */
     void *backend; /* the code generator's; freed by it */
 };
 
@@ -428,9 +429,9 @@ static inline bool mu_ir_type_equal(const mu_ir_type *a, const mu_ir_type *b)
 {
     return a->canonical == b->canonical;
 }
-/* Does every value of `type` begin with one of `prefix`: is a reference to the one good as a reference to the other? By the
- * Prefix Rule of uvm-memory.rest, and for structs whose fields are the first fields of `type`; void is a prefix of every
- * type. Both are laid out. */
+/* Does every value of `type` begin with one of `prefix`: is a reference to the one good as a
+ * reference to the other? By the Prefix Rule of uvm-memory.rest, and for structs whose fields are
+ * the first fields of `type`; void is a prefix of every type. Both are laid out. */
 bool mu_ir_type_begins_with(const mu_ir_type *type, const mu_ir_type *prefix);
 /* Holds references anywhere (ref, iref, weakref, tagref64)? A composite must be laid out. */
 bool mu_ir_type_has_refs(const mu_ir_type *type);

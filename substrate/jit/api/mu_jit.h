@@ -1,7 +1,8 @@
 #pragma once
-/* The quick tier: one version of a function from SSA with block arguments to x86-64, in one pass over its
- * blocks, when it is first called. Also what belongs to the machine: how signatures travel in
- * registers, what the collector must know of types, and the few stubs between Mu code and the runtime.
+/* The quick tier: one version of a function from SSA with block arguments to x86-64, in one pass
+ * over its blocks, when it is first called. Also what belongs to the machine: how signatures travel
+ * in registers, what the collector must know of types, and the few stubs between Mu code and the
+ * runtime.
  */
 #include "mu_abi.h"
 #include "mu_code.h"
@@ -16,20 +17,20 @@ typedef struct mu_jit mu_jit; /* the process's; thread-safe */
 MU_MUST_CHECK mu_status mu_jit_new(mu_code_cache *cache, mu_jit **jit);
 void mu_jit_free(mu_jit *jit);
 
-/* Runs Mu code from thread->resume_pc on the stack at thread->mu_sp and mu_fp, with the registers of gpr[],
- * xmm[] and `callee`, until it leaves; then leave_reason says why. */
+/* Runs Mu code from thread->resume_pc on the stack at thread->mu_sp and mu_fp, with the registers
+ * of gpr[], xmm[] and `callee`, until it leaves; then leave_reason says why. */
 typedef void mu_jit_enter_fn(mu_abi_thread *thread);
 mu_jit_enter_fn *mu_jit_enter(const mu_jit *jit);
 /* The table entry of a function without code: leaves with COMPILE. */
 const void *mu_jit_lazy_entry(const mu_jit *jit);
 /* The stub that leaves with ERROR; for a fault that interrupted Mu code. */
 const void *mu_jit_leave_error(const mu_jit *jit);
-/* Where a new thread begins: calls function `callee` with the registers' arguments at the bottom of a stack;
- * leaves with RETURN. */
+/* Where a new thread begins: calls function `callee` with the registers' arguments at the bottom of
+ * a stack; leaves with RETURN. */
 const void *mu_jit_start_entry(const mu_jit *jit);
 
-/* The entry of `version`'s code, compiled now if it is not yet. Once a version, whichever VM asks. Thread-safe.
- * Errors: LIMIT when the code cache is full. */
+/* The entry of `version`'s code, compiled now if it is not yet. Once a version, whichever VM asks.
+ * Thread-safe. Errors: LIMIT when the code cache is full. */
 MU_MUST_CHECK mu_status mu_jit_compile(mu_jit *jit, mu_ir_version *version, const void **entry);
 /* Frees what was made for a bundle: code, descriptors, conventions. No VM uses it any more. */
 void mu_jit_free_bundle(mu_jit *jit, mu_ir_bundle *bundle);
@@ -51,8 +52,9 @@ typedef struct mu_jit_place {
 uint32_t mu_jit_assign_places(mu_ir_type *const *types, uint32_t count, mu_jit_place *places);
 /* The collector's descriptor of a laid-out type; made once, lives as long as its bundle. */
 const mu_abi_type *mu_jit_descriptor(mu_ir_type *type);
-/* Machine code of `version` as text is not offered here; name and size are in its object. NULL when it is not
- * compiled. */
+/* Machine code of `version` as text is not offered here; name and size are in its object. NULL when
+ * it is not compiled. */
 const mu_code_object *mu_jit_object(const mu_ir_version *version);
-/* Bytes of one value of the type in an SSA variable: 8 for scalars, 16 for irefs, composites rounded up to 8. */
+/* Bytes of one value of the type in an SSA variable: 8 for scalars, 16 for irefs, composites
+ * rounded up to 8. */
 uint32_t mu_jit_value_bytes(const mu_ir_type *type);

@@ -3,10 +3,12 @@
 #include "mu_abi.h"
 #include "mu_code.h"
 
-typedef struct mu_stack_pool mu_stack_pool; /* the process's; keeps some stacks for the next who asks; thread-safe */
+typedef struct mu_stack_pool
+    mu_stack_pool; /* the process's; keeps some stacks for the next who asks; thread-safe */
 
-/* One stack. Below `floor` lie the reserve (MU_ABI_STACK_RESERVE_BYTES) and a guard page; above `top` the overflow words
- * of the thread that runs on it. Memory is taken page by page as it is touched. */
+/* One stack. Below `floor` lie the reserve (MU_ABI_STACK_RESERVE_BYTES) and a guard page; above
+ * `top` the overflow words of the thread that runs on it. Memory is taken page by page as it is
+ * touched. */
 typedef struct mu_stack {
     unsigned char *memory;
     size_t size_bytes;
@@ -31,8 +33,9 @@ typedef struct mu_stack_cursor {
     uintptr_t sp;    /* rsp when it goes on after the site */
 } mu_stack_cursor;
 
-/* The frame whose site has `return_address`, found at `sp` - 8 in the stack, with rbp `frame`. False at the stack's bottom.
- * Every return address must be a known site: anything else is a broken stack and aborts. */
+/* The frame whose site has `return_address`, found at `sp` - 8 in the stack, with rbp `frame`.
+ * False at the stack's bottom. Every return address must be a known site: anything else is a broken
+ * stack and aborts. */
 bool mu_stack_first(const mu_code_cache *cache, uintptr_t return_address, uintptr_t frame,
                     uintptr_t sp, mu_stack_cursor *cursor);
 /* Moves to the caller's frame; false at the bottom. */

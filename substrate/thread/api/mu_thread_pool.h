@@ -1,7 +1,7 @@
 #pragma once
-/* The pool of OS threads that runs everything: Mu threads by slices, loads, collections. Jobs are taken in the order
- * they came. While jobs wait for a worker, a ticker calls `contention` every few milliseconds, so that
- * whoever runs long can be asked to make room.
+/* The pool of OS threads that runs everything: Mu threads by slices, loads, collections. Jobs are
+ * taken in the order they came. While jobs wait for a worker, a ticker calls `contention` every few
+ * milliseconds, so that whoever runs long can be asked to make room.
  */
 #include "mu_base.h"
 

@@ -141,16 +141,16 @@ Test(mu_ir_layout, cells_lie_behind_those_of_earlier_bundles)
     mu_ir_env *env =
         load_first(SCALARS ".typedef @big = array<@i64 5> .typedef @d4 = vector<@d 4>\n"
                            ".global @a <@i8> .global @b <@big> .global @c <@i64>\n");
-    cr_assert_eq(cell_offset(env, "@a"), 0);
-    cr_assert_eq(cell_offset(env, "@b"), 16);
-    cr_assert_eq(cell_offset(env, "@c"), 64);
-    cr_assert_eq(env->global_bytes, 72);
+    cr_assert_eq(cell_offset(env, "@a"), 16);
+    cr_assert_eq(cell_offset(env, "@b"), 48);
+    cr_assert_eq(cell_offset(env, "@c"), 112);
+    cr_assert_eq(env->global_bytes, 120);
     env = load(env, ".typedef @nothing = void");
-    cr_assert_eq(env->global_bytes, 72);
+    cr_assert_eq(env->global_bytes, 120);
     env = load(env, ".global @e <@i8> .global @f2 <@d4>");
-    cr_assert_eq(cell_offset(env, "@e"), 80);
-    cr_assert_eq(cell_offset(env, "@f2"), 96);
-    cr_assert_eq(env->global_bytes, 128);
+    cr_assert_eq(cell_offset(env, "@e"), 144);
+    cr_assert_eq(cell_offset(env, "@f2"), 192);
+    cr_assert_eq(env->global_bytes, 224);
     unload(env);
 }
 
@@ -196,7 +196,7 @@ Test(mu_ir_layout, refuses_sizes_beyond_its_limits)
                   ".typedef @s = struct<@a @a @a>",
                   "2:10: @s is larger than 1 TiB");
     EXPECT_ERRORS(NULL,
-                  ".typedef @i = int<8> .typedef @a = array<@i 0x10000000000>\n"
+                  ".typedef @i = int<8> .typedef @a = array<@i 0x8000000000>\n"
                   ".global @x <@a>\n.global @y <@a>",
                   "3:9: the global cells of one VM take more than 1 TiB");
 }
