@@ -9,6 +9,25 @@ typedef MU_ARRAY(mu_abi_slot) slot_list;
 
 static void add_type(slot_list *list, uint64_t offset, mu_ir_type *type);
 
+/* A part of its own inside of another type: its few slots, or one that refers to its descriptor.
+ * Types may nest so that their slots double at every level, so what is not short is never copied.
+ */
+static void add_nested(slot_list *list, uint64_t offset, mu_ir_type *type)
+{
+    const mu_abi_type *part = mu_jit_descriptor(type);
+    if (part->slot_count > FLATTEN_MAX_SLOTS) {
+        mu_abi_slot slot = {
+            .offset_bytes = offset, .kind = MU_ABI_SLOT_NESTED, .count = 1, .nested = part};
+        MU_ARRAY_PUSH(list, slot);
+        return;
+    }
+    for (uint32_t i = 0; i < part->slot_count; i++) {
+        mu_abi_slot slot = part->slots[i];
+        slot.offset_bytes += offset;
+        MU_ARRAY_PUSH(list, slot);
+    }
+}
+
 static void add_array(slot_list *list, uint64_t offset, const mu_ir_type *type)
 {
     const mu_abi_type *element = mu_jit_descriptor(type->element);
@@ -17,7 +36,7 @@ static void add_array(slot_list *list, uint64_t offset, const mu_ir_type *type)
     }
     if (type->length <= FLATTEN_MAX_SLOTS / element->slot_count) {
         for (uint64_t i = 0; i < type->length; i++) {
-            add_type(list, offset + i * type->stride_bytes, type->element);
+            add_nested(list, offset + i * type->stride_bytes, type->element);
         }
         return;
     }
@@ -39,7 +58,7 @@ static void add_type(slot_list *list, uint64_t offset, mu_ir_type *type)
     case MU_IR_TAGREF64: slot.kind = MU_ABI_SLOT_TAGREF64; break;
     case MU_IR_STRUCT:
         for (uint32_t i = 0; i < type->field_count; i++) {
-            add_type(list, offset + type->offsets[i], type->fields[i]);
+            add_nested(list, offset + type->offsets[i], type->fields[i]);
         }
         return;
     case MU_IR_ARRAY:
@@ -84,7 +103,7 @@ static mu_abi_type *make(mu_ir_type *type)
         descriptor->element_canonical = type->element->canonical;
         slot_list elements = {0};
         for (uint32_t i = 0; i < type->field_count; i++) {
-            add_type(&slots, type->offsets[i], type->fields[i]);
+            add_nested(&slots, type->offsets[i], type->fields[i]);
         }
         add_type(&elements, 0, type->element);
         descriptor->element_slots = elements.items;

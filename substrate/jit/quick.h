@@ -167,6 +167,9 @@ typedef struct quick {
     void *place_states; /* quick_moves.c */
     uint32_t place_state_count;
 
+    uint64_t work; /* steps that are not in proportion to the text: live values at sites, words over
+                      edges */
+    uint64_t deferred_words; /* moves that wait in `deferred` */
     bool checked; /* the bundle is not trusted: casts and shifts are checked, ALLOCA is in the heap
                    */
     bool large_frame;
@@ -181,6 +184,11 @@ typedef struct quick {
     MU_ARRAY(mu_code_slot) map_slots;
     MU_ARRAY(mu_code_keepalive) map_keepalives;
 } quick;
+
+/* ---- quick_compile.c */
+/* Has this function become more than is worth compiling? Asked wherever much may be added at once.
+ */
+bool quick_is_too_large(const quick *q);
 
 /* ---- quick_liveness.c */
 /* Last uses in the present block, by one walk backwards; and the lists of what dies where. */

@@ -68,6 +68,7 @@ static uint32_t first_free_slot(const quick *q, uint32_t from)
 
 uint32_t quick_slot_take(quick *q, uint32_t words)
 {
+    q->work += q->slot_words / 4;
     uint32_t first = first_free_slot(q, 0);
     for (uint32_t run = 1; run < words;) {
         if (slot_is_used(q, first + run)) {

@@ -457,7 +457,7 @@ void quick_lower_switch(quick *q, const mu_ir_inst *inst)
     uint32_t count = inst->cases.count;
     switch_case *cases = MU_ARENA_ARRAY(q->arena, switch_case, count);
     x64_gpr reg = quick_read_gpr(q, value);
-    for (uint32_t i = 0; i < count; i++) {
+    for (uint32_t i = 0; i < count && !quick_is_too_large(q); i++) {
         (void)quick_constant(q, q->version->operands[inst->cases.first + i], &cases[i].value);
         cases[i].label = quick_edge(q, dest_at(q, inst, i + 1), no_exception);
     }

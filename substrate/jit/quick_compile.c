@@ -11,9 +11,13 @@
 #define SMALL_FRAME_BYTES 8192u
 /* Beyond these a function is refused: its code and maps would cost out of proportion to its text.
  */
-#define CODE_MAX_BYTES (64u << 20)
-#define MAP_MAX_SLOTS  (4u << 20)
-#define PATCHED        0x7fffff00
+#define CODE_MAX_BYTES     (64u << 20)
+#define MAP_MAX_SLOTS      (4u << 20)
+#define FRAME_MAX_SLOTS    (1u << 20)
+#define ARENA_MAX_BYTES    (1ull << 30)
+#define WORK_MAX           500000000u
+#define DEFERRED_MAX_WORDS (4u << 20)
+#define PATCHED            0x7fffff00
 
 static void emit_prologue(quick *q, x64_label slow, x64_label cont)
 {
@@ -143,10 +147,11 @@ static void lower_pair(quick *q, const mu_ir_inst *compare)
     quick_finish_instruction(q);
 }
 
-static bool is_too_large(const quick *q)
+bool quick_is_too_large(const quick *q)
 {
     return x64_offset(q->a) > CODE_MAX_BYTES || q->map_slots.count > MAP_MAX_SLOTS ||
-           q->slot_count > (1u << 20);
+           q->slot_count > FRAME_MAX_SLOTS || q->work > WORK_MAX ||
+           q->deferred_words > DEFERRED_MAX_WORDS || mu_arena_bytes(q->arena) > ARENA_MAX_BYTES;
 }
 
 static bool emit_block(quick *q, uint32_t block)
@@ -158,6 +163,7 @@ static bool emit_block(quick *q, uint32_t block)
         q->xmm_cell[reg] = QUICK_NONE;
     }
     q->live.count = 0;
+    q->work += q->slot_words;
     if (q->slot_words) {
         memset(q->slots_used, 0, q->slot_words * sizeof *q->slots_used);
     }
@@ -179,7 +185,7 @@ static bool emit_block(quick *q, uint32_t block)
             lower_inst(q, inst);
             quick_finish_instruction(q);
         }
-        if (is_too_large(q)) {
+        if (quick_is_too_large(q)) {
             return false;
         }
     }
@@ -241,7 +247,7 @@ static bool emit_function(quick *q)
     }
     quick_emit_deferred(q);
     emit_prologue_slow(q, slow, cont);
-    return !is_too_large(q);
+    return !quick_is_too_large(q);
 }
 
 static int order_sites(const void *left, const void *right)

@@ -179,6 +179,7 @@ static void edge_moves(quick *q, const mu_ir_dest *dest, quick_operand exception
     }
     quick_operand *words = MU_ARENA_ARRAY(q->arena, quick_operand, count + 1);
     uint32_t at = 0;
+    q->work += count;
     for (uint32_t i = 0; i < dest->args.count; i++) {
         mu_ir_value value = q->version->operands[dest->args.first + i];
         quick_value_words(q, value, &words[at]);
@@ -268,6 +269,7 @@ x64_label quick_edge(quick *q, const mu_ir_dest *dest, quick_operand exception)
     }
     uint32_t index = quick_defer(q, QUICK_DEFER_EDGE);
     quick_deferred *deferred = &q->deferred.items[index];
+    q->deferred_words += moves.count;
     deferred->moves = moves;
     deferred->block = dest->block;
     x64_label label = deferred->label;
@@ -290,6 +292,7 @@ uint32_t quick_landing(quick *q, const mu_ir_dest *dest, const quick_save *saves
     /* Whether or not the block wants the exception, it has been caught: the thread must not keep it
      * alive. */
     uint32_t index = quick_defer(q, QUICK_DEFER_LANDING);
+    q->deferred_words += moves.count;
     q->deferred.items[index].moves = moves;
     q->deferred.items[index].block = dest->block;
     q->deferred.items[index].drops_exception = !q->version->blocks[dest->block].has_exc_param;

@@ -20,6 +20,7 @@ static void spill_path(quick *q, const quick_path *path)
 
 void quick_spill_live(quick *q)
 {
+    q->work += q->live.count;
     for (uint32_t i = 0; i < q->live.count; i++) {
         uint32_t variable = q->live.items[i];
         if (!quick_live_after(q, variable, q->position)) {
@@ -104,6 +105,7 @@ static void map_variable(quick *q, uint32_t variable, const quick_save *saves, u
 
 static void map_live(quick *q, const quick_save *saves, uint32_t save_count)
 {
+    q->work += q->live.count;
     for (uint32_t i = 0; i < q->live.count; i++) {
         uint32_t variable = q->live.items[i];
         bool is_result = q->version->variables[variable].inst == q->inst;

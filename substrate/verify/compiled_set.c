@@ -5,7 +5,7 @@
 
 enum {
     VALUE_BYTES_MAX = 4096, /* of one SSA value */
-    PARAM_WORDS_MAX = 256,  /* of the parameters of one signature */
+    LIST_WORDS_MAX = 256,   /* of a signature's parameters, of its results, of a TRAP's */
 };
 
 /* clang-format off */
@@ -54,29 +54,34 @@ static bool refuse_type(mu_verifier *v, mu_location where, const char *role, con
     return false;
 }
 
+/* A list of values that travel together: parameters, results; `role` and `who` say whose. */
+static bool refuse_list(mu_verifier *v, mu_location where, const char *role, const char *who,
+                        mu_ir_type *const *types, uint32_t count)
+{
+    uint64_t words = 0;
+    for (uint32_t i = 0; i < count; i++) {
+        if (refuse_type(v, where, role, who, types[i])) {
+            return true;
+        }
+        words += types[i] ? (types[i]->size_bytes + 7) / 8 : 0;
+    }
+    if (words <= LIST_WORDS_MAX) {
+        return false;
+    }
+    mu_verify_complain_here(
+        v, MU_UNSUPPORTED, where,
+        "%s%s: its values take %llu words, this version compiles up to %d: pass a reference", role,
+        who, (unsigned long long)words, LIST_WORDS_MAX);
+    return true;
+}
+
 static bool refuse_sig(mu_verifier *v, mu_location where, const mu_ir_sig *sig)
 {
     const char *name = mu_verify_name_of(&sig->entity);
-    uint64_t words = 0;
-    for (uint32_t i = 0; i < sig->param_count; i++) {
-        if (refuse_type(v, where, "the signature ", name, sig->params[i])) {
-            return true;
-        }
-        words += (sig->params[i]->size_bytes + 7) / 8;
-    }
-    for (uint32_t i = 0; i < sig->result_count; i++) {
-        if (refuse_type(v, where, "the signature ", name, sig->results[i])) {
-            return true;
-        }
-    }
-    if (words > PARAM_WORDS_MAX) {
-        mu_verify_complain_here(
-            v, MU_UNSUPPORTED, where,
-            "the signature %s: its parameters take %llu words, this version compiles up "
-            "to %d: pass a reference",
-            name, (unsigned long long)words, PARAM_WORDS_MAX);
-    }
-    return words > PARAM_WORDS_MAX;
+    return refuse_list(v, where, "parameters of the signature ", name, sig->params,
+                       sig->param_count) ||
+           refuse_list(v, where, "results of the signature ", name, sig->results,
+                       sig->result_count);
 }
 
 /* Which of the instruction's type parameters are types of values: a mask; of a longer list all. */
@@ -97,6 +102,10 @@ static bool refuse_inst_types(mu_verifier *v)
 {
     const mu_ir_inst *inst = v->inst;
     uint32_t mask = value_type_mask(inst);
+    if (inst->op == MU_OP_TRAP) {
+        return refuse_list(v, inst->entity.where, "results of ", mu_verify_name_of_inst(inst),
+                           &v->version->types[inst->types.first], inst->types.count);
+    }
     for (uint32_t i = 0; i < inst->types.count; i++) {
         bool is_value = i > 31 || (mask >> i & 1);
         if (is_value && refuse_type(v, inst->entity.where, "", mu_verify_name_of_inst(inst),

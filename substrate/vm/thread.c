@@ -17,6 +17,12 @@ static mu_status check_arguments(const mu_ir_func *func, const mu_value *argumen
         mu_free(signature);
         return status;
     }
+    /* A function that is only declared has not been through the verifier's limits. */
+    if (count > MU_ABI_OVERFLOW_WORDS / 4) {
+        return mu_report_add(report, MU_UNSUPPORTED, (mu_location){0},
+                             "%s: %u parameters are more than a call can pass", func->entity.name,
+                             count);
+    }
     for (uint32_t i = 0; i < count && status == MU_OK; i++) {
         char what[160];
         snprintf(what, sizeof what, "argument %u of %s", i + 1, func->entity.name);
