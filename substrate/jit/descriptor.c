@@ -15,7 +15,7 @@ static void add_type(slot_list *list, uint64_t offset, mu_ir_type *type);
 static void add_nested(slot_list *list, uint64_t offset, mu_ir_type *type)
 {
     const mu_abi_type *part = mu_jit_descriptor(type);
-    if (part->slot_count > FLATTEN_MAX_SLOTS) {
+    if (part->slot_count > 1 && list->count + part->slot_count > FLATTEN_MAX_SLOTS) {
         mu_abi_slot slot = {
             .offset_bytes = offset, .kind = MU_ABI_SLOT_NESTED, .count = 1, .nested = part};
         MU_ARRAY_PUSH(list, slot);

@@ -263,6 +263,8 @@ quick_path quick_path_to_derive(quick *q, mu_ir_value value);
 /* Does all moves at once, in any order that keeps every source until it is read. Uses r10, r11,
  * xmm15. */
 void quick_emit_moves(quick *q, const quick_moves *moves);
+/* reg = one word. */
+void quick_load_word(quick *q, x64_gpr reg, const quick_operand *from);
 
 /* ---- quick_edges.c */
 void quick_settle_dest(quick *q, const mu_ir_dest *dest);

@@ -71,6 +71,7 @@ uint32_t quick_slot_take(quick *q, uint32_t words)
     q->work += q->slot_words / 4;
     uint32_t first = first_free_slot(q, 0);
     for (uint32_t run = 1; run < words;) {
+        q->work++;
         if (slot_is_used(q, first + run)) {
             first = first_free_slot(q, first + run);
             run = 1;

@@ -96,8 +96,8 @@ static x64_gpr shifted_offset(quick *q, const mu_ir_inst *inst, const quick_path
 }
 
 /* Jumps away unless `offset` is that of an element of the hybrid at `base`. */
-static void check_hybrid(quick *q, x64_gpr base, x64_gpr offset, const mu_ir_type *type,
-                         x64_label slow)
+static void check_hybrid(quick *q, x64_gpr base, const quick_operand *from, x64_gpr offset,
+                         const mu_ir_type *type, x64_label slow)
 {
     x64_test_rr(q->a, 8, base, base);
     x64_jcc(q->a, X64_E, slow);
@@ -105,6 +105,12 @@ static void check_hybrid(quick *q, x64_gpr base, x64_gpr offset, const mu_ir_typ
     x64_alu_mi(q->a, X64_CMP, 4, x64_at(QUICK_TEMP2, offsetof(mu_abi_type, element_canonical)),
                (int32_t)type->canonical);
     x64_jcc(q->a, X64_NE, slow);
+    /* From an element, not from a field of the same type: elements need not lie at multiples of
+     * their size from that. */
+    quick_load_word(q, QUICK_TEMP, from);
+    x64_alu_rm(q->a, X64_CMP, 8, QUICK_TEMP,
+               x64_at(QUICK_TEMP2, offsetof(mu_abi_type, size_bytes)));
+    x64_jcc(q->a, X64_B, slow);
     x64_mov_rr(q->a, 8, QUICK_TEMP, offset);
     x64_alu_rm(q->a, X64_SUB, 8, QUICK_TEMP,
                x64_at(QUICK_TEMP2, offsetof(mu_abi_type, size_bytes)));
@@ -140,7 +146,7 @@ void quick_lower_checked_shift(quick *q, const mu_ir_inst *inst)
     check.extra_gpr[1] = path.base == QUICK_NONE ? (int8_t)base : (int8_t)-1;
     close_check(q, &check, index);
     if (type->size_bytes <= INT32_MAX) {
-        check_hybrid(q, base, offset, type, check.label);
+        check_hybrid(q, base, &words[1], offset, type, check.label);
     } else {
         x64_jmp(q->a, check.label);
     }

@@ -139,20 +139,24 @@ static void check_null(quick *q, const quick_path *path, mu_ir_value location)
     if (path->non_null || (path->base != QUICK_NONE && q->cells[path->base].non_null)) {
         return;
     }
-    x64_label null = quick_error(q, MU_GUEST_ERROR_NULL_DEREFERENCE);
-    if (path->base == QUICK_NONE && path->offset == QUICK_NONE) {
-        x64_jmp(q->a, null);
+    if (path->base == QUICK_NONE && (q->checked || path->offset == QUICK_NONE)) {
+        x64_jmp(q->a, quick_error(q, MU_GUEST_ERROR_NULL_DEREFERENCE));
         return;
     }
-    bool is_pair = path->base != QUICK_NONE && path->offset != QUICK_NONE &&
+    /* Everything is in its register before the edge of the error is made: that notes where the
+     * edge's arguments are. */
+    bool is_pair = !q->checked && path->base != QUICK_NONE && path->offset != QUICK_NONE &&
                    q->variables[path->base / 2].class == QUICK_IREF;
+    uint32_t cell = path->base != QUICK_NONE ? path->base : path->offset;
+    x64_gpr reg = quick_gpr_of(q, cell);
     if (is_pair) {
-        x64_mov_rr(q->a, 8, QUICK_TEMP2, quick_gpr_of(q, path->base));
-        x64_alu_rr(q->a, X64_OR, 8, QUICK_TEMP2, quick_gpr_of(q, path->offset));
+        x64_gpr offset = quick_gpr_of(q, path->offset);
+        x64_label null = quick_error(q, MU_GUEST_ERROR_NULL_DEREFERENCE);
+        x64_mov_rr(q->a, 8, QUICK_TEMP2, reg);
+        x64_alu_rr(q->a, X64_OR, 8, QUICK_TEMP2, offset);
         x64_jcc(q->a, X64_E, null);
     } else {
-        uint32_t cell = path->base != QUICK_NONE ? path->base : path->offset;
-        x64_gpr reg = quick_gpr_of(q, cell);
+        x64_label null = quick_error(q, MU_GUEST_ERROR_NULL_DEREFERENCE);
         x64_test_rr(q->a, 8, reg, reg);
         x64_jcc(q->a, X64_E, null);
         q->cells[cell].non_null = true;

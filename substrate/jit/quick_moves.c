@@ -176,6 +176,11 @@ static place_state *place_states(quick *q, uint32_t count)
     return q->place_states;
 }
 
+void quick_load_word(quick *q, x64_gpr reg, const quick_operand *from)
+{
+    load_into_gpr(q, reg, from);
+}
+
 void quick_emit_moves(quick *q, const quick_moves *moves)
 {
     emit_overflow(q, moves);

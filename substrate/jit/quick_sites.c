@@ -169,7 +169,9 @@ uint32_t quick_site(quick *q, mu_code_site_kind kind, uint32_t landing, const qu
                          .first_keepalive = q->map_keepalives.count};
     if (kind != MU_CODE_SITE_ERROR) {
         map_live(q, saves, save_count);
-        map_keepalives(q);
+        if (kind == MU_CODE_SITE_CALL || kind == MU_CODE_SITE_TRAP) {
+            map_keepalives(q);
+        }
     }
     site.slot_count = q->map_slots.count - site.first_slot;
     site.keepalive_count = q->map_keepalives.count - site.first_keepalive;

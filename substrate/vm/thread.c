@@ -77,7 +77,7 @@ mu_status mu_thread_new(mu_vm *vm, const mu_function *function, const mu_value *
     thread->pending_types = func->sig->params;
     thread->pending_count = func->sig->param_count;
     put_arguments(thread, arguments);
-    pthread_mutex_lock(&vm->lock);
+    vm_lock_quiet(vm);
     thread->next = vm->threads;
     if (thread->next) {
         thread->next->previous = thread;
@@ -125,7 +125,7 @@ void mu_thread_free(mu_thread *thread)
         return;
     }
     mu_vm *vm = thread->vm;
-    pthread_mutex_lock(&vm->lock);
+    vm_lock_quiet(vm);
     MU_INVARIANT(thread->state == MU_THREAD_NEW || thread->state == MU_THREAD_FINISHED,
                  "a thread is freed while it runs");
     if (thread->previous) {
