@@ -6,8 +6,10 @@
  * none.
  *
  * Threads. Every function may be called from any OS thread, unless it says otherwise, and none of
- * them waits for guest code but mu_vm_free and mu_substrate_free. Callbacks come on worker threads;
- * they must be quick and must not call mu_vm_free or mu_substrate_free.
+ * them waits for guest code to end but mu_vm_free and mu_substrate_free. Those that look at or
+ * change a VM's threads wait while its world is being stopped, so for a collection at most.
+ * Callbacks come on worker threads; they must be quick and must not call mu_vm_free or
+ * mu_substrate_free.
  */
 #include "mu_base.h"
 

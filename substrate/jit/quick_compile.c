@@ -15,7 +15,7 @@
 #define MAP_MAX_SLOTS      (4u << 20)
 #define FRAME_MAX_SLOTS    (1u << 20)
 #define ARENA_MAX_BYTES    (1ull << 30)
-#define WORK_MAX           500000000u
+#define WORK_MAX           100000000u
 #define DEFERRED_MAX_WORDS (4u << 20)
 #define PATCHED            0x7fffff00
 
