@@ -151,8 +151,9 @@ typedef struct quick {
 
     /* In the present block. */
     uint32_t block;
-    uint32_t inst;     /* index in version->insts */
-    uint32_t position; /* of the present instruction: even; its destinations are one later */
+    uint32_t inst;        /* index in version->insts */
+    uint32_t position;    /* of the present instruction: even; its destinations are one later */
+    bool results_defined; /* the instruction is done and goes to its normal destination */
     uint32_t gpr_cell[QUICK_GPR_COUNT]; /* the cell in each register, or QUICK_NONE */
     uint32_t xmm_cell[QUICK_XMM_COUNT];
     uint32_t gpr_pinned; /* may not be taken during this instruction */

@@ -17,7 +17,10 @@
 #define ARENA_MAX_BYTES    (1ull << 30)
 #define WORK_MAX           100000000u
 #define DEFERRED_MAX_WORDS (4u << 20)
-#define PATCHED            0x7fffff00
+/* Of the parameters of one block: what one edge moves is made before anybody asks how much it was.
+ */
+#define EDGE_MAX_WORDS (64u << 10)
+#define PATCHED        0x7fffff00
 
 static void emit_prologue(quick *q, x64_label slow, x64_label cont)
 {
@@ -125,8 +128,11 @@ static void lower_inst(quick *q, const mu_ir_inst *inst)
     bool ends_block = (mu_ir_op_info_of(inst->op)->flags & MU_OP_FLAG_TERM) != 0;
     if (inst->has_exc && !ends_block) {
         q->gpr_pinned = 0;
+        /* A poll on the way keeps the results too. */
+        q->results_defined = true;
         quick_goto(q, &q->version->dests[inst->dests.first],
                    (quick_operand){.kind = QUICK_IMMEDIATE});
+        q->results_defined = false;
     }
 }
 
@@ -233,8 +239,26 @@ static void close_function(quick *q)
     mu_arena_free(q->arena);
 }
 
+static bool has_too_wide_block(const quick *q)
+{
+    for (uint32_t i = 0; i < q->version->block_count; i++) {
+        mu_ir_range params = q->version->blocks[i].params;
+        uint64_t words = 0;
+        for (uint32_t p = 0; p < params.count; p++) {
+            words += quick_words_of(q->version->variables[params.first + p].type);
+        }
+        if (words > EDGE_MAX_WORDS) {
+            return true;
+        }
+    }
+    return false;
+}
+
 static bool emit_function(quick *q)
 {
+    if (has_too_wide_block(q)) {
+        return false;
+    }
     x64_label slow = x64_label_new(q->a);
     x64_label cont = x64_label_new(q->a);
     emit_prologue(q, slow, cont);

@@ -292,6 +292,11 @@ uint32_t quick_landing(quick *q, const mu_ir_dest *dest, const quick_save *saves
     /* Whether or not the block wants the exception, it has been caught: the thread must not keep it
      * alive. */
     uint32_t index = quick_defer(q, QUICK_DEFER_LANDING);
+    if (is_back_edge(q, dest->block)) {
+        /* A loop of errors polls too; what it goes on with is in slots already. */
+        q->deferred.items[index].site =
+            quick_site(q, MU_CODE_SITE_YIELD, QUICK_NONE, saves, save_count);
+    }
     q->deferred_words += moves.count;
     q->deferred.items[index].moves = moves;
     q->deferred.items[index].block = dest->block;

@@ -290,6 +290,7 @@ void quick_settle_path(quick *q, mu_ir_value value)
         (!path->scale_log2 && !path->displacement && !path->is_global)) {
         return;
     }
+    uint32_t pinned = q->gpr_pinned;
     x64_gpr from = quick_gpr_of(q, path->offset);
     x64_gpr to = quick_gpr_take(q);
     x64_mem sum = x64_at_index(X64_NO_GPR, from, path->scale_log2, 0);
@@ -314,6 +315,9 @@ void quick_settle_path(quick *q, mu_ir_value value)
     path->scale_log2 = 0;
     path->displacement = 0;
     path->is_global = false;
+    /* An instruction may settle more irefs than there are registers: those who read the words next
+     * look for them where they then are. */
+    q->gpr_pinned = pinned;
 }
 
 void quick_value_words(quick *q, mu_ir_value value, quick_operand *words)

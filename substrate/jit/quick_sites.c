@@ -108,7 +108,7 @@ static void map_live(quick *q, const quick_save *saves, uint32_t save_count)
     q->work += q->live.count;
     for (uint32_t i = 0; i < q->live.count; i++) {
         uint32_t variable = q->live.items[i];
-        bool is_result = q->version->variables[variable].inst == q->inst;
+        bool is_result = !q->results_defined && q->version->variables[variable].inst == q->inst;
         if (!is_result && quick_live_after(q, variable, q->position)) {
             map_variable(q, variable, saves, save_count);
         }
@@ -202,7 +202,8 @@ void quick_collect_saves(quick *q, quick_deferred *deferred, bool include_operan
         }
         const quick_cell *c = &q->cells[cell];
         bool lives = c->last_use > q->position || (include_operands && c->last_use == q->position);
-        if (!lives || q->version->variables[cell / 2].inst == q->inst) {
+        bool is_result = !q->results_defined && q->version->variables[cell / 2].inst == q->inst;
+        if (!lives || is_result) {
             continue;
         }
         quick_save save = {.cell = cell,
@@ -276,6 +277,9 @@ static void emit_yield(quick *q, const quick_deferred *deferred)
 
 static void emit_edge(quick *q, quick_deferred *deferred)
 {
+    if (deferred->drops_exception) {
+        x64_store_i(q->a, 8, x64_at(QUICK_THREAD, MU_THREAD_exception), 0);
+    }
     if (deferred->site != QUICK_NONE) {
         x64_label slow = x64_label_new(q->a);
         x64_alu_rm(q->a, X64_CMP, 8, RSP, x64_at(QUICK_THREAD, MU_THREAD_stack_limit));
@@ -286,9 +290,6 @@ static void emit_edge(quick *q, quick_deferred *deferred)
         x64_bind(q->a, slow);
         emit_yield(q, deferred);
         return;
-    }
-    if (deferred->drops_exception) {
-        x64_store_i(q->a, 8, x64_at(QUICK_THREAD, MU_THREAD_exception), 0);
     }
     quick_emit_moves(q, &deferred->moves);
     x64_jmp(q->a, q->blocks[deferred->block].label);

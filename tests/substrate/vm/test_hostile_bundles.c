@@ -7,6 +7,7 @@
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
+#include <time.h>
 
 #define PRELUDE                                                                                    \
     ".typedef @i64 = int<64> .typedef @void = void .typedef @r = ref<@void>\n"                     \
@@ -209,5 +210,55 @@ Test(mu_vm_hostile, large_values_over_many_edges_fail_to_compile, .timeout = 120
     add(&bundle, "} %%to(<@big> %%a <@big> %%b): RET () }");
     cr_assert_eq(load(&f, &bundle), MU_OK);
     expect_error(&f, "COMPILE_FAILED");
+    close_vm(&f);
+}
+
+Test(mu_vm_hostile, an_edge_of_millions_of_words_fails_to_compile, .timeout = 120)
+{
+    enum { VALUES = 30000 };
+    fixture f;
+    text bundle = {0};
+    open_vm(&f);
+    add(&bundle, PRELUDE);
+    add_big_type(&bundle);
+    add(&bundle, ".funcdef @f VERSION %%v1 <@v_v> { %%entry():\n"
+                 "%%o = NEW <@big> %%i = GETIREF <@big> %%o %%x = LOAD <@big> %%i\n"
+                 "BRANCH %%to(");
+    for (int i = 0; i < VALUES; i++) {
+        add(&bundle, "%%x ");
+    }
+    add(&bundle, ") %%to(");
+    for (int i = 0; i < VALUES; i++) {
+        add(&bundle, "<@big> %%p%d ", i);
+    }
+    add(&bundle, "): RET () }");
+    cr_assert_eq(load(&f, &bundle), MU_OK);
+    expect_error(&f, "COMPILE_FAILED");
+    close_vm(&f);
+}
+
+Test(mu_vm_hostile, a_loop_of_errors_is_killed, .timeout = 60)
+{
+    fixture f;
+    text bundle = {0};
+    mu_thread *thread;
+    open_vm(&f);
+    add(&bundle, PRELUDE ".typedef @fr = funcref<@v_v> .const @nf <@fr> = NULL\n"
+                         ".funcdef @f VERSION %%v1 <@v_v> { %%entry(): BRANCH %%head()\n"
+                         "%%head(): CALL <@v_v> @nf () EXC(%%out() %%head()) %%out(): RET () }");
+    cr_assert_eq(load(&f, &bundle), MU_OK);
+    mu_function *function = mu_vm_find_function(f.vm, "f");
+    cr_assert_eq(mu_thread_new(f.vm, function, NULL, 0, f.report, &thread), MU_OK);
+    mu_thread_start(thread, NULL, on_finished, &f);
+    struct timespec moment = {.tv_nsec = 50000000};
+    nanosleep(&moment, NULL);
+    mu_thread_kill(thread);
+    pthread_mutex_lock(&f.lock);
+    while (!f.done) {
+        pthread_cond_wait(&f.changed, &f.lock);
+    }
+    pthread_mutex_unlock(&f.lock);
+    cr_assert_eq(mu_thread_outcome(thread), MU_OUTCOME_KILLED);
+    mu_thread_free(thread);
     close_vm(&f);
 }
