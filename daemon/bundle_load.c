@@ -23,6 +23,7 @@ static void free_load(mud_load *load)
     mud_daemon *daemon = load->vm->daemon;
     daemon->upload_bytes -= load->capacity;
     daemon->jobs_pending--;
+    load->vm->loads--;
     mu_report_free(load->report);
     mu_free(load->bundle);
     mu_free(load->file);
@@ -145,6 +146,7 @@ void mud_load_begin(mud_vm *vm, mud_ticket ticket, mud_upload *upload)
     load->report = mu_report_new();
     mu_report_set_file(load->report, load->file);
     vm->daemon->jobs_pending++;
+    vm->loads++;
     mud_vm_pin(vm);
     if (vm->last_load != NULL) {
         vm->last_load->next = load;

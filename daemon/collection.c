@@ -14,6 +14,7 @@ static void on_collected(void *context)
     mud_answer_done(daemon, collection->ticket);
     mu_free(collection);
     daemon->jobs_pending--;
+    vm->collections--;
     mud_vm_unpin(vm);
     mud_drain_check(daemon);
 }
@@ -34,9 +35,15 @@ void mud_request_collect(mud_session *session, const Mud__ClientFrame *frame)
     if (vm == NULL) {
         return;
     }
+    if (vm->collections == MUD_COLLECTIONS_MOST) {
+        mud_answer_error(daemon, ticket, MUD__CODE__RESOURCE_EXHAUSTED, "wait for one to end",
+                         "%u collections of VM %s are under way", MUD_COLLECTIONS_MOST, vm->name);
+        return;
+    }
     mud_collection *collection = mu_allocate(sizeof *collection);
     *collection = (mud_collection){.vm = vm, .ticket = ticket};
     mud_vm_pin(vm);
+    vm->collections++;
     daemon->jobs_pending++;
     mu_substrate_submit(daemon->substrate, run_collection, collection);
 }

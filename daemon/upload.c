@@ -179,6 +179,11 @@ static mud_vm *target_of(mud_daemon *daemon, mud_ticket ticket, const mud_upload
                              "VM %s has %u bundles already", vm->name, MUD_BUNDLES_MOST);
             return NULL;
         }
+        if (vm->loads == MUD_LOADS_MOST) {
+            mud_answer_error(daemon, ticket, MUD__CODE__RESOURCE_EXHAUSTED, "wait for one to end",
+                             "%u loads into VM %s are under way", MUD_LOADS_MOST, vm->name);
+            return NULL;
+        }
         return vm;
     }
     const guest_class *guest =

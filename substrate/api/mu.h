@@ -151,7 +151,8 @@ typedef enum mu_outcome {
 } mu_outcome;
 
 /* Called when the thread has trapped: it waits until mu_thread_resume, _throw or _kill, which the
- * callback may call itself. Called again at each trap. */
+ * callback may call itself; whoever calls, the thread does not run on, nor finish, before the
+ * callback has returned. Called again at each trap. */
 typedef void mu_thread_trapped_fn(mu_thread *thread, void *context);
 /* Called once, when the thread has finished; the callback may free the thread. */
 typedef void mu_thread_finished_fn(mu_thread *thread, void *context);

@@ -5,18 +5,20 @@
 
 #include <string.h>
 
-static uint32_t bucket_of(const mu_substrate *substrate, const mu_ir_env *parent, const char *text,
-                          size_t length)
+static uint64_t hash_of(const mu_ir_env *parent, const char *text, size_t length)
 {
-    uint64_t hash = mu_hash(text, length) ^ mu_hash(&parent, sizeof parent);
-    return (uint32_t)(hash % substrate->record_buckets);
+    return mu_hash(text, length) ^ mu_hash(&parent, sizeof parent);
 }
 
-static env_record *find_record(mu_substrate *substrate, const mu_ir_env *parent, const char *text,
-                               size_t length, bool allow_native)
+static env_record **bucket_of(mu_substrate *substrate, uint64_t hash)
 {
-    uint32_t bucket = bucket_of(substrate, parent, text, length);
-    env_record *record = substrate->records[bucket];
+    return &substrate->records[hash % substrate->record_buckets];
+}
+
+static env_record *find_record(mu_substrate *substrate, uint64_t hash, const mu_ir_env *parent,
+                               const char *text, size_t length, bool allow_native)
+{
+    env_record *record = *bucket_of(substrate, hash);
     while (record &&
            !(record->parent == parent && record->length == length &&
              record->allow_native == allow_native && memcmp(record->text, text, length) == 0)) {
@@ -28,8 +30,9 @@ static env_record *find_record(mu_substrate *substrate, const mu_ir_env *parent,
 mu_ir_env *vm_find_loaded(mu_substrate *substrate, const mu_ir_env *parent, const char *text,
                           size_t length, bool allow_native, uint32_t *functions_defined)
 {
+    uint64_t hash = hash_of(parent, text, length);
     pthread_mutex_lock(&substrate->lock);
-    env_record *record = find_record(substrate, parent, text, length, allow_native);
+    env_record *record = find_record(substrate, hash, parent, text, length, allow_native);
     mu_ir_env *env = NULL;
     if (record) {
         *functions_defined = record->functions_defined;
@@ -43,22 +46,24 @@ mu_ir_env *vm_remember_loaded(mu_substrate *substrate, mu_ir_env *env, const cha
                               size_t length, bool allow_native, uint32_t functions_defined)
 {
     mu_ir_env *spare = NULL;
+    uint64_t hash = hash_of(env->parent, text, length);
     pthread_mutex_lock(&substrate->lock);
-    env_record *record = find_record(substrate, env->parent, text, length, allow_native);
+    env_record *record = find_record(substrate, hash, env->parent, text, length, allow_native);
     if (record) {
         spare = env;
         env = mu_ir_env_retain(record->env);
     } else {
-        uint32_t bucket = bucket_of(substrate, env->parent, text, length);
+        env_record **bucket = bucket_of(substrate, hash);
+        env->text_hash = hash;
         record = mu_allocate(sizeof *record);
-        *record = (env_record){.next = substrate->records[bucket],
+        *record = (env_record){.next = *bucket,
                                .parent = env->parent,
                                .env = env,
                                .text = mu_string_copy(text, length),
                                .length = length,
                                .allow_native = allow_native,
                                .functions_defined = functions_defined};
-        substrate->records[bucket] = record;
+        *bucket = record;
         substrate->record_count++;
     }
     pthread_mutex_unlock(&substrate->lock);
@@ -70,43 +75,41 @@ mu_ir_env *vm_remember_loaded(mu_substrate *substrate, mu_ir_env *env, const cha
 
 static void forget(mu_substrate *substrate, const mu_ir_env *env)
 {
-    for (uint32_t bucket = 0; bucket < substrate->record_buckets; bucket++) {
-        env_record **link = &substrate->records[bucket];
-        while (*link) {
-            env_record *record = *link;
-            if (record->env == env) {
-                *link = record->next;
-                mu_free(record->text);
-                mu_free(record);
-                substrate->record_count--;
-                return;
-            }
-            link = &record->next;
+    env_record **link = bucket_of(substrate, env->text_hash);
+    while (*link && (*link)->env != env) {
+        link = &(*link)->next;
+    }
+    env_record *record = *link;
+    if (record) { /* the root and an environment that lost a race were never remembered */
+        *link = record->next;
+        mu_free(record->text);
+        mu_free(record);
+        substrate->record_count--;
+    }
+}
+
+/* Drops a reference; when it was the last, gives the parent, with a reference to drop next. */
+static mu_ir_env *release_one(mu_substrate *substrate, mu_ir_env *env)
+{
+    mu_ir_env *parent = NULL;
+    /* Under the lock, so that nobody finds an environment whose last reference is going. */
+    pthread_mutex_lock(&substrate->lock);
+    if (__atomic_load_n(&env->references, __ATOMIC_ACQUIRE) == 1) {
+        forget(substrate, env);
+        parent = env->parent ? mu_ir_env_retain(env->parent) : NULL;
+        if (env->bundle && substrate->jit) {
+            mu_jit_free_bundle(substrate->jit, env->bundle);
         }
     }
+    mu_ir_env_release(env, NULL);
+    pthread_mutex_unlock(&substrate->lock);
+    return parent;
 }
 
 void vm_release_env(mu_substrate *substrate, mu_ir_env *env)
 {
-    /* Under the lock, so that nobody finds an environment whose last reference is going. Parents go
-     * after their children, one at a time, so that each is forgotten first. */
-    pthread_mutex_lock(&substrate->lock);
+    /* One at a time, so that a long chain does not keep every other VM waiting for the lock. */
     while (env) {
-        mu_ir_env *parent = env->parent;
-        bool is_last = __atomic_load_n(&env->references, __ATOMIC_ACQUIRE) == 1;
-        if (!is_last) {
-            mu_ir_env_release(env, NULL);
-            break;
-        }
-        forget(substrate, env);
-        if (parent) {
-            mu_ir_env_retain(parent);
-        }
-        if (env->bundle && substrate->jit) {
-            mu_jit_free_bundle(substrate->jit, env->bundle);
-        }
-        mu_ir_env_release(env, NULL);
-        env = parent;
+        env = release_one(substrate, env);
     }
-    pthread_mutex_unlock(&substrate->lock);
 }

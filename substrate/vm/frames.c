@@ -219,12 +219,9 @@ mu_status mu_thread_resume(mu_thread *thread, const mu_value *values, uint32_t c
     }
     if (status == MU_OK) {
         put_results(thread, values, count);
-        thread->state = MU_THREAD_RUNNING;
+        thread_wake(thread);
     }
     pthread_mutex_unlock(&thread->vm->lock);
-    if (status == MU_OK) {
-        thread_submit(thread);
-    }
     return status;
 }
 
@@ -275,12 +272,9 @@ static mu_status wake_to_throw(mu_thread *thread, const mu_value *exception, mu_
     if (status == MU_OK) {
         thread->throw_wanted = exception != NULL;
         thread->throws_handler_gone = exception == NULL;
-        thread->state = MU_THREAD_RUNNING;
+        thread_wake(thread);
     }
     pthread_mutex_unlock(&thread->vm->lock);
-    if (status == MU_OK) {
-        thread_submit(thread);
-    }
     return status;
 }
 

@@ -105,18 +105,13 @@ void mu_thread_start(mu_thread *thread, mu_thread_trapped_fn *trapped,
 
 void mu_thread_kill(mu_thread *thread)
 {
-    mu_vm *vm = thread->vm;
-    pthread_mutex_lock(&vm->lock);
-    bool wakes = thread->state == MU_THREAD_TRAPPED;
+    pthread_mutex_lock(&thread->vm->lock);
     thread_want_killed(thread);
     vm_request_stop(thread);
-    if (wakes) {
-        thread->state = MU_THREAD_RUNNING;
+    if (thread->state == MU_THREAD_TRAPPED) {
+        thread_wake(thread);
     }
-    pthread_mutex_unlock(&vm->lock);
-    if (wakes) {
-        thread_submit(thread);
-    }
+    pthread_mutex_unlock(&thread->vm->lock);
 }
 
 void mu_thread_free(mu_thread *thread)

@@ -296,24 +296,6 @@ static void finish(mu_thread *thread)
     pthread_mutex_unlock(&vm->lock);
 }
 
-static void park_at_trap(mu_thread *thread)
-{
-    mu_vm *vm = thread->vm;
-    mu_thread_trapped_fn *trapped = thread->trapped;
-    void *context = thread->context;
-    vm_leave_world(thread);
-    pthread_mutex_lock(&vm->lock);
-    bool killed = thread_is_killed(thread);
-    thread->state = killed ? MU_THREAD_RUNNING : MU_THREAD_TRAPPED;
-    pthread_mutex_unlock(&vm->lock);
-    /* From here on somebody else may wake the thread, so it is not touched again. */
-    if (killed) {
-        thread_submit(thread);
-    } else if (trapped) {
-        trapped(thread, context);
-    }
-}
-
 void thread_run_slice(void *context)
 {
     mu_thread *thread = context;
@@ -327,7 +309,7 @@ void thread_run_slice(void *context)
     }
     fault_handler_enter(NULL, NULL);
     switch (end) {
-    case SLICE_TRAPPED: park_at_trap(thread); break;
+    case SLICE_TRAPPED: thread_park(thread); break;
     case SLICE_QUEUED:
         vm_leave_world(thread);
         thread_submit(thread);

@@ -70,8 +70,7 @@ static void end_threads(mu_vm *vm)
         thread_want_killed(thread);
         vm_request_stop(thread);
         if (thread->state == MU_THREAD_TRAPPED) {
-            thread->state = MU_THREAD_RUNNING;
-            thread_submit(thread);
+            thread_wake(thread);
         }
     }
     while (vm->active) {

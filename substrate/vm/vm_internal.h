@@ -1,6 +1,6 @@
 #pragma once
 /* Private to vm: what stands behind mu.h. Reading order: substrate.c, vm.c, vm_load.c, world.c,
- * thread.c, thread_run.c, unwind.c, frames.c, values.c.
+ * thread.c, thread_run.c, thread_park.c, unwind.c, frames.c, values.c.
  *
  * The world of a VM. A thread is "in the world" while a worker runs it: in Mu code, or in the
  * runtime on its behalf. Whoever collects, or changes what compiled code reaches, stops the world:
@@ -108,6 +108,7 @@ struct mu_thread {
     const mu_ir_func *function;
     mu_thread_state state;
     bool is_in_world;
+    bool is_telling;  /* a worker is in `trapped` for it */
     bool kill_wanted; /* atomic */
     bool yield_wanted;
     uint32_t stressed_yields; /* MU_YIELD_STRESS */
@@ -170,6 +171,13 @@ static inline void thread_want_killed(mu_thread *thread)
 void thread_run_slice(void *thread);
 /* Puts a thread whose state has just become RUNNING into the queue. */
 void thread_submit(mu_thread *thread);
+
+/* ---- thread_park.c */
+/* Ends a slice at a trap: leaves the world, tells the handler. The thread is somebody else's
+ * afterwards. */
+void thread_park(mu_thread *thread);
+/* Lets a trapped thread run on; VM's lock held. */
+void thread_wake(mu_thread *thread);
 
 /* ---- unwind.c */
 /* Throws abi.exception from the thread's top frame: it goes on at the handler, or is false when

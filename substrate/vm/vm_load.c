@@ -6,6 +6,9 @@
 #include <sys/mman.h>
 
 #define GLOBALS_RESERVE_BYTES (256ull << 20)
+/* Nothing that a VM loaded goes before the VM does, not even what a later version replaced, and
+ * names are looked up along all of it. */
+#define BUNDLES_MOST 16384u
 
 /* Parses and verifies on `parent`, or finds that someone did. */
 static mu_status load_env(mu_vm *vm, mu_ir_env *parent, const char *name, const char *text,
@@ -114,6 +117,14 @@ mu_status mu_vm_load(mu_vm *vm, const char *name, const char *text, size_t lengt
     mu_report_set_file(report, name);
     pthread_mutex_lock(&vm->load_lock);
     mu_ir_env *old = vm->env; /* only loads change it, and this is the one */
+    if (vm->bundles == BUNDLES_MOST) {
+        status =
+            mu_report_add(report, MU_LIMIT, (mu_location){0},
+                          "%u bundles were loaded into this VM, and that is the most: go on in "
+                          "a new one",
+                          BUNDLES_MOST);
+        goto done;
+    }
     MU_TRY(load_env(vm, old, name, text, length, report, &env, &functions_defined));
     MU_TRY(make_room_for_globals(vm, env, report));
     vm_stop_world(vm, NULL);

@@ -243,6 +243,53 @@ static bool probe_half_upload(int socket_fd)
     return false;
 }
 
+static void append_flood(proto_buffer *buffer, Mud__ClientFrame *frame,
+                         Mud__ClientFrame__RequestCase request)
+{
+    frame->request_case = request;
+    frame->id++;
+    if (proto_client_frame_append(buffer, frame) != PROTO_OK) {
+        exit(1);
+    }
+}
+
+/* Far more collections and loads at once than one VM may have under way: some are refused, all are
+ * answered. */
+static bool probe_flood(int socket_fd)
+{
+    enum { REQUESTS = 600 };
+    static char vm[] = "flooded";
+    static char file[] = "empty.uir";
+    proto_buffer buffer = {0};
+    Mud__ClientFrame frame;
+    Mud__BeginLoad begin;
+    Mud__EndLoad end;
+    Mud__Collect collect;
+    mud__client_frame__init(&frame);
+    mud__begin_load__init(&begin);
+    mud__end_load__init(&end);
+    mud__collect__init(&collect);
+    begin.vm = vm;
+    begin.file = file;
+    collect.vm = vm;
+    for (int i = 0; i < REQUESTS; i++) {
+        frame.begin_load = &begin;
+        append_flood(&buffer, &frame, MUD__CLIENT_FRAME__REQUEST_BEGIN_LOAD);
+        frame.end_load = &end;
+        append_flood(&buffer, &frame, MUD__CLIENT_FRAME__REQUEST_END_LOAD);
+    }
+    for (int i = 0; i < REQUESTS; i++) {
+        frame.collect = &collect;
+        append_flood(&buffer, &frame, MUD__CLIENT_FRAME__REQUEST_COLLECT);
+    }
+    bool sent = send_hello(socket_fd, PROTO_VERSION) &&
+                write_all(socket_fd, buffer.bytes, buffer.length, PATIENCE_MS);
+    proto_buffer_deinit(&buffer);
+    probe_count count = sent ? read_replies(socket_fd, 2 * REQUESTS + 1) : (probe_count){0};
+    return count.replies == 2 * REQUESTS + 1 && count.errors > 0 && count.errors < 2 * REQUESTS &&
+           count.last_code == MUD__CODE__RESOURCE_EXHAUSTED;
+}
+
 static const struct {
     const char *name;
     bool (*probe)(int socket_fd);
@@ -251,6 +298,7 @@ static const struct {
     {"long-frame", probe_long_frame}, {"wrong-version", probe_version},
     {"silence", probe_silence},       {"pipeline", probe_pipeline},
     {"deafness", probe_deafness},     {"half-upload", probe_half_upload},
+    {"flood", probe_flood},
 };
 
 int main(int argc, char **argv)

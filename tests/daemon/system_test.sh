@@ -250,7 +250,7 @@ wait "$handler"
 serves "after that"
 
 # ----------------------------------------------------------------------------------- bad manners
-for manner in garbage garbage-frame long-frame wrong-version silence pipeline; do
+for manner in garbage garbage-frame long-frame wrong-version silence pipeline flood; do
     timeout 60 "$PROBER" $manner "$socket" >/dev/null
     verdict $? "a client's $manner is answered properly"
 done

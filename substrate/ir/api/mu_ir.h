@@ -373,6 +373,7 @@ struct mu_ir_env {
     uint64_t global_bytes;   /* size of a VM's global memory */
     mu_map *canonical_types; /* this bundle's additions; internal to ir */
     mu_ir_env *root;         /* the empty environment at the end of the chain; not counted */
+    uint64_t text_hash;      /* of what it was loaded from; for vm, which finds it by that */
 };
 
 /* Called when an environment's last reference goes, before its bundle is freed. */
