@@ -1,5 +1,6 @@
 #include "call.h"
 #include "drain.h"
+#include "guest_thread.h"
 #include "trap_wait.h"
 #include "value_message.h"
 #include <stdio.h>
@@ -26,11 +27,15 @@ static void on_finished(void *context)
     mud_session *session = mud_session_find(daemon, call->ticket.session);
     mud_id_table_remove(&daemon->calls, call->id);
     LIST_REMOVE(call, of_vm);
-    vm->calls_running--;
-    vm->calls_done++;
-    daemon->calls_done++;
-    mud_call_answer(call);
-    if (session != NULL) {
+    if (call->is_thread) {
+        mud_guest_thread_log_end(call);
+    } else {
+        vm->calls_running--;
+        vm->calls_done++;
+        daemon->calls_done++;
+        mud_call_answer(call);
+    }
+    if (session != NULL && !call->is_thread) {
         session->calls--;
     }
     mu_thread_free(call->thread);
@@ -50,14 +55,14 @@ static void on_trapped(void *context)
 }
 
 /* On workers. */
-static void thread_finished(mu_thread *thread, void *context)
+void mud_call_thread_finished(mu_thread *thread, void *context)
 {
     mud_call *call = context;
     (void)thread;
     mud_mailbox_post(&call->daemon->mailbox, on_finished, call);
 }
 
-static void thread_trapped(mu_thread *thread, void *context)
+void mud_call_thread_trapped(mu_thread *thread, void *context)
 {
     mud_call *call = context;
     (void)thread;
@@ -170,7 +175,7 @@ static void announce(mud_call *call)
 }
 
 static void start(mud_session *session, mud_vm *vm, const Mud__ClientFrame *frame,
-                  mu_thread *thread, mu_function *callee)
+                  mu_thread *thread, const mu_function *callee)
 {
     mud_daemon *daemon = session->daemon;
     mud_call *call = mu_allocate(sizeof *call);
@@ -197,14 +202,14 @@ static void start(mud_session *session, mud_vm *vm, const Mud__ClientFrame *fram
         uv_timer_start(&call->timer, on_deadline, call->timeout_ms, 0);
     }
     /* What the call does comes as letters, so the announcement is still the first. */
-    mu_thread_start(thread, thread_trapped, thread_finished, call);
+    mu_thread_start(thread, mud_call_thread_trapped, mud_call_thread_finished, call);
     announce(call);
 }
 
 static bool has_room(mud_session *session, mud_ticket ticket)
 {
     if (session->calls >= MUD_SESSION_CALLS_MOST ||
-        session->daemon->calls.count >= MUD_CALLS_MOST) {
+        session->daemon->calls.count - session->daemon->threads >= MUD_CALLS_MOST) {
         mud_answer_error(session->daemon, ticket, MUD__CODE__RESOURCE_EXHAUSTED,
                          "wait for some to end", "too many calls are running");
         return false;

@@ -14,12 +14,13 @@ typedef struct mud_call {
     mud_vm *vm;
     LIST_ENTRY(mud_call) of_vm;
     mu_thread *thread;
-    mu_function *callee;
+    const mu_function *callee;
     uint64_t started_ns;
     uint64_t timeout_ms;
     uv_timer_t timer;
     bool has_timer;
     bool logs_traps;
+    bool is_thread; /* made by the program: guest_thread.c */
     bool is_killed;
     uint64_t trap;         /* waiting for a handler's answer; 0: not */
     bool waits_for_output; /* in a logged trap, until the session has read earlier ones */
@@ -38,6 +39,10 @@ void mud_call_condemn(mud_call *call, Mud__Code code, const char *hint, bool wit
 void mud_call_kill_of_vm(mud_vm *vm);
 void mud_call_kill_of_session(mud_daemon *daemon, uint64_t session);
 void mud_call_kill_all(mud_daemon *daemon);
+
+/* What a call's thread calls on its worker; `context` is the call. */
+void mud_call_thread_trapped(mu_thread *thread, void *context);
+void mud_call_thread_finished(mu_thread *thread, void *context);
 
 /* The reply to a call whose thread has finished: call_outcome.c. */
 void mud_call_answer(mud_call *call);

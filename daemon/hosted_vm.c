@@ -3,6 +3,7 @@
 #include "call.h"
 #include "drain.h"
 #include "guest_registry.h"
+#include "guest_thread.h"
 #include <stdio.h>
 #include <string.h>
 
@@ -64,6 +65,7 @@ mud_vm *mud_vm_create(mud_daemon *daemon, mud_ticket ticket, const char *name, u
     } else {
         snprintf(vm->name, sizeof vm->name, "%s", name);
     }
+    mud_guest_threads_watch(vm);
     mud_vm_table_add(&daemon->vms, vm);
     mud_log_write(&daemon->log, MUD_LOG_DEBUG, "VM %s created", vm->name);
     return vm;

@@ -147,7 +147,7 @@ void mud_request_status(mud_session *session, const Mud__ClientFrame *frame)
     status.sessions = daemon->sessions.count;
     status.vms = daemon->vms.vms.count;
     status.bundles = (uint32_t)bundle_count(daemon);
-    status.calls_running = daemon->calls.count;
+    status.calls_running = daemon->calls.count - daemon->threads;
     status.calls_trapped = daemon->calls_trapped;
     status.calls_done = daemon->calls_done;
     status.heap_bytes = mu_substrate_heap_bytes(daemon->substrate);

@@ -34,6 +34,7 @@ struct mud_daemon {
 
     mud_id_table sessions, calls, traps;
     uint64_t last_session, last_call, last_trap;
+    uint32_t threads; /* among the calls: made by programs */
     mud_vm_table vms;
     uint32_t vms_going;    /* removed from the table, not yet freed */
     uint32_t jobs_pending; /* loads and collections, begun or queued */

@@ -56,6 +56,26 @@ MU_MUST_CHECK mu_status mu_vm_new(mu_substrate *substrate, const mu_vm_config *c
  * freed or be finished; finished ones are freed with it. Not from a callback. */
 void mu_vm_free(mu_vm *vm);
 
+/* What becomes of threads that the program makes itself (NEWTHREAD): the hook is called on a worker
+ * before such a thread starts, and gives the callbacks it is to have (see mu_thread_start; none may
+ * be NULL). The thread is then the hook's, to free once it has finished. Without a hook they free
+ * themselves, and a trap in them is the guest error TRAP_HANDLER_GONE. `function` is the one at the
+ * bottom of the thread's stack. The hook must be quick and must not wait: the VM's world does not
+ * stop meanwhile. */
+typedef struct mu_thread_callbacks {
+    void (*trapped)(mu_thread *thread, void *context);
+    void (*finished)(mu_thread *thread, void *context);
+    void *context;
+} mu_thread_callbacks;
+typedef mu_thread_callbacks mu_thread_made_fn(mu_thread *thread, const mu_function *function,
+                                              void *context);
+typedef struct mu_vm_thread_hook {
+    mu_thread_made_fn *made;
+    void *context;
+} mu_vm_thread_hook;
+/* Before the VM's first thread. */
+void mu_vm_set_thread_hook(mu_vm *vm, const mu_vm_thread_hook *hook);
+
 typedef struct mu_load_info {
     uint32_t functions_defined;
 } mu_load_info;
@@ -214,6 +234,19 @@ typedef struct mu_trap_info {
 mu_trap_info mu_thread_trap(mu_thread *thread);
 mu_type_info mu_thread_trap_result_type(mu_thread *thread, uint32_t index);
 char *mu_thread_trap_result_text(mu_thread *thread, uint32_t index); /* caller frees */
+/* On-stack replacement of a trapped thread (threads-stacks.rest). The thread then waits for other
+ * values than the trap's: mu_thread_trap and what follows it tell which, and mu_thread_resume wants
+ * them. Handles and frame numbers known before are void.
+ *
+ * Pops all frames above `frame`, which then waits for the results of its call. Errors: NOT_FOUND
+ * when there is no such frame; STATE when the thread is not trapped. */
+MU_MUST_CHECK mu_status mu_thread_pop_frames_to(mu_thread *thread, uint32_t frame);
+/* Pushes a frame for the newest version of `function`, to begin with the values that the thread is
+ * resumed with, and to return to the present top frame. Frames that have not begun are not among
+ * those of mu_thread_frame. Errors: INVALID when its results are not what the top frame waits for;
+ * LIMIT; STATE. */
+MU_MUST_CHECK mu_status mu_thread_push_frame(mu_thread *thread, const mu_function *function,
+                                             mu_report *report);
 /* Goes on with these values as the trap's results; `count` 0 stands for zeros and NULLs of any
  * result types. Errors: INVALID when they do not fit; STATE when the thread is not trapped. */
 MU_MUST_CHECK mu_status mu_thread_resume(mu_thread *thread, const mu_value *values, uint32_t count,

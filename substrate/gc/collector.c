@@ -265,6 +265,9 @@ static void visit_slots(mu_gc_tracer *tracer, uintptr_t base, const mu_abi_slot 
         case MU_ABI_SLOT_REF: visit_reference(tracer, address); break;
         case MU_ABI_SLOT_WEAK: visit_weak(tracer, address); break;
         case MU_ABI_SLOT_TAGREF64: visit_tagref64(tracer, address); break;
+        case MU_ABI_SLOT_NATIVE:
+            tracer->heap->native(tracer, address, tracer->heap->native_context);
+            break;
         case MU_ABI_SLOT_NESTED: visit_nested(tracer, (uintptr_t)address, slot); break;
         }
     }

@@ -114,6 +114,8 @@ struct mu_gc_heap {
     uint64_t medium_bytes;
     uint64_t aligned_count;
     mu_gc_large_table large;
+    mu_gc_native_fn *native;
+    void *native_context;
     uintptr_t immortal_start;
     uint64_t immortal_bytes;
     uint64_t live_bytes;

@@ -307,3 +307,9 @@ void mu_gc_heap_set_immortal(mu_gc_heap *heap, const void *start, uint64_t bytes
     heap->immortal_bytes = bytes;
     pthread_mutex_unlock(&heap->lock);
 }
+
+void mu_gc_heap_set_native(mu_gc_heap *heap, mu_gc_native_fn *native, void *context)
+{
+    heap->native = native;
+    heap->native_context = context;
+}

@@ -94,6 +94,9 @@ static bool place_scalar(layout *self, mu_ir_type *type)
     case MU_IR_IREF: type->has_refs = true; return place(type, 16, 16);
     case MU_IR_REF:
     case MU_IR_WEAKREF:
+    case MU_IR_THREADREF:
+    case MU_IR_STACKREF:
+    case MU_IR_FRAMECURSORREF:
     case MU_IR_TAGREF64: type->has_refs = true; return place(type, 8, 8);
     default: return place(type, 8, 8);
     }
@@ -304,6 +307,9 @@ bool mu_ir_type_has_refs(const mu_ir_type *type)
     case MU_IR_REF:
     case MU_IR_IREF:
     case MU_IR_WEAKREF:
+    case MU_IR_THREADREF:
+    case MU_IR_STACKREF:
+    case MU_IR_FRAMECURSORREF:
     case MU_IR_TAGREF64: return true;
     case MU_IR_STRUCT:
     case MU_IR_HYBRID:

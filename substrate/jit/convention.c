@@ -8,7 +8,10 @@ quick_class quick_class_of(const mu_ir_type *type)
     switch (type->kind) {
     case MU_IR_FLOAT: return QUICK_FLOAT;
     case MU_IR_DOUBLE: return QUICK_DOUBLE;
-    case MU_IR_REF: return QUICK_REF;
+    case MU_IR_REF:
+    case MU_IR_THREADREF:
+    case MU_IR_STACKREF:
+    case MU_IR_FRAMECURSORREF: return QUICK_REF;
     case MU_IR_IREF: return QUICK_IREF;
     case MU_IR_STRUCT:
     case MU_IR_ARRAY: return QUICK_COMPOSITE;
@@ -21,9 +24,6 @@ quick_class quick_class_of(const mu_ir_type *type)
     case MU_IR_VOID:
     case MU_IR_WEAKREF:
     case MU_IR_TAGREF64:
-    case MU_IR_THREADREF:
-    case MU_IR_STACKREF:
-    case MU_IR_FRAMECURSORREF:
     case MU_IR_IRNODEREF: break;
     }
     MU_INVARIANT(false, "type kind %d reached the code generator", (int)type->kind);

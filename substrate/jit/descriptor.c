@@ -53,6 +53,9 @@ static void add_type(slot_list *list, uint64_t offset, mu_ir_type *type)
     mu_abi_slot slot = {.offset_bytes = offset, .kind = MU_ABI_SLOT_REF};
     switch (type->kind) {
     case MU_IR_REF:
+    case MU_IR_THREADREF:
+    case MU_IR_STACKREF:
+    case MU_IR_FRAMECURSORREF:
     case MU_IR_IREF: break;
     case MU_IR_WEAKREF: slot.kind = MU_ABI_SLOT_WEAK; break;
     case MU_IR_TAGREF64: slot.kind = MU_ABI_SLOT_TAGREF64; break;
@@ -71,9 +74,6 @@ static void add_type(slot_list *list, uint64_t offset, mu_ir_type *type)
     case MU_IR_HYBRID:
     case MU_IR_VOID:
     case MU_IR_FUNCREF:
-    case MU_IR_THREADREF:
-    case MU_IR_STACKREF:
-    case MU_IR_FRAMECURSORREF:
     case MU_IR_IRNODEREF: return;
     }
     MU_ARRAY_PUSH(list, slot);

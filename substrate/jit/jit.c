@@ -37,9 +37,14 @@ const void *mu_jit_lazy_entry(const mu_jit *jit)
     return jit->stubs.leave[MU_ABI_LEAVE_COMPILE];
 }
 
-const void *mu_jit_start_entry(const mu_jit *jit)
+uintptr_t mu_jit_bottom(const mu_jit *jit)
 {
-    return jit->stubs.start;
+    return (uintptr_t)jit->stubs.bottom;
+}
+
+uintptr_t mu_jit_adapter(const mu_jit *jit)
+{
+    return (uintptr_t)jit->stubs.adapter;
 }
 
 const void *mu_jit_leave_error(const mu_jit *jit)

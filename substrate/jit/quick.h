@@ -325,7 +325,10 @@ void quick_lower_tailcall(quick *q, const mu_ir_inst *inst);
 void quick_lower_ret(quick *q, const mu_ir_inst *inst);
 void quick_lower_throw(quick *q, const mu_ir_inst *inst);
 void quick_lower_trap(quick *q, const mu_ir_inst *inst);
+/* quick_common.c */
 void quick_lower_comminst(quick *q, const mu_ir_inst *inst);
+void quick_lower_newthread(quick *q, const mu_ir_inst *inst);
+void quick_lower_swapstack(quick *q, const mu_ir_inst *inst);
 void quick_lower_frem(quick *q, const mu_ir_inst *inst);
 void quick_lower_new(quick *q, const mu_ir_inst *inst);
 void quick_lower_alloca(quick *q, const mu_ir_inst *inst);
@@ -358,6 +361,12 @@ x64_mem quick_copy_composite(quick *q, mu_ir_value value, const mu_ir_type *type
 void quick_cut(quick *q, x64_gpr reg, uint32_t bits);
 /* Sign-extends `reg` from `bits` to 64. */
 void quick_sign_extend(quick *q, x64_gpr reg, uint32_t bits);
+/* Makes irefs among the values plain, then moves values to the places of a call's arguments. */
+void quick_settle_values(quick *q, const mu_ir_value *values, uint32_t count);
+void quick_move_arguments(quick *q, const mu_ir_value *values, uint32_t count,
+                          mu_ir_type *const *types);
+/* A landing pad for the instruction's exceptional destination, if it has one. */
+uint32_t quick_landing_of(quick *q, const mu_ir_inst *inst);
 /* Lowers results that arrive as at a call's return: in registers and overflow words. */
 void quick_take_results(quick *q, const mu_ir_inst *inst, mu_ir_type *const *types, uint32_t count);
 /* Addresses of the leave stubs, for calls through the thread-independent table at known addresses.

@@ -2,9 +2,8 @@
  * results come back in theirs. */
 #include "quick.h"
 
-/* Places values as the convention says. */
-static void move_arguments(quick *q, const mu_ir_value *values, uint32_t count,
-                           mu_ir_type *const *types)
+void quick_move_arguments(quick *q, const mu_ir_value *values, uint32_t count,
+                          mu_ir_type *const *types)
 {
     mu_jit_place *places = MU_ARENA_ARRAY(q->arena, mu_jit_place, count);
     quick_moves moves = {0};
@@ -26,7 +25,7 @@ static void move_arguments(quick *q, const mu_ir_value *values, uint32_t count,
     MU_ARRAY_FREE(&moves);
 }
 
-static void settle_all(quick *q, const mu_ir_value *values, uint32_t count)
+void quick_settle_values(quick *q, const mu_ir_value *values, uint32_t count)
 {
     for (uint32_t i = 0; i < count; i++) {
         quick_settle_path(q, values[i]);
@@ -83,8 +82,7 @@ void quick_take_results(quick *q, const mu_ir_inst *inst, mu_ir_type *const *typ
     }
 }
 
-/* A landing pad for the instruction's exceptional destination, if it has one. */
-static uint32_t landing_of(quick *q, const mu_ir_inst *inst)
+uint32_t quick_landing_of(quick *q, const mu_ir_inst *inst)
 {
     return inst->has_exc ? quick_landing(q, &q->version->dests[inst->dests.first + 1], NULL, 0)
                          : QUICK_NONE;
@@ -134,12 +132,12 @@ void quick_lower_call(quick *q, const mu_ir_inst *inst)
 {
     const mu_ir_value *operands = &q->version->operands[inst->operands.first];
     const mu_ir_sig *sig = q->version->sigs[inst->sigs.first];
-    settle_all(q, operands, inst->operands.count);
+    quick_settle_values(q, operands, inst->operands.count);
     quick_spill_live(q);
     bool is_variable = stow_callee(q, operands[0]);
-    move_arguments(q, operands + 1, inst->operands.count - 1, sig->params);
+    quick_move_arguments(q, operands + 1, inst->operands.count - 1, sig->params);
     quick_forget_registers(q);
-    uint32_t landing = landing_of(q, inst);
+    uint32_t landing = quick_landing_of(q, inst);
     uint32_t site = quick_site(q, MU_CODE_SITE_CALL, landing, NULL, 0);
     x64_call_m(q->a, callee_entry(q, inst, is_variable, landing));
     quick_site_here(q, site);
@@ -156,9 +154,9 @@ void quick_lower_tailcall(quick *q, const mu_ir_inst *inst)
 {
     const mu_ir_value *operands = &q->version->operands[inst->operands.first];
     const mu_ir_sig *sig = q->version->sigs[inst->sigs.first];
-    settle_all(q, operands, inst->operands.count);
+    quick_settle_values(q, operands, inst->operands.count);
     bool is_variable = stow_callee(q, operands[0]);
-    move_arguments(q, operands + 1, inst->operands.count - 1, sig->params);
+    quick_move_arguments(q, operands + 1, inst->operands.count - 1, sig->params);
     quick_forget_registers(q);
     x64_mem entry = callee_entry(q, inst, is_variable, QUICK_NONE);
     emit_epilogue(q);
@@ -168,8 +166,8 @@ void quick_lower_tailcall(quick *q, const mu_ir_inst *inst)
 void quick_lower_ret(quick *q, const mu_ir_inst *inst)
 {
     const mu_ir_value *operands = &q->version->operands[inst->operands.first];
-    settle_all(q, operands, inst->operands.count);
-    move_arguments(q, operands, inst->operands.count, q->version->sig->results);
+    quick_settle_values(q, operands, inst->operands.count);
+    quick_move_arguments(q, operands, inst->operands.count, q->version->sig->results);
     emit_epilogue(q);
     x64_ret(q->a);
 }
@@ -191,7 +189,7 @@ void quick_lower_trap(quick *q, const mu_ir_inst *inst)
     mu_ir_type *const *types = &q->version->types[inst->types.first];
     quick_spill_live(q);
     quick_forget_registers(q);
-    uint32_t site = quick_site(q, MU_CODE_SITE_TRAP, landing_of(q, inst), NULL, 0);
+    uint32_t site = quick_site(q, MU_CODE_SITE_TRAP, quick_landing_of(q, inst), NULL, 0);
     quick_call_leave(q, MU_ABI_LEAVE_TRAP);
     quick_site_here(q, site);
     quick_take_results(q, inst, types, inst->types.count);
@@ -203,7 +201,7 @@ void quick_lower_frem(quick *q, const mu_ir_inst *inst)
     mu_ir_type *type = q->version->types[inst->types.first];
     mu_ir_type *types[2] = {type, type};
     quick_spill_live(q);
-    move_arguments(q, operands, 2, types);
+    quick_move_arguments(q, operands, 2, types);
     quick_forget_registers(q);
     bool is_single = type->kind == MU_IR_FLOAT;
     if (is_single) {
@@ -218,31 +216,4 @@ void quick_lower_frem(quick *q, const mu_ir_inst *inst)
         x64_fp_narrow(q->a, XMM0, XMM0);
     }
     quick_take_results(q, inst, types, 1);
-}
-
-static void lower_kill_dependency(quick *q, const mu_ir_inst *inst)
-{
-    mu_ir_value value = q->version->operands[inst->operands.first];
-    mu_ir_type *type = q->version->types[inst->types.first];
-    switch (quick_class_of(type)) {
-    case QUICK_INT:
-    case QUICK_REF: quick_result_gpr(q, 0, quick_copy_gpr(q, value)); break;
-    case QUICK_FLOAT:
-    case QUICK_DOUBLE: quick_result_xmm(q, 0, quick_copy_xmm(q, value)); break;
-    case QUICK_IREF: quick_result_path(q, quick_path_to_derive(q, value)); break;
-    case QUICK_COMPOSITE: quick_copy_composite(q, value, type); break;
-    }
-}
-
-void quick_lower_comminst(quick *q, const mu_ir_inst *inst)
-{
-    switch ((int)inst->comminst) {
-    case MU_COMMINST_THREAD_EXIT:
-        quick_call_leave(q, MU_ABI_LEAVE_EXIT);
-        quick_site_here(q, quick_site(q, MU_CODE_SITE_ERROR, QUICK_NONE, NULL, 0));
-        break;
-    case MU_COMMINST_KILL_DEPENDENCY: lower_kill_dependency(q, inst); break;
-    default:
-        MU_INVARIANT(false, "%s reached the code generator", mu_ir_comminst_name(inst->comminst));
-    }
 }

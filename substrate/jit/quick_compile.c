@@ -108,12 +108,12 @@ static void lower_by_shape(quick *q, const mu_ir_inst *inst)
         break;
     case MU_SHAPE_TRAP: quick_lower_trap(q, inst); break;
     case MU_SHAPE_COMMINST: quick_lower_comminst(q, inst); break;
+    case MU_SHAPE_NEWTHREAD: quick_lower_newthread(q, inst); break;
+    case MU_SHAPE_SWAPSTACK: quick_lower_swapstack(q, inst); break;
     case MU_SHAPE_SHUFFLE:
     case MU_SHAPE_WATCHPOINT:
     case MU_SHAPE_WPBRANCH:
     case MU_SHAPE_CCALL:
-    case MU_SHAPE_NEWTHREAD:
-    case MU_SHAPE_SWAPSTACK:
         MU_INVARIANT(false, "%s reached the code generator", mu_ir_op_info_of(inst->op)->word);
     }
 }

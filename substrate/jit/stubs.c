@@ -55,18 +55,32 @@ static void emit_leave(x64_assembler *a)
     x64_ret(a);
 }
 
-/* Calls function `callee` (r11) through the table; the return address marks the stack's bottom. */
-static uint32_t emit_start(x64_assembler *a, x64_label leave_return)
+/* The return address at a stack's bottom. */
+static uint32_t emit_bottom(x64_assembler *a, x64_label leave_return)
 {
-    x64_load(a, 8, R10, field(MU_THREAD_functions));
-    x64_mov_rr(a, 8, RBP, R11);
-    x64_shift_ri(a, X64_SHL, 8, RBP, 4);
-    x64_alu_rr(a, X64_ADD, 8, R10, RBP);
-    x64_alu_rr(a, X64_XOR, 4, RBP, RBP);
-    x64_call_m(a, x64_at(R10, offsetof(mu_abi_function, code)));
     uint32_t return_offset = x64_offset(a);
     x64_jmp(a, leave_return);
     return return_offset;
+}
+
+/* The return address of a frame that was pushed on one that has not begun: what it returned are
+ * that one's arguments, and travel alike. See MU_ABI_ADAPTER_WORDS. */
+static uint32_t emit_adapter(x64_assembler *a)
+{
+    uint32_t return_offset = x64_offset(a);
+    x64_load(a, 8, R11, x64_at(RSP, 0));
+    x64_load(a, 8, R10, field(MU_THREAD_functions));
+    x64_lea(a, 8, RSP, x64_at(RSP, 8 * (MU_ABI_ADAPTER_WORDS - 1)));
+    x64_lea(a, 8, R10, x64_at_index(R10, R11, 3, 0));
+    x64_lea(a, 8, R10, x64_at_index(R10, R11, 3, 0));
+    x64_jmp_m(a, x64_at(R10, offsetof(mu_abi_function, code)));
+    return return_offset;
+}
+
+static void add_site(mu_code_object *object, uint32_t return_offset, mu_code_site_kind kind)
+{
+    object->sites[object->site_count++] =
+        (mu_code_site){.return_offset = return_offset, .kind = kind, .inst = UINT32_MAX};
 }
 
 mu_status mu_jit_stubs_make(mu_code_cache *cache, mu_jit_stubs *stubs)
@@ -75,7 +89,6 @@ mu_status mu_jit_stubs_make(mu_code_cache *cache, mu_jit_stubs *stubs)
     x64_label leave[MU_ABI_LEAVE_COUNT];
     x64_label common = x64_label_new(a);
     x64_label enter = x64_label_new(a);
-    x64_label start = x64_label_new(a);
     for (int i = 0; i < MU_ABI_LEAVE_COUNT; i++) {
         leave[i] = x64_label_new(a);
     }
@@ -94,15 +107,15 @@ mu_status mu_jit_stubs_make(mu_code_cache *cache, mu_jit_stubs *stubs)
         x64_jmp(a, common);
     }
     x64_align(a, 16);
-    x64_bind(a, start);
-    uint32_t start_return = emit_start(a, leave[MU_ABI_LEAVE_RETURN]);
+    uint32_t bottom = emit_bottom(a, leave[MU_ABI_LEAVE_RETURN]);
+    x64_align(a, 16);
+    uint32_t adapter = emit_adapter(a);
 
     mu_code_object *object = mu_allocate(sizeof *object);
     object->name = mu_string_copy("mu.stubs", 8);
-    object->sites = mu_allocate(sizeof *object->sites);
-    object->sites[0] = (mu_code_site){
-        .return_offset = start_return, .kind = MU_CODE_SITE_STUB, .inst = UINT32_MAX};
-    object->site_count = 1;
+    object->sites = mu_allocate(2 * sizeof *object->sites);
+    add_site(object, bottom, MU_CODE_SITE_STUB);
+    add_site(object, adapter, MU_CODE_SITE_ADAPTER);
     const unsigned char *bytes;
     uint32_t size;
     x64_assembler_finish(a, &bytes, &size);
@@ -110,7 +123,8 @@ mu_status mu_jit_stubs_make(mu_code_cache *cache, mu_jit_stubs *stubs)
     if (status == MU_OK) {
         stubs->object = object;
         stubs->enter = object->start + x64_label_offset(a, enter);
-        stubs->start = object->start + x64_label_offset(a, start);
+        stubs->bottom = object->start + bottom;
+        stubs->adapter = object->start + adapter;
         for (int i = 0; i < MU_ABI_LEAVE_COUNT; i++) {
             stubs->leave[i] = object->start + x64_label_offset(a, leave[i]);
         }

@@ -7,7 +7,8 @@
 typedef struct mu_jit_stubs {
     mu_code_object *object;
     const void *enter;
-    const void *start;
+    const void *bottom;
+    const void *adapter;
     const void *leave[MU_ABI_LEAVE_COUNT];
 } mu_jit_stubs;
 

@@ -93,10 +93,10 @@ mu_status mu_stack_take(mu_stack_pool *pool, size_t size_bytes, mu_stack **stack
     return MU_OK;
 }
 
-void mu_stack_give(mu_stack_pool *pool, mu_stack *stack)
+void mu_stack_give(mu_stack_pool *pool, mu_stack *stack, size_t used_bytes)
 {
     size_t cold = stack->size_bytes - PAGE_BYTES;
-    if (cold > WARM_BYTES) {
+    if (cold > WARM_BYTES && used_bytes + OVERFLOW_ROOM > WARM_BYTES) {
         madvise(stack->memory + PAGE_BYTES, cold - WARM_BYTES, MADV_DONTNEED);
     }
     pthread_mutex_lock(&pool->lock);

@@ -2,7 +2,7 @@
  * nothing else. */
 #include "mu_stack.h"
 
-static bool look_up(const mu_code_cache *cache, mu_stack_cursor *cursor)
+static void look_up(const mu_code_cache *cache, mu_stack_cursor *cursor)
 {
     cursor->object = mu_code_find(cache, cursor->return_address);
     MU_INVARIANT(cursor->object != NULL, "return address %#lx is not in the code cache",
@@ -11,6 +11,18 @@ static bool look_up(const mu_code_cache *cache, mu_stack_cursor *cursor)
     MU_INVARIANT(cursor->site != NULL, "no site at return address %#lx in %s (+%#lx)",
                  (unsigned long)cursor->return_address, cursor->object->name,
                  (unsigned long)(cursor->return_address - (uintptr_t)cursor->object->start));
+}
+
+/* Frames that have not begun hold nothing: the walk passes over their words. */
+static bool arrive(const mu_code_cache *cache, mu_stack_cursor *cursor)
+{
+    look_up(cache, cursor);
+    while (cursor->site->kind == MU_CODE_SITE_ADAPTER) {
+        const uintptr_t *words = (const uintptr_t *)cursor->sp;
+        cursor->return_address = words[MU_ABI_ADAPTER_WORDS - 1];
+        cursor->sp += MU_ABI_ADAPTER_WORDS * sizeof(uintptr_t);
+        look_up(cache, cursor);
+    }
     return cursor->site->kind != MU_CODE_SITE_STUB;
 }
 
@@ -20,7 +32,7 @@ bool mu_stack_first(const mu_code_cache *cache, uintptr_t return_address, uintpt
     cursor->return_address = return_address;
     cursor->frame = frame;
     cursor->sp = sp;
-    return look_up(cache, cursor);
+    return arrive(cache, cursor);
 }
 
 bool mu_stack_next(const mu_code_cache *cache, mu_stack_cursor *cursor)
@@ -29,5 +41,5 @@ bool mu_stack_next(const mu_code_cache *cache, mu_stack_cursor *cursor)
     cursor->return_address = frame[1];
     cursor->sp = cursor->frame + 2 * sizeof(uintptr_t);
     cursor->frame = frame[0];
-    return look_up(cache, cursor);
+    return arrive(cache, cursor);
 }

@@ -11,14 +11,23 @@ enum {
 /* clang-format off */
 static const bool uncompiled_ops[MU_OP_COUNT] = {
     [MU_OP_SHUFFLEVECTOR] = true, [MU_OP_WATCHPOINT] = true, [MU_OP_WPBRANCH] = true,
-    [MU_OP_CCALL] = true,         [MU_OP_NEWTHREAD] = true,  [MU_OP_SWAPSTACK] = true,
+    [MU_OP_CCALL] = true,
 };
 static const bool compiled_comminsts[MU_COMMINST_COUNT] = {
-    [MU_COMMINST_THREAD_EXIT] = true, [MU_COMMINST_KILL_DEPENDENCY] = true,
+    [MU_COMMINST_THREAD_EXIT] = true,         [MU_COMMINST_KILL_DEPENDENCY] = true,
+    [MU_COMMINST_NEW_STACK] = true,           [MU_COMMINST_KILL_STACK] = true,
+    [MU_COMMINST_CURRENT_STACK] = true,       [MU_COMMINST_SET_THREADLOCAL] = true,
+    [MU_COMMINST_GET_THREADLOCAL] = true,     [MU_COMMINST_META_NEW_CURSOR] = true,
+    [MU_COMMINST_META_NEXT_FRAME] = true,     [MU_COMMINST_META_COPY_CURSOR] = true,
+    [MU_COMMINST_META_CLOSE_CURSOR] = true,   [MU_COMMINST_META_CUR_FUNC] = true,
+    [MU_COMMINST_META_CUR_FUNC_VER] = true,   [MU_COMMINST_META_CUR_INST] = true,
+    [MU_COMMINST_META_DUMP_KEEPALIVES] = true, [MU_COMMINST_META_POP_FRAMES_TO] = true,
+    [MU_COMMINST_META_PUSH_FRAME] = true,
 };
 static const bool uncompiled_kinds[] = {
-    [MU_IR_VECTOR] = true,   [MU_IR_TAGREF64] = true,       [MU_IR_THREADREF] = true,
-    [MU_IR_STACKREF] = true, [MU_IR_FRAMECURSORREF] = true, [MU_IR_IRNODEREF] = true,
+    [MU_IR_VECTOR] = true,
+    [MU_IR_TAGREF64] = true,
+    [MU_IR_IRNODEREF] = true,
 };
 /* clang-format on */
 

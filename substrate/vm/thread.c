@@ -49,6 +49,25 @@ static void put_arguments(mu_thread *thread, const mu_value *arguments)
     mu_free(places);
 }
 
+mu_thread *thread_new_on(mu_vm *vm, vm_stack *stack, const mu_ir_func *function)
+{
+    mu_thread *thread = mu_allocate(sizeof *thread);
+    thread->vm = vm;
+    thread->function = function;
+    thread->serial = ++vm->last_thread;
+    thread->pending = PENDING_ARGUMENTS;
+    thread->pending_types = stack->state.wanted;
+    thread->pending_count = stack->state.wanted_count;
+    stack->first_thread = thread->serial;
+    thread->next = vm->threads;
+    if (thread->next) {
+        thread->next->previous = thread;
+    }
+    vm->threads = thread;
+    vm_stack_bind(thread, stack, NULL);
+    return thread;
+}
+
 mu_status mu_thread_new(mu_vm *vm, const mu_function *function, const mu_value *arguments,
                         uint32_t argument_count, mu_report *report, mu_thread **out)
 {
@@ -57,35 +76,20 @@ mu_status mu_thread_new(mu_vm *vm, const mu_function *function, const mu_value *
     if (status != MU_OK) {
         return status;
     }
-    mu_stack *stack;
-    status = mu_stack_take(vm->substrate->stacks, vm->config.stack_bytes, &stack);
-    if (status != MU_OK) {
-        return mu_report_add(report, status, (mu_location){0}, "no memory for a stack");
-    }
-    mu_thread *thread = mu_allocate(sizeof *thread);
-    thread->vm = vm;
-    thread->stack = stack;
-    thread->function = func;
-    thread->abi.stack_floor = stack->floor;
-    thread->abi.stack_limit = stack->floor;
-    thread->abi.overflow = stack->overflow;
-    thread->abi.mu_sp = stack->top;
-    thread->abi.callee = func->number;
-    thread->abi.resume_pc = (uintptr_t)mu_jit_start_entry(vm->substrate->jit);
-    thread->resume = RESUME_START;
-    thread->pending = PENDING_ARGUMENTS;
-    thread->pending_types = func->sig->params;
-    thread->pending_count = func->sig->param_count;
-    put_arguments(thread, arguments);
+    vm_stack *stack;
     vm_lock_quiet(vm);
-    thread->next = vm->threads;
-    if (thread->next) {
-        thread->next->previous = thread;
+    status = vm_stack_new(vm, func, &stack);
+    if (status == MU_OK) {
+        *out = thread_new_on(vm, stack, func);
+        put_arguments(*out, arguments);
     }
-    vm->threads = thread;
     pthread_mutex_unlock(&vm->lock);
-    *out = thread;
-    return MU_OK;
+    if (status != MU_OK) {
+        status =
+            mu_report_add(report, status, (mu_location){0},
+                          "no memory for a stack: the VM's stacks may take as much as its heap");
+    }
+    return status;
 }
 
 void mu_thread_start(mu_thread *thread, mu_thread_trapped_fn *trapped,
@@ -131,10 +135,11 @@ void mu_thread_free(mu_thread *thread)
     if (thread->next) {
         thread->next->previous = thread->previous;
     }
-    pthread_mutex_unlock(&vm->lock);
+    vm->made_by_threads -= thread->is_made_by_thread;
     if (thread->stack) {
-        mu_stack_give(vm->substrate->stacks, thread->stack);
+        vm_stack_free(vm, thread->stack);
     }
+    pthread_mutex_unlock(&vm->lock);
     mu_free(thread->results);
     mu_free(thread->error_frames);
     mu_free(thread);

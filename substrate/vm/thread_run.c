@@ -8,13 +8,6 @@
 #include <stdio.h>
 #include <string.h>
 
-typedef enum slice_end {
-    SLICE_GOES_ON,
-    SLICE_TRAPPED,
-    SLICE_QUEUED, /* makes room: goes to the end of the queue */
-    SLICE_FINISHED,
-} slice_end;
-
 void thread_submit(mu_thread *thread)
 {
     mu_thread_pool_submit(thread->vm->substrate->workers, thread_run_slice, thread);
@@ -42,8 +35,7 @@ static slice_end finish_with_error(mu_thread *thread)
     return SLICE_FINISHED;
 }
 
-/* Throws from the thread's top frame. */
-static slice_end throw_from_here(mu_thread *thread, uintptr_t exception, mu_guest_error error)
+slice_end thread_throw(mu_thread *thread, uintptr_t exception, mu_guest_error error)
 {
     thread->abi.exception = exception;
     thread->error = error;
@@ -52,9 +44,18 @@ static slice_end throw_from_here(mu_thread *thread, uintptr_t exception, mu_gues
     return thread_unwind(thread) ? SLICE_GOES_ON : finish_with_error(thread);
 }
 
-static slice_end raise_error(mu_thread *thread, mu_guest_error error)
+slice_end thread_raise(mu_thread *thread, mu_guest_error error)
 {
-    return throw_from_here(thread, 0, error);
+    return thread_throw(thread, 0, error);
+}
+
+slice_end thread_end_with_error(mu_thread *thread, mu_guest_error error)
+{
+    thread->error = error;
+    mu_free(thread->error_frames);
+    thread->error_frames = NULL;
+    thread->error_frame_count = 0;
+    return finish_with_error(thread);
 }
 
 /* ---- what Mu code leaves for */
@@ -98,14 +99,14 @@ static slice_end leave_compile(mu_thread *thread)
     uint64_t number = thread->abi.callee;
     thread->resume = RESUME_RETURN; /* the caller's frame is the top one for an error */
     if (!number) {
-        return raise_error(thread, MU_GUEST_ERROR_NULL_FUNCTION);
+        return thread_raise(thread, MU_GUEST_ERROR_NULL_FUNCTION);
     }
     vm_function *function = &vm->functions[number];
     bool is_defined = function->newest != NULL;
     mu_ir_version *version = is_defined ? function->newest : mu_ir_func_hidden(function->func);
     const void *entry;
     if (mu_jit_compile(vm->substrate->jit, version, &entry) != MU_OK) {
-        return raise_error(thread, MU_GUEST_ERROR_COMPILE_FAILED);
+        return thread_raise(thread, MU_GUEST_ERROR_COMPILE_FAILED);
     }
     if (is_defined) {
         /* The world may not be stopped while this thread is in it, so the table is the one of the
@@ -117,14 +118,28 @@ static slice_end leave_compile(mu_thread *thread)
     return SLICE_GOES_ON;
 }
 
+/* May the thread's stack reach down to `lowest`? */
+static bool grow_stack(mu_thread *thread, uintptr_t lowest)
+{
+    mu_vm *vm = thread->vm;
+    pthread_mutex_lock(&vm->lock);
+    bool fits = vm_stack_grow(vm, thread->stack, lowest);
+    thread->abi.stack_floor = thread->stack->floor;
+    pthread_mutex_unlock(&vm->lock);
+    return fits;
+}
+
 static slice_end leave_prologue(mu_thread *thread)
 {
+    uintptr_t sp = thread->abi.mu_sp;
     uintptr_t wanted = thread->abi.frame_bytes + MU_ABI_STACK_RESERVE_BYTES / 2;
-    uintptr_t room = thread->abi.mu_sp - (thread->abi.stack_floor - MU_ABI_STACK_RESERVE_BYTES);
-    bool overflows = thread->abi.mu_sp < thread->abi.stack_floor || wanted > room;
+    /* A frame goes no deeper than the middle of the reserve. */
+    uintptr_t lowest = wanted > sp ? 0 : sp - wanted + MU_ABI_STACK_RESERVE_BYTES;
+    lowest = lowest < sp ? lowest : sp;
+    bool overflows = lowest < thread->abi.stack_floor && !grow_stack(thread, lowest);
     if (overflows && !thread_is_killed(thread)) {
         thread->resume = RESUME_RETURN;
-        return raise_error(thread, MU_GUEST_ERROR_STACK_OVERFLOW);
+        return thread_raise(thread, MU_GUEST_ERROR_STACK_OVERFLOW);
     }
     expect_arguments(thread, RESUME_ENTRY);
     thread->abi.resume_pc = thread->abi.continuation;
@@ -139,7 +154,7 @@ static slice_end leave_allocate(mu_thread *thread)
     uint64_t length = thread->abi.gpr[1];
     bool overflows = type->is_hybrid && ++length == 0;
     if (overflows || vm_allocate(thread, type, length, &ref) != MU_OK) {
-        return raise_error(thread, MU_GUEST_ERROR_OUT_OF_MEMORY);
+        return thread_raise(thread, MU_GUEST_ERROR_OUT_OF_MEMORY);
     }
     thread->abi.gpr[0] = ref.address;
     return SLICE_GOES_ON;
@@ -147,8 +162,10 @@ static slice_end leave_allocate(mu_thread *thread)
 
 static slice_end leave_grow(mu_thread *thread)
 {
-    if (thread->abi.gpr[0] < thread->abi.stack_floor || thread->abi.gpr[0] > thread->abi.mu_sp) {
-        return raise_error(thread, MU_GUEST_ERROR_STACK_OVERFLOW);
+    uint64_t lowest = thread->abi.gpr[0];
+    bool fits = lowest <= thread->abi.mu_sp && grow_stack(thread, lowest);
+    if (!fits) {
+        return thread_raise(thread, MU_GUEST_ERROR_STACK_OVERFLOW);
     }
     return at_yieldpoint(thread);
 }
@@ -159,14 +176,15 @@ static slice_end leave_check(mu_thread *thread, bool is_shift)
     const mu_ir_type *wanted = (const mu_ir_type *)(uintptr_t)thread->abi.gpr[3];
     if (!base.address) {
         /* A cast of NULL is NULL; a shift of it leads nowhere. */
-        return is_shift ? raise_error(thread, MU_GUEST_ERROR_NULL_DEREFERENCE) : SLICE_GOES_ON;
+        return is_shift ? thread_raise(thread, MU_GUEST_ERROR_NULL_DEREFERENCE) : SLICE_GOES_ON;
     }
     bool is_right = is_shift ? location_shifts(base, thread->abi.gpr[1], thread->abi.gpr[2], wanted)
                              : location_has_type(base, thread->abi.gpr[1], wanted);
     if (is_right) {
         return SLICE_GOES_ON;
     }
-    return raise_error(thread, is_shift ? MU_GUEST_ERROR_OUT_OF_BOUNDS : MU_GUEST_ERROR_WRONG_TYPE);
+    return thread_raise(thread,
+                        is_shift ? MU_GUEST_ERROR_OUT_OF_BOUNDS : MU_GUEST_ERROR_WRONG_TYPE);
 }
 
 static slice_end leave_trap(mu_thread *thread)
@@ -175,6 +193,9 @@ static slice_end leave_trap(mu_thread *thread)
     MU_INVARIANT(thread_first_frame(thread, &cursor), "a trap without a frame");
     const mu_ir_version *version = cursor.object->version;
     const mu_ir_inst *inst = &version->insts[cursor.site->inst];
+    if (thread->is_made_by_thread && !thread->trapped) {
+        return thread_raise(thread, MU_GUEST_ERROR_TRAP_HANDLER_GONE);
+    }
     thread->trap_is_hidden = version->hidden;
     thread->pending_types = &version->types[inst->types.first];
     thread->pending_count = inst->types.count;
@@ -183,6 +204,13 @@ static slice_end leave_trap(mu_thread *thread)
 
 static slice_end leave_return(mu_thread *thread)
 {
+    if (thread->stack->first_thread != thread->serial) {
+        return thread_end_with_error(thread, MU_GUEST_ERROR_STACK_BOTTOM);
+    }
+    if (thread->is_made_by_thread) { /* nobody waits for results */
+        thread->outcome = MU_OUTCOME_EXITED;
+        return SLICE_FINISHED;
+    }
     const mu_ir_sig *sig = thread->function->sig;
     mu_jit_place *places = mu_allocate(sig->result_count * sizeof *places);
     mu_jit_assign_places(sig->results, sig->result_count, places);
@@ -209,14 +237,14 @@ static slice_end after_leaving(mu_thread *thread)
     case MU_ABI_LEAVE_TRAP: return leave_trap(thread);
     case MU_ABI_LEAVE_ALLOCATE: return leave_allocate(thread);
     case MU_ABI_LEAVE_THROW:
-        return throw_from_here(thread, thread->abi.gpr[0], MU_GUEST_ERROR_EXCEPTION);
+        return thread_throw(thread, thread->abi.gpr[0], MU_GUEST_ERROR_EXCEPTION);
     case MU_ABI_LEAVE_ERROR: {
         mu_guest_error error = (mu_guest_error)thread->abi.gpr[0];
         /* The same check finds a NULL function reference and one of another signature. */
         if (error == MU_GUEST_ERROR_WRONG_SIGNATURE && !thread->abi.callee) {
             error = MU_GUEST_ERROR_NULL_FUNCTION;
         }
-        return raise_error(thread, error);
+        return thread_raise(thread, error);
     }
     case MU_ABI_LEAVE_EXIT: thread->outcome = MU_OUTCOME_EXITED; return SLICE_FINISHED;
     case MU_ABI_LEAVE_FMOD:
@@ -225,6 +253,9 @@ static slice_end after_leaving(mu_thread *thread)
     case MU_ABI_LEAVE_GROW: return leave_grow(thread);
     case MU_ABI_LEAVE_CHECK_SHIFT: return leave_check(thread, true);
     case MU_ABI_LEAVE_CHECK_CAST: return leave_check(thread, false);
+    case MU_ABI_LEAVE_COMMON: return thread_common_inst(thread);
+    case MU_ABI_LEAVE_NEWTHREAD: return thread_newthread(thread);
+    case MU_ABI_LEAVE_SWAPSTACK: return thread_swapstack(thread);
     case MU_ABI_LEAVE_COUNT: break;
     }
     MU_INVARIANT(false, "leave reason %d", (int)reason);
@@ -239,6 +270,8 @@ static void enter(mu_thread *thread)
     if (thread->resume == RESUME_RETURN) {
         thread->abi.resume_pc = *(const uintptr_t *)thread->abi.mu_sp;
         thread->abi.mu_sp += sizeof(uintptr_t);
+    } else if (thread->resume == RESUME_FUNCTION) {
+        thread->abi.resume_pc = (uintptr_t)thread->vm->table[thread->abi.callee].code;
     }
     mu_jit_enter(jit)(&thread->abi);
 }
@@ -253,11 +286,11 @@ static slice_end before_entering(mu_thread *thread)
     }
     if (thread->throws_handler_gone) {
         thread->throws_handler_gone = false;
-        return raise_error(thread, MU_GUEST_ERROR_TRAP_HANDLER_GONE);
+        return thread_raise(thread, MU_GUEST_ERROR_TRAP_HANDLER_GONE);
     }
     if (thread->throw_wanted) {
         thread->throw_wanted = false;
-        return throw_from_here(thread, thread->abi.exception, MU_GUEST_ERROR_EXCEPTION);
+        return thread_throw(thread, thread->abi.exception, MU_GUEST_ERROR_EXCEPTION);
     }
     return SLICE_GOES_ON;
 }
@@ -268,10 +301,9 @@ static void give_back_stack(mu_thread *thread)
     mu_gc_buffer buffer = {&thread->abi.alloc_cursor, &thread->abi.alloc_limit};
     pthread_mutex_lock(&vm->lock);
     mu_gc_buffer_retire(vm->heap, &buffer);
-    mu_stack *stack = thread->stack;
+    vm_stack_free(vm, thread->stack);
     thread->stack = NULL;
     pthread_mutex_unlock(&vm->lock);
-    mu_stack_give(vm->substrate->stacks, stack);
 }
 
 static void finish(mu_thread *thread)
@@ -289,6 +321,8 @@ static void finish(mu_thread *thread)
     pthread_mutex_unlock(&vm->lock);
     if (thread->finished) {
         thread->finished(thread, thread->context); /* may free the thread */
+    } else if (thread->is_made_by_thread) {
+        mu_thread_free(thread);
     }
     pthread_mutex_lock(&vm->lock);
     vm->active--;

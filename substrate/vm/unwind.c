@@ -6,9 +6,6 @@
 bool thread_first_frame(const mu_thread *thread, mu_stack_cursor *cursor)
 {
     const mu_code_cache *code = thread->vm->substrate->code;
-    if (thread->resume == RESUME_START) {
-        return false;
-    }
     uintptr_t sp = thread->abi.mu_sp;
     if (thread->resume == RESUME_LANDING) {
         return mu_stack_first(code, thread->landing_return, thread->abi.mu_fp, sp, cursor);

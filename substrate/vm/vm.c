@@ -28,6 +28,7 @@ mu_status mu_vm_new(mu_substrate *substrate, const mu_vm_config *config, mu_vm *
                          .stress = substrate->config.gc_stress,
                          .verify = substrate->config.gc_verify};
     vm->heap = mu_gc_heap_new(substrate->blocks, &heap);
+    mu_gc_heap_set_native(vm->heap, vm_stack_reached, vm);
     vm->env = mu_ir_env_retain(substrate->root);
     vm->table_capacity = 16;
     vm->table = mu_allocate(vm->table_capacity * sizeof *vm->table);
@@ -48,6 +49,11 @@ mu_status mu_vm_new(mu_substrate *substrate, const mu_vm_config *config, mu_vm *
     return MU_OK;
 }
 
+void mu_vm_set_thread_hook(mu_vm *vm, const mu_vm_thread_hook *hook)
+{
+    vm->hook = *hook;
+}
+
 static void unlink_vm(mu_vm *vm)
 {
     mu_substrate *substrate = vm->substrate;
@@ -66,6 +72,7 @@ static void unlink_vm(mu_vm *vm)
 static void end_threads(mu_vm *vm)
 {
     pthread_mutex_lock(&vm->lock);
+    vm->is_ending = true;
     for (mu_thread *thread = vm->threads; thread; thread = thread->next) {
         thread_want_killed(thread);
         vm_request_stop(thread);
@@ -88,6 +95,9 @@ void mu_vm_free(mu_vm *vm)
     unlink_vm(vm);
     while (vm->threads) {
         mu_thread_free(vm->threads);
+    }
+    while (vm->stacks) {
+        vm_stack_free(vm, vm->stacks);
     }
     mu_gc_heap_free(vm->heap);
     vm_release_env(vm->substrate, vm->env);

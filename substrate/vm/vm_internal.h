@@ -1,6 +1,7 @@
 #pragma once
 /* Private to vm: what stands behind mu.h. Reading order: substrate.c, vm.c, vm_load.c, world.c,
- * thread.c, thread_run.c, thread_park.c, unwind.c, frames.c, values.c.
+ * thread.c, thread_run.c, thread_park.c, stacks.c, common_insts.c, swap_stack.c, unwind.c,
+ * frames.c, cursors.c, values.c.
  *
  * The world of a VM. A thread is "in the world" while a worker runs it: in Mu code, or in the
  * runtime on its behalf. Whoever collects, or changes what compiled code reaches, stops the world:
@@ -54,6 +55,8 @@ typedef struct vm_cell {
     const mu_abi_type *type;
 } vm_cell;
 
+typedef struct vm_stack vm_stack;
+
 struct mu_vm {
     mu_substrate *substrate;
     mu_vm_config config;
@@ -64,7 +67,13 @@ struct mu_vm {
     bool stopping;     /* the world is stopped or being stopped */
     uint32_t in_world; /* threads that run */
     uint32_t active;   /* threads started and not finished with */
+    bool is_ending;    /* threads made from now on are killed at once */
     mu_thread *threads;
+    uint64_t last_thread;     /* serial number */
+    uint32_t made_by_threads; /* threads that NEWTHREAD made and that are not freed */
+    mu_vm_thread_hook hook;
+    vm_stack *stacks;
+    uint64_t stack_bytes; /* that the stacks may take up to their floors */
     mu_gc_heap *heap;
     mu_ir_env *env;
     mu_abi_function *table; /* by number; entry 0 is the NULL funcref's */
@@ -79,11 +88,40 @@ struct mu_vm {
 
 /* How a thread goes on when it is entered. */
 typedef enum resume_kind {
-    RESUME_START,   /* at the bottom function's beginning */
-    RESUME_RETURN,  /* returns to the address at mu_sp */
-    RESUME_ENTRY,   /* at resume_pc, a function's entry: mu_sp is at the caller's return address */
-    RESUME_LANDING, /* at resume_pc, a landing pad of the frame */
+    RESUME_RETURN,   /* returns to the address at mu_sp */
+    RESUME_FUNCTION, /* calls `callee`, its newest version: mu_sp is at the caller's return address
+                      */
+    RESUME_ENTRY,    /* the same, and resume_pc is where it goes on */
+    RESUME_LANDING,  /* at resume_pc, a landing pad of the frame */
 } resume_kind;
+
+/* Where a stack goes on that nobody runs, and with values of which types. The values of a thread
+ * that is bound to a stack but does not run are in its saved registers. */
+typedef struct stack_state {
+    resume_kind resume; /* RETURN or FUNCTION */
+    uintptr_t sp;
+    uintptr_t fp;
+    uint64_t callee; /* FUNCTION */
+    mu_ir_type *const *wanted;
+    uint32_t wanted_count;
+} stack_state;
+
+/* A stack of the VM. It lives while a thread is bound to it or its handle, the object that
+ * stackrefs refer to, is reachable. The handle's only word is this one's address, or 0 when the
+ * stack is dead. All under the VM's lock, or with the world stopped; the memory is the bound
+ * thread's. */
+struct vm_stack {
+    vm_stack *next, *previous;
+    mu_stack *memory;
+    uintptr_t floor;       /* what it may use for now, counted in the VM's stack_bytes; goes down */
+    mu_thread *thread;     /* bound to; NULL: parked */
+    uint64_t first_thread; /* serial number of the thread that began on it; 0: none did */
+    uintptr_t handle;      /* object's address; 0: none */
+    bool reached;          /* in the collection under way */
+    uint64_t changes;      /* counts what makes cursors stale */
+    const mu_ir_func *bottom;
+    stack_state state; /* parked */
+};
 
 /* What the saved registers hold. */
 typedef enum pending_kind {
@@ -104,12 +142,16 @@ struct mu_thread {
     mu_abi_thread abi; /* first: r15 points at it */
     mu_vm *vm;
     mu_thread *next, *previous; /* under the VM's lock */
-    mu_stack *stack;            /* NULL once finished */
+    vm_stack *stack;            /* NULL once finished */
+    uint64_t serial;
+    uintptr_t handle; /* object of no type that threadrefs refer to; 0: none yet */
+    uintptr_t local;  /* thread-local reference */
     const mu_ir_func *function;
     mu_thread_state state;
     bool is_in_world;
-    bool is_telling;  /* a worker is in `trapped` for it */
-    bool kill_wanted; /* atomic */
+    bool is_made_by_thread; /* NEWTHREAD; freed with its last slice unless the hook has it */
+    bool is_telling;        /* a worker is in `trapped` for it */
+    bool kill_wanted;       /* atomic */
     bool yield_wanted;
     uint32_t stressed_yields; /* MU_YIELD_STRESS */
     bool trap_is_hidden;
@@ -119,7 +161,8 @@ struct mu_thread {
     pending_kind pending;
     mu_ir_type *const *pending_types;
     uint32_t pending_count;
-    uintptr_t landing_return; /* RESUME_LANDING: the site's return address, for walks */
+    mu_ir_type *operand_types[4]; /* of a common instruction, as pending */
+    uintptr_t landing_return;     /* RESUME_LANDING: the site's return address, for walks */
     mu_thread_trapped_fn *trapped;
     mu_thread_finished_fn *finished;
     void *context;
@@ -150,6 +193,10 @@ void vm_start_world(mu_vm *vm, mu_thread *self);
 void vm_pause_for_world(mu_thread *thread);
 /* Asks a thread to come to a yieldpoint; VM's lock held. */
 void vm_request_stop(mu_thread *thread);
+/* Gives the true stack limit back when nothing is wanted of the thread; VM's lock held. */
+void vm_allow_running(mu_thread *thread);
+/* Shows the collector what the frames of a stack refer to; from its first frame on. */
+void vm_trace_frames(mu_gc_tracer *tracer, const mu_vm *vm, bool more, mu_stack_cursor *cursor);
 /* Takes the lock at a time when the world is not being stopped. */
 void vm_lock_quiet(mu_vm *vm);
 /* Collects; `self` as in vm_stop_world. */
@@ -167,8 +214,67 @@ static inline void thread_want_killed(mu_thread *thread)
     __atomic_store_n(&thread->kill_wanted, true, __ATOMIC_RELEASE);
 }
 
+/* ---- thread.c */
+/* A thread bound to `stack`, to go on in its state; VM's lock held. */
+mu_thread *thread_new_on(mu_vm *vm, vm_stack *stack, const mu_ir_func *function);
+
+/* ---- stacks.c */
+/* A parked stack that is about to call `func`, with no handle. Errors: NO_MEMORY, also when the
+ * VM's stacks take all they may. VM's lock held. */
+MU_MUST_CHECK mu_status vm_stack_new(mu_vm *vm, const mu_ir_func *func, vm_stack **stack);
+/* Kills and frees it; VM's lock held or world stopped. */
+void vm_stack_free(mu_vm *vm, vm_stack *stack);
+/* A handle of no stack yet. A safepoint. Errors: NO_MEMORY. */
+MU_MUST_CHECK mu_status vm_stack_new_handle(mu_thread *thread, mu_ref *handle);
+/* Makes it the stack's, which has none. */
+void vm_stack_set_handle(vm_stack *stack, mu_ref handle);
+/* The stack behind a stackref; NULL: dead. VM's lock held. */
+vm_stack *vm_stack_behind(uintptr_t handle);
+/* May the stack reach down to `lowest`? Moves its floor. VM's lock held. */
+bool vm_stack_grow(mu_vm *vm, vm_stack *stack, uintptr_t lowest);
+/* Binds a thread to a parked stack, from whose state it goes on; values of the wanted types, if
+ * any, are in the registers and in `overflow` (may be NULL). VM's lock held. */
+void vm_stack_bind(mu_thread *thread, vm_stack *stack, const uint64_t *overflow);
+/* Leaves the thread's stack parked, waiting for values of these types; VM's lock held. */
+void vm_stack_park(mu_thread *thread, mu_ir_type *const *wanted, uint32_t count);
+/* Does the stack wait for values of just these types? */
+bool vm_stack_wants(const stack_state *state, mu_ir_type *const *types, uint32_t count);
+/* The first frame of a stack in this state that has begun. */
+bool vm_stack_first_frame(const mu_vm *vm, const stack_state *state, mu_stack_cursor *cursor);
+/* Before a collection, after it: which stacks nothing refers to any more. World stopped. */
+void vm_stacks_forget_handles(mu_vm *vm);
+void vm_stacks_drop_unreached(mu_vm *vm);
+mu_gc_native_fn vm_stack_reached;
+
 /* ---- thread_run.c: one slice of a thread, on a worker */
+typedef enum slice_end {
+    SLICE_GOES_ON,
+    SLICE_TRAPPED,
+    SLICE_QUEUED, /* makes room: goes to the end of the queue */
+    SLICE_FINISHED,
+} slice_end;
 void thread_run_slice(void *thread);
+/* Throws from the thread's top frame. */
+slice_end thread_throw(mu_thread *thread, uintptr_t exception, mu_guest_error error);
+slice_end thread_raise(mu_thread *thread, mu_guest_error error);
+slice_end thread_end_with_error(mu_thread *thread, mu_guest_error error);
+
+/* ---- common_insts.c, swap_stack.c: instructions that the runtime does */
+slice_end thread_common_inst(mu_thread *thread);
+slice_end thread_newthread(mu_thread *thread);
+slice_end thread_swapstack(mu_thread *thread);
+
+/* ---- cursors.c: frame cursors and on-stack replacement */
+slice_end thread_cursor_inst(mu_thread *thread, const mu_ir_inst *inst);
+
+/* ---- stack_replacement.c */
+/* Sets what a frame that waits at this site wants. */
+void vm_stack_wait_at(const mu_code_object *object, const mu_code_site *site, stack_state *state);
+/* Pushes a frame for the newest version of `func`, to begin. Errors: STACK_STATE when its results
+ * are not what the stack waits for, STACK_OVERFLOW. VM's lock held. */
+mu_guest_error vm_stack_push(mu_vm *vm, vm_stack *stack, stack_state *state,
+                             const mu_ir_func *func);
+
 /* Puts a thread whose state has just become RUNNING into the queue. */
 void thread_submit(mu_thread *thread);
 

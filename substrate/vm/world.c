@@ -6,8 +6,7 @@ void vm_request_stop(mu_thread *thread)
     __atomic_store_n(&thread->abi.stack_limit, MU_ABI_LIMIT_STOP, __ATOMIC_RELAXED);
 }
 
-/* Gives the true limit back when nothing is wanted of the thread; VM's lock held. */
-static void allow_running(mu_thread *thread)
+void vm_allow_running(mu_thread *thread)
 {
     mu_vm *vm = thread->vm;
     bool stays = vm->stopping || thread_is_killed(thread) || thread->yield_wanted ||
@@ -26,7 +25,7 @@ static void come_in(mu_thread *thread)
     thread->is_in_world = true;
     thread->abi.functions = vm->table;
     thread->abi.globals = vm->globals;
-    allow_running(thread);
+    vm_allow_running(thread);
 }
 
 static void go_out(mu_thread *thread)
@@ -61,7 +60,7 @@ void vm_pause_for_world(mu_thread *thread)
         go_out(thread);
         come_in(thread);
     } else {
-        allow_running(thread);
+        vm_allow_running(thread);
     }
     pthread_mutex_unlock(&vm->lock);
 }
@@ -132,24 +131,34 @@ static void trace_allocas(mu_gc_tracer *tracer, mu_abi_alloca *cell)
     }
 }
 
-static void trace_frames(mu_gc_tracer *tracer, mu_thread *thread)
+void vm_trace_frames(mu_gc_tracer *tracer, const mu_vm *vm, bool more, mu_stack_cursor *cursor)
 {
-    const mu_code_cache *code = thread->vm->substrate->code;
-    mu_stack_cursor cursor;
-    bool more = thread_first_frame(thread, &cursor);
+    const mu_code_cache *code = vm->substrate->code;
     while (more) {
-        const mu_code_object *object = cursor.object;
-        for (uint32_t i = 0; i < cursor.site->slot_count; i++) {
-            const mu_code_slot *slot = &object->slots[cursor.site->first_slot + i];
-            uintptr_t address = cursor.frame + (uintptr_t)(intptr_t)slot->rbp_offset;
+        const mu_code_object *object = cursor->object;
+        for (uint32_t i = 0; i < cursor->site->slot_count; i++) {
+            const mu_code_slot *slot = &object->slots[cursor->site->first_slot + i];
+            uintptr_t address = cursor->frame + (uintptr_t)(intptr_t)slot->rbp_offset;
             mu_gc_trace_slot(tracer, (uintptr_t *)address, slot->kind);
         }
         if (object->alloca_slot) {
-            uintptr_t address = cursor.frame + (uintptr_t)(intptr_t)object->alloca_slot;
+            uintptr_t address = cursor->frame + (uintptr_t)(intptr_t)object->alloca_slot;
             trace_allocas(tracer, *(mu_abi_alloca **)address);
         }
-        more = mu_stack_next(code, &cursor);
+        more = mu_stack_next(code, cursor);
     }
+}
+
+static void trace_thread(mu_gc_tracer *tracer, mu_thread *thread)
+{
+    mu_stack_cursor cursor;
+    mu_gc_trace_slot(tracer, &thread->handle, MU_ABI_SLOT_REF);
+    mu_gc_trace_slot(tracer, &thread->local, MU_ABI_SLOT_REF);
+    mu_gc_trace_slot(tracer, &thread->abi.exception, MU_ABI_SLOT_REF);
+    mu_gc_trace_slot(tracer, &thread->abi.site_stack, MU_ABI_SLOT_REF);
+    mu_gc_trace_slot(tracer, &thread->abi.site_local, MU_ABI_SLOT_REF);
+    trace_pending(tracer, thread);
+    vm_trace_frames(tracer, thread->vm, thread_first_frame(thread, &cursor), &cursor);
 }
 
 static void trace_roots(mu_gc_tracer *tracer, void *context)
@@ -160,12 +169,9 @@ static void trace_roots(mu_gc_tracer *tracer, void *context)
         mu_gc_trace_area(tracer, vm->globals + cell->offset_bytes, cell->type, 1);
     }
     for (mu_thread *thread = vm->threads; thread; thread = thread->next) {
-        if (!thread->stack) {
-            continue;
+        if (thread->stack) {
+            trace_thread(tracer, thread);
         }
-        mu_gc_trace_slot(tracer, &thread->abi.exception, MU_ABI_SLOT_REF);
-        trace_pending(tracer, thread);
-        trace_frames(tracer, thread);
     }
 }
 
@@ -180,7 +186,9 @@ static void collect_stopped(mu_vm *vm)
         mu_gc_buffer buffer = buffer_of(thread);
         mu_gc_buffer_retire(vm->heap, &buffer);
     }
+    vm_stacks_forget_handles(vm);
     mu_gc_collect(vm->heap, trace_roots, vm);
+    vm_stacks_drop_unreached(vm);
 }
 
 void vm_collect(mu_vm *vm, mu_thread *self)

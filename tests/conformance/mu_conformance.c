@@ -79,7 +79,7 @@ static void end_bundle(conformance *self)
     self->is_loaded = false;
     self->required_count = 0;
     self->correction_count = 0;
-    self->settings = (text_settings){.grant_native = true};
+    self->settings = (text_settings){.grant_native = true, .waits_for_threads = true};
 }
 
 /* Loads what the bundle needs and the bundle, once, before its first test. */
@@ -138,6 +138,15 @@ static bool load_text(conformance *self, const char *name, const char *text, cha
     mu_free(complaint);
     mu_report_free(report);
     return status == MU_OK;
+}
+
+/* A bundle of our own, of one line, that does in the program what their test does as a client. */
+static void do_also(conformance *self, const char *text)
+{
+    char fault[1000];
+    if (load_bundle(self) && !load_text(self, "also", text, fault, sizeof fault)) {
+        judge(self, "also", fault);
+    }
 }
 
 /* A thousand bundles of one line, then a function that stores into the thousand cells that they
@@ -241,6 +250,8 @@ static void do_line(conformance *self, char *line)
         add_correction(self, rest);
     } else if (strcmp(line, "run") == 0) {
         do_run(self, kept);
+    } else if (strcmp(line, "also") == 0) {
+        do_also(self, kept);
     } else if (strcmp(line, "many-bundles") == 0) {
         do_many_bundles(self);
     } else if (strcmp(line, "skip") == 0) {

@@ -29,6 +29,8 @@ typedef struct text_trap {
     uint32_t times;
     bool collects;    /* before answering */
     const char *load; /* a file to load before answering, or NULL */
+    uint32_t pops;    /* frames to pop before answering */
+    const char *push; /* the function of a frame to push then, or NULL */
     text_answer_kind answer;
     text_values values;
     bool is_fresh;     /* THROW a new object */
@@ -66,7 +68,8 @@ typedef struct text_settings {
     uint64_t heap_bytes;
     uint64_t stack_bytes;
     bool grant_native;
-    bool only_oracle; /* what this version does not compile */
+    bool waits_for_threads; /* a run ends when those that the program made have ended, too */
+    bool only_oracle;       /* what this version does not compile */
 } text_settings;
 
 typedef struct text_case {

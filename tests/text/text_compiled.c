@@ -11,16 +11,22 @@
 
 #define RUN_SECONDS 300 /* then a run is taken to hang; long because of MU_GC_STRESS */
 
+typedef struct compiled_run compiled_run;
+
 typedef struct compiled_state {
     mu_substrate *substrate;
     mu_vm *vm;
+    bool waits_for_threads;
+    compiled_run *run; /* under way */
 } compiled_state;
+
+static mu_thread_callbacks on_made(mu_thread *thread, const mu_function *function, void *context);
 
 static void *open_compiled(const text_settings *settings)
 {
     compiled_state *state = mu_allocate(sizeof *state);
     mu_substrate_config config = mu_substrate_config_from_environment();
-    config.workers = config.workers ? config.workers : 1;
+    config.workers = config.workers ? config.workers : 2;
     mu_report *report = mu_report_new();
     mu_vm_config vm_config = {.heap_bytes = settings->heap_bytes,
                               .stack_bytes = settings->stack_bytes,
@@ -29,6 +35,8 @@ static void *open_compiled(const text_settings *settings)
     MU_INVARIANT(status == MU_OK, "no substrate: %s", mu_status_name(status));
     status = mu_vm_new(state->substrate, &vm_config, &state->vm);
     MU_INVARIANT(status == MU_OK, "no VM: %s", mu_status_name(status));
+    mu_vm_set_thread_hook(state->vm, &(mu_vm_thread_hook){on_made, state});
+    state->waits_for_threads = settings->waits_for_threads;
     mu_report_free(report);
     return state;
 }
@@ -47,15 +55,18 @@ static mu_status load_compiled(void *opaque, const char *name, const char *text,
     return mu_vm_load(state->vm, name, text, strlen(text), report, NULL);
 }
 
-typedef struct compiled_run {
+struct compiled_run {
     compiled_state *state;
     const text_run *run;
     const char *path;
     transcript *seen;
-    pthread_mutex_t lock;
-    pthread_cond_t finished_signal;
-    bool is_finished;
-} compiled_run;
+    pthread_mutex_t trap_lock; /* one trap at a time */
+    pthread_mutex_t lock;      /* of what follows; taken in on_made, so never while waiting */
+    pthread_cond_t changed;
+    bool is_finished;           /* the call */
+    bool is_closing;            /* threads that the program made are killed */
+    MU_ARRAY(mu_thread *) made; /* by the program, and not finished */
+};
 
 static void record_frame(mu_thread *thread, uint32_t index, compiled_run *at, seen_trap *trap)
 {
@@ -147,9 +158,25 @@ static mu_status throw_into(mu_thread *thread, const text_trap *expected)
     return mu_thread_throw(thread, &exception, NULL);
 }
 
-static void on_trap(mu_thread *thread, void *context)
+/* Pops and pushes what the answer says. */
+static mu_status replace_frames(mu_thread *thread, const text_trap *expected, compiled_run *at)
 {
-    compiled_run *at = context;
+    mu_status status = MU_OK;
+    if (expected->pops) {
+        status = mu_thread_pop_frames_to(thread, expected->pops);
+    }
+    if (status == MU_OK && expected->push) {
+        const mu_function *function = mu_vm_find_function(at->state->vm, expected->push);
+        status = function ? mu_thread_push_frame(thread, function, NULL) : MU_NOT_FOUND;
+    }
+    if (status != MU_OK) {
+        transcript_break(at->seen, "replacing frames: %s", mu_status_name(status));
+    }
+    return status;
+}
+
+static void answer_trap(mu_thread *thread, compiled_run *at)
+{
     const text_trap *expected = transcript_next_trap(at->seen, at->run);
     record_trap(thread, at);
     mu_status status = MU_STATE;
@@ -158,7 +185,10 @@ static void on_trap(mu_thread *thread, void *context)
     }
     if (expected && (!expected->load || load_in_trap(at, expected->load))) {
         switch (expected->answer) {
-        case ANSWER_VALUES: status = resume(thread, expected, at); break;
+        case ANSWER_VALUES:
+            status = replace_frames(thread, expected, at);
+            status = status == MU_OK ? resume(thread, expected, at) : status;
+            break;
         case ANSWER_THROW: status = throw_into(thread, expected); break;
         case ANSWER_KILL: break;
         }
@@ -168,28 +198,75 @@ static void on_trap(mu_thread *thread, void *context)
     }
 }
 
+static void on_trap(mu_thread *thread, void *context)
+{
+    compiled_run *at = context;
+    pthread_mutex_lock(&at->trap_lock);
+    answer_trap(thread, at);
+    pthread_mutex_unlock(&at->trap_lock);
+}
+
 static void on_finished(mu_thread *thread, void *context)
 {
     (void)thread;
     compiled_run *at = context;
     pthread_mutex_lock(&at->lock);
     at->is_finished = true;
-    pthread_cond_signal(&at->finished_signal);
+    pthread_cond_signal(&at->changed);
     pthread_mutex_unlock(&at->lock);
 }
 
+static void on_made_finished(mu_thread *thread, void *context)
+{
+    compiled_run *at = context;
+    pthread_mutex_lock(&at->lock);
+    uint32_t i = 0;
+    while (at->made.items[i] != thread) {
+        i++;
+    }
+    at->made.items[i] = at->made.items[--at->made.count];
+    mu_thread_free(thread);
+    pthread_cond_signal(&at->changed);
+    pthread_mutex_unlock(&at->lock);
+}
+
+static mu_thread_callbacks on_made(mu_thread *thread, const mu_function *function, void *context)
+{
+    compiled_run *at = ((compiled_state *)context)->run;
+    (void)function;
+    pthread_mutex_lock(&at->lock);
+    MU_ARRAY_PUSH(&at->made, thread);
+    if (at->is_closing) {
+        mu_thread_kill(thread);
+    }
+    pthread_mutex_unlock(&at->lock);
+    return (mu_thread_callbacks){on_trap, on_made_finished, at};
+}
+
 /* A thread that hangs would leave nothing to go on with: the whole program stops. */
+static void wait_for_change(compiled_run *at, const struct timespec *until)
+{
+    if (pthread_cond_timedwait(&at->changed, &at->lock, until) != 0) {
+        fprintf(stderr, "%s: %s hangs as compiled code\n", at->path, at->run->function);
+        _Exit(1);
+    }
+}
+
 static void wait_until_finished(compiled_run *at)
 {
     struct timespec until;
     clock_gettime(CLOCK_REALTIME, &until);
     until.tv_sec += RUN_SECONDS;
     pthread_mutex_lock(&at->lock);
-    while (!at->is_finished) {
-        if (pthread_cond_timedwait(&at->finished_signal, &at->lock, &until) != 0) {
-            fprintf(stderr, "%s: %s hangs as compiled code\n", at->path, at->run->function);
-            _Exit(1);
-        }
+    while (!at->is_finished || (at->state->waits_for_threads && at->made.count > 0)) {
+        wait_for_change(at, &until);
+    }
+    at->is_closing = true;
+    for (uint32_t i = 0; i < at->made.count; i++) {
+        mu_thread_kill(at->made.items[i]);
+    }
+    while (at->made.count > 0) {
+        wait_for_change(at, &until);
     }
     pthread_mutex_unlock(&at->lock);
 }
@@ -257,13 +334,17 @@ static void run_compiled(void *opaque, const text_run *run, const char *path, tr
     }
     compiled_run at = {.state = state, .run = run, .path = path, .seen = seen};
     pthread_mutex_init(&at.lock, NULL);
-    pthread_cond_init(&at.finished_signal, NULL);
+    pthread_mutex_init(&at.trap_lock, NULL);
+    pthread_cond_init(&at.changed, NULL);
+    state->run = &at;
     mu_thread_start(thread, on_trap, on_finished, &at);
     wait_until_finished(&at);
     record_outcome(thread, function, seen);
     mu_thread_free(thread);
-    pthread_cond_destroy(&at.finished_signal);
+    pthread_cond_destroy(&at.changed);
+    MU_ARRAY_FREE(&at.made);
     pthread_mutex_destroy(&at.lock);
+    pthread_mutex_destroy(&at.trap_lock);
 }
 
 static const text_engine compiled_engine = {"compiled", open_compiled, close_compiled,

@@ -172,6 +172,12 @@ static void take_answer(line_parser *p, text_trap *trap)
     if (accept_word(p, "load")) {
         trap->load = take_word(p, " \t,");
     }
+    if (accept_word(p, "pop")) {
+        trap->pops = take_number(p);
+    }
+    if (accept_word(p, "push")) {
+        trap->push = take_word(p, " \t,");
+    }
     if (is_at_end_of_answer(p)) {
         return;
     }

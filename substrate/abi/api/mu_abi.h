@@ -29,6 +29,11 @@
  * Frames, growing down from rbp:
  *      [rbp + 8]  return address       [rbp]  caller's rbp
  *      [rbp - 8 … ]  slots as the function's map says; below them alloca cells
+ *
+ * A frame that has not begun, between others (pushed by on-stack replacement), has
+ * MU_ABI_ADAPTER_WORDS words: the adapter stub's address, which is the return address of the frame
+ * above; its function's number; two words that keep the alignment; then comes its own return
+ * address.
  */
 #include "mu_base.h"
 
@@ -38,6 +43,7 @@ typedef enum mu_abi_slot_kind {
     MU_ABI_SLOT_REF,      /* a reference (also the base of an iref) */
     MU_ABI_SLOT_WEAK,     /* a weak reference: cleared when its object dies */
     MU_ABI_SLOT_TAGREF64, /* a tagref64, which may hold a reference */
+    MU_ABI_SLOT_NATIVE,   /* no reference: shown to the runtime, see mu_gc_native_fn */
     MU_ABI_SLOT_NESTED,   /* `count` times the descriptor `nested`, `stride_bytes` apart */
 } mu_abi_slot_kind;
 
@@ -153,6 +159,7 @@ typedef struct mu_abi_function {
     uint32_t unused;
 } mu_abi_function;
 
+#define MU_ABI_ADAPTER_WORDS  4
 #define MU_ABI_GPR_ARGS       8
 #define MU_ABI_XMM_ARGS       8
 #define MU_ABI_OVERFLOW_WORDS 1024 /* room for arguments and results that registers do not hold */
@@ -198,6 +205,10 @@ typedef enum mu_abi_leave {
                                  gpr[0], at type gpr[3]? */
     MU_ABI_LEAVE_CHECK_CAST,  /* is there a location of type gpr[3] at offset gpr[1] of the object
                                  gpr[0]? */
+    MU_ABI_LEAVE_COMMON,    /* the common instruction at `site_inst`; operands and results travel as
+                               at a call */
+    MU_ABI_LEAVE_NEWTHREAD, /* `site_stack`, `site_local`; what is passed travels as arguments */
+    MU_ABI_LEAVE_SWAPSTACK, /* the same without `site_local`; results are expected */
     MU_ABI_LEAVE_COUNT,
 } mu_abi_leave;
 
@@ -229,6 +240,8 @@ typedef struct mu_abi_alloca {
     E(OUT_OF_BOUNDS,     "index outside of the array or vector")                                 \
     E(WRONG_TYPE,        "cast of a reference to a type that is not there")                      \
     E(MEMORY_FAULT,      "access to memory that is not there")                                   \
+    E(STACK_STATE,       "the stack is bound, dead, or waits for other values")                  \
+    E(STACK_BOTTOM,      "a function returned at the bottom of a stack that its thread did not begin on") \
     E(TRAP_HANDLER_GONE, "the trap handler went away and its session had chosen to throw")       \
     E(COMPILE_FAILED,    "the function could not be compiled")                                   \
     E(KILLED,            "killed")

@@ -19,6 +19,7 @@ typedef enum mu_code_site_kind {
     MU_CODE_SITE_ERROR,    /* raises a guest error; never returns */
     MU_CODE_SITE_HELPER,   /* a helper that is no safepoint */
     MU_CODE_SITE_STUB,     /* in a runtime stub: the bottom of a stack */
+    MU_CODE_SITE_ADAPTER,  /* in a runtime stub: a frame that has not begun, see mu_jit_adapter */
 } mu_code_site_kind;
 
 /* One return address in a piece of code. */

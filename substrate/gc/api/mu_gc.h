@@ -78,6 +78,13 @@ void mu_gc_trace_area(mu_gc_tracer *tracer, void *address, const mu_abi_type *ty
 void mu_gc_trace_hybrid(mu_gc_tracer *tracer, void *address, const mu_abi_type *type,
                         uint64_t length);
 typedef void mu_gc_roots_fn(mu_gc_tracer *tracer, void *context);
+/* Called for each NATIVE slot of an object that lives, once or more in a collection, with the
+ * slot's place in the object as it is now. It may show what is reachable through it with
+ * mu_gc_trace_*, and calls nothing else here. So the runtime learns which of its own things are
+ * reachable. */
+typedef void mu_gc_native_fn(mu_gc_tracer *tracer, uintptr_t *slot, void *context);
+/* Sets what NATIVE slots mean in this heap; before any object has one. */
+void mu_gc_heap_set_native(mu_gc_heap *heap, mu_gc_native_fn *native, void *context);
 
 /* Collects the whole heap: copies what lives in blocks, sweeps large objects, clears weak
  * references to what died. Every mutator of the VM is stopped and its buffer retired. `roots` is

@@ -25,9 +25,11 @@ mu_jit_enter_fn *mu_jit_enter(const mu_jit *jit);
 const void *mu_jit_lazy_entry(const mu_jit *jit);
 /* The stub that leaves with ERROR; for a fault that interrupted Mu code. */
 const void *mu_jit_leave_error(const mu_jit *jit);
-/* Where a new thread begins: calls function `callee` with the registers' arguments at the bottom of
- * a stack; leaves with RETURN. */
-const void *mu_jit_start_entry(const mu_jit *jit);
+/* The return address of a stack's bottom frame: leaves with RETURN. */
+uintptr_t mu_jit_bottom(const mu_jit *jit);
+/* The return address of a frame that lies above one that has not begun (MU_ABI_ADAPTER_WORDS):
+ * calls that one's function with what was returned. */
+uintptr_t mu_jit_adapter(const mu_jit *jit);
 
 /* The entry of `version`'s code, compiled now if it is not yet. Once a version, whichever VM asks.
  * Thread-safe. Errors: LIMIT when the code cache is full. */

@@ -22,7 +22,8 @@ mu_stack_pool *mu_stack_pool_new(void);
 void mu_stack_pool_free(mu_stack_pool *pool); /* all stacks are given back */
 /* `size_bytes` is what frames may use, rounded up to pages. Errors: NO_MEMORY. */
 MU_MUST_CHECK mu_status mu_stack_take(mu_stack_pool *pool, size_t size_bytes, mu_stack **stack);
-void mu_stack_give(mu_stack_pool *pool, mu_stack *stack);
+/* `used_bytes` below the top may have been touched; at least what was. */
+void mu_stack_give(mu_stack_pool *pool, mu_stack *stack, size_t used_bytes);
 
 /* A frame of a stack that is not running. */
 typedef struct mu_stack_cursor {
@@ -38,5 +39,5 @@ typedef struct mu_stack_cursor {
  * stack and aborts. */
 bool mu_stack_first(const mu_code_cache *cache, uintptr_t return_address, uintptr_t frame,
                     uintptr_t sp, mu_stack_cursor *cursor);
-/* Moves to the caller's frame; false at the bottom. */
+/* Moves to the caller's frame; false at the bottom. Both pass over frames that have not begun. */
 bool mu_stack_next(const mu_code_cache *cache, mu_stack_cursor *cursor);

@@ -27,7 +27,7 @@ Test(mu_stack, all_that_frames_may_use_can_be_written_and_the_reserve_below_it)
         stack->overflow[i] = i;
     }
     cr_assert_eq(*(unsigned char *)(stack->top - 1), 0xa5, "overflow words lie above the stack");
-    mu_stack_give(pool, stack);
+    mu_stack_give(pool, stack, STACK_BYTES);
     mu_stack_pool_free(pool);
 }
 
@@ -48,7 +48,7 @@ Test(mu_stack, below_the_reserve_nothing_can_be_written)
         cr_assert_eq(waitpid(child, &how, 0), child);
         cr_assert_eq(how == 0, below == 0, "%zu bytes below the reserve", below);
     }
-    mu_stack_give(pool, stack);
+    mu_stack_give(pool, stack, STACK_BYTES);
     mu_stack_pool_free(pool);
 }
 
@@ -57,7 +57,7 @@ Test(mu_stack, sizes_are_rounded_up_to_pages)
     mu_stack_pool *pool = mu_stack_pool_new();
     mu_stack *stack = take(pool, PAGE_BYTES + 1);
     cr_assert_eq(stack->top - stack->floor, 2 * PAGE_BYTES);
-    mu_stack_give(pool, stack);
+    mu_stack_give(pool, stack, STACK_BYTES);
     mu_stack_pool_free(pool);
 }
 
@@ -65,15 +65,15 @@ Test(mu_stack, a_stack_that_was_given_back_is_taken_again_for_its_own_size_only)
 {
     mu_stack_pool *pool = mu_stack_pool_new();
     mu_stack *stack = take(pool, STACK_BYTES);
-    mu_stack_give(pool, stack);
+    mu_stack_give(pool, stack, STACK_BYTES);
     mu_stack *other = take(pool, 2 * STACK_BYTES);
     cr_assert_neq(other, stack);
     cr_assert_eq(take(pool, STACK_BYTES), stack);
     mu_stack *third = take(pool, STACK_BYTES);
     cr_assert_neq(third, stack);
-    mu_stack_give(pool, stack);
-    mu_stack_give(pool, other);
-    mu_stack_give(pool, third);
+    mu_stack_give(pool, stack, STACK_BYTES);
+    mu_stack_give(pool, other, STACK_BYTES);
+    mu_stack_give(pool, third, STACK_BYTES);
     mu_stack_pool_free(pool);
 }
 
@@ -84,11 +84,11 @@ Test(mu_stack, a_kept_stack_holds_only_its_top)
     mu_stack_pool *pool = mu_stack_pool_new();
     mu_stack *stack = take(pool, STACK_BYTES);
     memset((void *)stack->floor, 0xa5, stack->top - stack->floor);
-    mu_stack_give(pool, stack);
+    mu_stack_give(pool, stack, STACK_BYTES);
     cr_assert_eq(take(pool, STACK_BYTES), stack);
     cr_assert_eq(*(unsigned char *)stack->floor, 0);
     cr_assert_eq(*(unsigned char *)(stack->top - 1), 0xa5);
-    mu_stack_give(pool, stack);
+    mu_stack_give(pool, stack, STACK_BYTES);
     mu_stack_pool_free(pool);
 }
 
@@ -104,7 +104,7 @@ Test(mu_stack, more_stacks_than_are_kept_are_given_back_whole)
         }
         for (int i = 0; i < COUNT; i++) {
             cr_assert_eq(*(int *)(stacks[i]->top - sizeof(int)), i, "stacks do not overlap");
-            mu_stack_give(pool, stacks[i]);
+            mu_stack_give(pool, stacks[i], STACK_BYTES);
         }
     }
     mu_stack_pool_free(pool);

@@ -1,0 +1,357 @@
+/* Frame cursors and on-stack replacement on parked stacks, for programs that do themselves what a
+ * client does in a trap handler (common-insts.rest, "Stack introspection"). A cursor is an object
+ * of the heap, so nothing is lost with one that is never closed; it is stale once its stack has
+ * changed in another way.
+ */
+#include "vm_internal.h"
+
+#include <string.h>
+
+#define CLOSED UINT64_MAX
+
+/* A cursor's payload. */
+typedef struct frame_cursor {
+    uintptr_t stack;          /* stackref */
+    uint64_t changes;         /* of the stack when the cursor was good, or CLOSED */
+    uintptr_t return_address; /* 0: the frame has not begun */
+    uint64_t function;        /* not begun: its number */
+    uintptr_t frame;          /* rbp */
+    uintptr_t sp;             /* rsp when it goes on; not begun: where its return address is */
+} frame_cursor;
+
+static const mu_abi_slot cursor_slots[] = {{.kind = MU_ABI_SLOT_REF}};
+static const mu_abi_type cursor_type = {.size_bytes = sizeof(frame_cursor),
+                                        .align_bytes = 8,
+                                        .slots = cursor_slots,
+                                        .slot_count = 1,
+                                        .name = "frame cursor"};
+
+/* ---- looking */
+
+static mu_guest_error find_parked(uintptr_t handle, vm_stack **stack)
+{
+    if (!handle) {
+        return MU_GUEST_ERROR_NULL_DEREFERENCE;
+    }
+    *stack = vm_stack_behind(handle);
+    return *stack && !(*stack)->thread ? MU_GUEST_ERROR_NONE : MU_GUEST_ERROR_STACK_STATE;
+}
+
+/* The cursor of the first operand; VM's lock held. */
+static mu_guest_error find_cursor(const mu_thread *thread, frame_cursor **cursor, vm_stack **stack)
+{
+    *cursor = (frame_cursor *)thread->abi.gpr[0];
+    if (!*cursor) {
+        return MU_GUEST_ERROR_NULL_DEREFERENCE;
+    }
+    if ((*cursor)->changes == CLOSED || !(*cursor)->stack) {
+        return MU_GUEST_ERROR_STACK_STATE;
+    }
+    mu_guest_error error = find_parked((*cursor)->stack, stack);
+    if (error == MU_GUEST_ERROR_NONE && (*cursor)->changes != (*stack)->changes) {
+        error = MU_GUEST_ERROR_STACK_STATE;
+    }
+    return error;
+}
+
+/* What the frame runs, when it has begun. */
+static const mu_code_site *site_of(const mu_vm *vm, const frame_cursor *cursor,
+                                   const mu_code_object **object)
+{
+    *object = mu_code_find(vm->substrate->code, cursor->return_address);
+    return mu_code_site_at(*object, cursor->return_address);
+}
+
+/* Sets the cursor to the frame that is returned to; false at the bottom, and nothing has changed.
+ */
+static bool arrive(const mu_vm *vm, frame_cursor *cursor, uintptr_t return_address, uintptr_t frame,
+                   uintptr_t sp)
+{
+    const mu_code_object *object;
+    frame_cursor next = {.stack = cursor->stack,
+                         .changes = cursor->changes,
+                         .return_address = return_address,
+                         .frame = frame,
+                         .sp = sp};
+    const mu_code_site *site = site_of(vm, &next, &object);
+    if (site->kind == MU_CODE_SITE_STUB) {
+        return false;
+    }
+    if (site->kind == MU_CODE_SITE_ADAPTER) {
+        next.return_address = 0;
+        next.function = *(const uint64_t *)sp;
+        next.sp = sp + (MU_ABI_ADAPTER_WORDS - 1) * sizeof(uintptr_t);
+    }
+    *cursor = next;
+    return true;
+}
+
+static void set_to_top(const mu_vm *vm, frame_cursor *cursor, const stack_state *state)
+{
+    if (state->resume == RESUME_FUNCTION) {
+        cursor->return_address = 0;
+        cursor->function = state->callee;
+        cursor->frame = state->fp;
+        cursor->sp = state->sp;
+        return;
+    }
+    bool more =
+        arrive(vm, cursor, *(const uintptr_t *)state->sp, state->fp, state->sp + sizeof(uintptr_t));
+    MU_INVARIANT(more, "a parked stack without a frame");
+}
+
+static mu_guest_error next_frame(const mu_vm *vm, frame_cursor *cursor)
+{
+    const uintptr_t *words =
+        (const uintptr_t *)(cursor->return_address ? cursor->frame : cursor->sp);
+    bool more = cursor->return_address
+                    ? arrive(vm, cursor, words[1], words[0], (uintptr_t)(words + 2))
+                    : arrive(vm, cursor, words[0], cursor->frame, (uintptr_t)(words + 1));
+    return more ? MU_GUEST_ERROR_NONE : MU_GUEST_ERROR_STACK_STATE;
+}
+
+static uint32_t id_of(const mu_vm *vm, const frame_cursor *cursor, mu_ir_comminst what)
+{
+    const mu_code_object *object;
+    if (!cursor->return_address) {
+        const vm_function *function = &vm->functions[cursor->function];
+        uint32_t version = function->newest ? function->newest->entity.id : 0;
+        return what == MU_COMMINST_META_CUR_FUNC       ? function->func->entity.id
+               : what == MU_COMMINST_META_CUR_FUNC_VER ? version
+                                                       : 0;
+    }
+    const mu_code_site *site = site_of(vm, cursor, &object);
+    const mu_ir_version *version = object->version;
+    if (what == MU_COMMINST_META_CUR_FUNC) {
+        return version->func->entity.id;
+    }
+    if (version->hidden) {
+        return 0;
+    }
+    return what == MU_COMMINST_META_CUR_FUNC_VER ? version->entity.id
+                                                 : version->insts[site->inst].entity.id;
+}
+
+static void pop_frames_to(const mu_vm *vm, vm_stack *stack, frame_cursor *cursor)
+{
+    stack_state *state = &stack->state;
+    state->fp = cursor->frame;
+    if (cursor->return_address) {
+        const mu_code_object *object;
+        const mu_code_site *site = site_of(vm, cursor, &object);
+        state->resume = RESUME_RETURN;
+        state->sp = cursor->sp - sizeof(uintptr_t);
+        vm_stack_wait_at(object, site, state);
+    } else {
+        const mu_ir_sig *sig = vm->functions[cursor->function].func->sig;
+        state->resume = RESUME_FUNCTION;
+        state->sp = cursor->sp;
+        state->callee = cursor->function;
+        state->wanted = sig->params;
+        state->wanted_count = sig->param_count;
+    }
+    cursor->changes = ++stack->changes;
+}
+
+/* ---- keep-alive values */
+
+/* Of the frame; 0 when it has not begun. `object` and `site` are set when there are any. */
+static uint32_t keepalive_count(const mu_vm *vm, const frame_cursor *cursor,
+                                const mu_code_object **object, const mu_code_site **site)
+{
+    if (!cursor->return_address) {
+        return 0;
+    }
+    *site = site_of(vm, cursor, object);
+    return (*site)->keepalive_count;
+}
+
+/* Copies keep-alive value `index` into a box made for it; false when the cursor has gone stale. */
+static bool fill_box(mu_thread *thread, uint32_t index, mu_ref box)
+{
+    frame_cursor *cursor;
+    vm_stack *stack;
+    const mu_code_object *object;
+    const mu_code_site *site;
+    pthread_mutex_lock(&thread->vm->lock);
+    bool is_good = find_cursor(thread, &cursor, &stack) == MU_GUEST_ERROR_NONE &&
+                   index < keepalive_count(thread->vm, cursor, &object, &site);
+    if (is_good) {
+        const mu_code_keepalive *keepalive = &object->keepalives[site->first_keepalive + index];
+        const mu_ir_version *version = object->version;
+        const void *value =
+            keepalive->in_constant
+                ? (const void *)keepalive->constant
+                : (const void *)(cursor->frame + (uintptr_t)(intptr_t)keepalive->rbp_offset);
+        memcpy((void *)box.address, value,
+               version->variables[keepalive->variable].type->size_bytes);
+    }
+    pthread_mutex_unlock(&thread->vm->lock);
+    return is_good;
+}
+
+/* The types of the keep-alive values; NULL when the cursor is not good. */
+static mu_ir_type **keepalive_types(mu_thread *thread, uint32_t *count, mu_guest_error *error)
+{
+    frame_cursor *cursor;
+    vm_stack *stack;
+    const mu_code_object *object;
+    const mu_code_site *site;
+    mu_ir_type **types = NULL;
+    pthread_mutex_lock(&thread->vm->lock);
+    *error = find_cursor(thread, &cursor, &stack);
+    if (*error == MU_GUEST_ERROR_NONE) {
+        *count = keepalive_count(thread->vm, cursor, &object, &site);
+        types = mu_allocate((*count + 1) * sizeof *types);
+        for (uint32_t i = 0; i < *count; i++) {
+            const mu_ir_version *version = object->version;
+            types[i] =
+                version->variables[object->keepalives[site->first_keepalive + i].variable].type;
+        }
+    }
+    pthread_mutex_unlock(&thread->vm->lock);
+    return types;
+}
+
+/* Fills the array of references, which is in site_local, a root. */
+static mu_guest_error dump_values(mu_thread *thread, mu_ir_type **types, uint32_t count,
+                                  const mu_abi_type *array)
+{
+    for (uint32_t i = 0; i < count; i++) {
+        mu_ref box;
+        if (vm_allocate(thread, mu_jit_descriptor(types[i]), 0, &box) != MU_OK) {
+            return MU_GUEST_ERROR_OUT_OF_MEMORY;
+        }
+        if (!fill_box(thread, i, box)) {
+            return MU_GUEST_ERROR_STACK_STATE;
+        }
+        uintptr_t elements = thread->abi.site_local + array->size_bytes;
+        *(uintptr_t *)(elements + i * array->stride_bytes) = box.address;
+    }
+    return MU_GUEST_ERROR_NONE;
+}
+
+static mu_guest_error dump_keepalives(mu_thread *thread, const mu_ir_inst *inst)
+{
+    const mu_ir_version *version = thread->abi.site_version;
+    mu_ir_type *result = version->variables[inst->results.first].type;
+    const mu_abi_type *array = mu_jit_descriptor(result->element);
+    uint32_t count = 0;
+    mu_guest_error error;
+    mu_ref refs;
+    mu_ir_type **types = keepalive_types(thread, &count, &error);
+    if (!types) {
+        return error;
+    }
+    /* One element more than there are, as in every hybrid: see mu_abi_length. */
+    if (vm_allocate(thread, array, (uint64_t)count + 1, &refs) != MU_OK) {
+        error = MU_GUEST_ERROR_OUT_OF_MEMORY;
+    } else {
+        *(uint64_t *)refs.address = count;
+        thread->abi.site_local = refs.address;
+        error = dump_values(thread, types, count, array);
+        thread->abi.gpr[0] = thread->abi.site_local;
+        thread->abi.site_local = 0;
+    }
+    mu_free(types);
+    return error;
+}
+
+/* ---- the instructions */
+
+static mu_guest_error new_cursor(mu_thread *thread)
+{
+    mu_vm *vm = thread->vm;
+    vm_stack *stack;
+    mu_ref made;
+    if (vm_allocate(thread, &cursor_type, 0, &made) != MU_OK) {
+        return MU_GUEST_ERROR_OUT_OF_MEMORY;
+    }
+    frame_cursor *cursor = (frame_cursor *)made.address;
+    pthread_mutex_lock(&vm->lock);
+    mu_guest_error error = find_parked(thread->abi.gpr[0], &stack);
+    if (error == MU_GUEST_ERROR_NONE) {
+        cursor->stack = thread->abi.gpr[0];
+        cursor->changes = stack->changes;
+        set_to_top(vm, cursor, &stack->state);
+        thread->abi.gpr[0] = made.address;
+    }
+    pthread_mutex_unlock(&vm->lock);
+    return error;
+}
+
+static mu_guest_error copy_cursor(mu_thread *thread)
+{
+    mu_vm *vm = thread->vm;
+    vm_stack *stack;
+    frame_cursor *cursor;
+    mu_ref made;
+    if (vm_allocate(thread, &cursor_type, 0, &made) != MU_OK) {
+        return MU_GUEST_ERROR_OUT_OF_MEMORY;
+    }
+    pthread_mutex_lock(&vm->lock);
+    mu_guest_error error = find_cursor(thread, &cursor, &stack);
+    if (error == MU_GUEST_ERROR_NONE) {
+        *(frame_cursor *)made.address = *cursor;
+        thread->abi.gpr[0] = made.address;
+    }
+    pthread_mutex_unlock(&vm->lock);
+    return error;
+}
+
+static mu_guest_error push_frame(mu_thread *thread, const mu_ir_sig *sig)
+{
+    mu_vm *vm = thread->vm;
+    uint64_t number = thread->abi.gpr[1];
+    vm_stack *stack;
+    if (!number) {
+        return thread->abi.gpr[0] ? MU_GUEST_ERROR_NULL_FUNCTION : MU_GUEST_ERROR_NULL_DEREFERENCE;
+    }
+    if (vm->table[number].sig != sig->canonical) {
+        return MU_GUEST_ERROR_WRONG_SIGNATURE;
+    }
+    pthread_mutex_lock(&vm->lock);
+    mu_guest_error error = find_parked(thread->abi.gpr[0], &stack);
+    if (error == MU_GUEST_ERROR_NONE) {
+        error = vm_stack_push(vm, stack, &stack->state, vm->functions[number].func);
+        stack->changes += error == MU_GUEST_ERROR_NONE;
+    }
+    pthread_mutex_unlock(&vm->lock);
+    return error;
+}
+
+/* Those that only look at the frame or move the cursor. */
+static mu_guest_error use_cursor(mu_thread *thread, mu_ir_comminst what)
+{
+    mu_vm *vm = thread->vm;
+    vm_stack *stack;
+    frame_cursor *cursor;
+    pthread_mutex_lock(&vm->lock);
+    mu_guest_error error = find_cursor(thread, &cursor, &stack);
+    if (error == MU_GUEST_ERROR_NONE) {
+        switch ((int)what) {
+        case MU_COMMINST_META_NEXT_FRAME: error = next_frame(vm, cursor); break;
+        case MU_COMMINST_META_CLOSE_CURSOR: cursor->changes = CLOSED; break;
+        case MU_COMMINST_META_POP_FRAMES_TO: pop_frames_to(vm, stack, cursor); break;
+        default: thread->abi.gpr[0] = id_of(vm, cursor, what); break;
+        }
+    }
+    pthread_mutex_unlock(&vm->lock);
+    return error;
+}
+
+slice_end thread_cursor_inst(mu_thread *thread, const mu_ir_inst *inst)
+{
+    const mu_ir_version *version = thread->abi.site_version;
+    mu_guest_error error;
+    switch ((int)inst->comminst) {
+    case MU_COMMINST_META_NEW_CURSOR: error = new_cursor(thread); break;
+    case MU_COMMINST_META_COPY_CURSOR: error = copy_cursor(thread); break;
+    case MU_COMMINST_META_DUMP_KEEPALIVES: error = dump_keepalives(thread, inst); break;
+    case MU_COMMINST_META_PUSH_FRAME:
+        error = push_frame(thread, version->sigs[inst->sigs.first]);
+        break;
+    default: error = use_cursor(thread, inst->comminst); break;
+    }
+    return error == MU_GUEST_ERROR_NONE ? SLICE_GOES_ON : thread_raise(thread, error);
+}

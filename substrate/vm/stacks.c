@@ -1,0 +1,207 @@
+/* The stacks of a VM: what they may take, their handles, which of them live, binding and parking.
+ *
+ * A stack's memory is reserved whole, and taken as it is touched. What counts against the VM is the
+ * part above its floor, which starts near the top and goes down as deeper frames ask for it.
+ */
+#include "vm_internal.h"
+
+#include <string.h>
+
+#define FIRST_ROOM_BYTES 8192u
+
+/* ---- life */
+
+static const mu_abi_slot handle_slots[] = {{.kind = MU_ABI_SLOT_NATIVE}};
+static const mu_abi_type handle_type = {.size_bytes = sizeof(uintptr_t),
+                                        .align_bytes = 8,
+                                        .slots = handle_slots,
+                                        .slot_count = 1,
+                                        .name = "stack"};
+
+mu_status vm_stack_new(mu_vm *vm, const mu_ir_func *func, vm_stack **out)
+{
+    mu_stack *memory;
+    if (vm->stack_bytes + FIRST_ROOM_BYTES > vm->config.heap_bytes) {
+        return MU_NO_MEMORY;
+    }
+    mu_status status = mu_stack_take(vm->substrate->stacks, vm->config.stack_bytes, &memory);
+    if (status != MU_OK) {
+        return status;
+    }
+    vm_stack *stack = mu_allocate(sizeof *stack);
+    *stack = (vm_stack){.next = vm->stacks,
+                        .memory = memory,
+                        .floor = memory->top - FIRST_ROOM_BYTES,
+                        .bottom = func,
+                        .state = {.resume = RESUME_FUNCTION,
+                                  .sp = memory->top - sizeof(uintptr_t),
+                                  .callee = func->number,
+                                  .wanted = func->sig->params,
+                                  .wanted_count = func->sig->param_count}};
+    *(uintptr_t *)stack->state.sp = mu_jit_bottom(vm->substrate->jit);
+    if (stack->next) {
+        stack->next->previous = stack;
+    }
+    vm->stacks = stack;
+    vm->stack_bytes += FIRST_ROOM_BYTES;
+    *out = stack;
+    return MU_OK;
+}
+
+void vm_stack_free(mu_vm *vm, vm_stack *stack)
+{
+    size_t used_bytes = stack->memory->top - stack->floor;
+    if (stack->handle) {
+        *(uintptr_t *)stack->handle = 0;
+    }
+    if (stack->previous) {
+        stack->previous->next = stack->next;
+    } else {
+        vm->stacks = stack->next;
+    }
+    if (stack->next) {
+        stack->next->previous = stack->previous;
+    }
+    vm->stack_bytes -= used_bytes;
+    mu_stack_give(vm->substrate->stacks, stack->memory, used_bytes + MU_ABI_STACK_RESERVE_BYTES);
+    mu_free(stack);
+}
+
+mu_status vm_stack_new_handle(mu_thread *thread, mu_ref *handle)
+{
+    return vm_allocate(thread, &handle_type, 0, handle);
+}
+
+void vm_stack_set_handle(vm_stack *stack, mu_ref handle)
+{
+    *(uintptr_t *)handle.address = (uintptr_t)stack;
+    stack->handle = handle.address;
+}
+
+vm_stack *vm_stack_behind(uintptr_t handle)
+{
+    return (vm_stack *)*(const uintptr_t *)handle;
+}
+
+bool vm_stack_grow(mu_vm *vm, vm_stack *stack, uintptr_t lowest)
+{
+    const mu_stack *memory = stack->memory;
+    if (lowest >= stack->floor) {
+        return true;
+    }
+    if (lowest < memory->floor) {
+        return false;
+    }
+    uintptr_t room = memory->top - stack->floor;
+    uintptr_t wanted = memory->top - lowest > 2 * room ? memory->top - lowest : 2 * room;
+    uintptr_t most = memory->top - memory->floor;
+    wanted = wanted < most ? wanted : most;
+    if (vm->stack_bytes + wanted - room > vm->config.heap_bytes) {
+        return false;
+    }
+    vm->stack_bytes += wanted - room;
+    stack->floor = memory->top - wanted;
+    return true;
+}
+
+/* ---- binding */
+
+static uint32_t overflow_words(const stack_state *state)
+{
+    enum { FEW = 16 };
+    mu_jit_place few[FEW];
+    uint32_t count = state->wanted_count;
+    if (count <= FEW) {
+        return mu_jit_assign_places(state->wanted, count, few);
+    }
+    mu_jit_place *places = mu_allocate(count * sizeof *places);
+    uint32_t words = mu_jit_assign_places(state->wanted, count, places);
+    mu_free(places);
+    return words;
+}
+
+void vm_stack_bind(mu_thread *thread, vm_stack *stack, const uint64_t *overflow)
+{
+    const stack_state *state = &stack->state;
+    if (overflow) {
+        memcpy(stack->memory->overflow, overflow, overflow_words(state) * sizeof *overflow);
+    }
+    stack->thread = thread;
+    stack->changes++;
+    thread->stack = stack;
+    thread->abi.stack_floor = stack->floor;
+    thread->abi.overflow = stack->memory->overflow;
+    thread->abi.mu_sp = state->sp;
+    thread->abi.mu_fp = state->fp;
+    thread->abi.callee = state->callee;
+    thread->resume = state->resume;
+    vm_allow_running(thread);
+}
+
+void vm_stack_park(mu_thread *thread, mu_ir_type *const *wanted, uint32_t count)
+{
+    vm_stack *stack = thread->stack;
+    stack->thread = NULL;
+    stack->state = (stack_state){.resume = RESUME_RETURN,
+                                 .sp = thread->abi.mu_sp,
+                                 .fp = thread->abi.mu_fp,
+                                 .wanted = wanted,
+                                 .wanted_count = count};
+    thread->stack = NULL;
+}
+
+bool vm_stack_wants(const stack_state *state, mu_ir_type *const *types, uint32_t count)
+{
+    if (state->wanted_count != count) {
+        return false;
+    }
+    for (uint32_t i = 0; i < count; i++) {
+        if (types[i] != state->wanted[i] && !mu_ir_type_equal(types[i], state->wanted[i])) {
+            return false;
+        }
+    }
+    return true;
+}
+
+bool vm_stack_first_frame(const mu_vm *vm, const stack_state *state, mu_stack_cursor *cursor)
+{
+    return mu_stack_first(vm->substrate->code, *(const uintptr_t *)state->sp, state->fp,
+                          state->sp + sizeof(uintptr_t), cursor);
+}
+
+/* ---- collections */
+
+void vm_stacks_forget_handles(mu_vm *vm)
+{
+    for (vm_stack *stack = vm->stacks; stack; stack = stack->next) {
+        stack->reached = false;
+        stack->handle = 0; /* found again if the object lives */
+    }
+}
+
+void vm_stack_reached(mu_gc_tracer *tracer, uintptr_t *slot, void *context)
+{
+    mu_vm *vm = context;
+    vm_stack *stack = (vm_stack *)*slot;
+    if (!stack) {
+        return;
+    }
+    stack->reached = true;
+    stack->handle = (uintptr_t)slot;
+    if (!stack->thread) { /* a bound one's frames are roots */
+        mu_stack_cursor cursor;
+        bool more = vm_stack_first_frame(vm, &stack->state, &cursor);
+        vm_trace_frames(tracer, vm, more, &cursor);
+    }
+}
+
+void vm_stacks_drop_unreached(mu_vm *vm)
+{
+    vm_stack *next;
+    for (vm_stack *stack = vm->stacks; stack; stack = next) {
+        next = stack->next;
+        if (!stack->thread && !stack->reached) {
+            vm_stack_free(vm, stack);
+        }
+    }
+}

@@ -1,0 +1,157 @@
+/* SWAPSTACK and NEWTHREAD: binding threads to parked stacks. Values travel in the registers of
+ * calls and results, whatever the stack waits at, so nothing has to be converted. */
+#include "vm_internal.h"
+
+#define THREADS_MOST 4096u
+
+/* The types of what the instruction passes. */
+static mu_ir_type *const *passed_types(const mu_thread *thread, uint32_t *count)
+{
+    const mu_ir_version *version = thread->abi.site_version;
+    const mu_ir_inst *inst = thread->abi.site_inst;
+    *count = inst->types.count - inst->pass_types_first;
+    return version->types + inst->types.first + inst->pass_types_first;
+}
+
+/* The stack to bind to, or why it may not be; VM's lock held. */
+static mu_guest_error find_target(mu_thread *thread, vm_stack **target)
+{
+    const mu_ir_inst *inst = thread->abi.site_inst;
+    uint32_t count;
+    mu_ir_type *const *types = passed_types(thread, &count);
+    if (!thread->abi.site_stack) {
+        return MU_GUEST_ERROR_NULL_DEREFERENCE;
+    }
+    vm_stack *stack = vm_stack_behind(thread->abi.site_stack);
+    bool is_ready = stack && !stack->thread &&
+                    (inst->throws_exc || vm_stack_wants(&stack->state, types, count));
+    *target = stack;
+    return is_ready ? MU_GUEST_ERROR_NONE : MU_GUEST_ERROR_STACK_STATE;
+}
+
+/* ---- SWAPSTACK */
+
+static void leave_stack(mu_thread *thread, vm_stack *target)
+{
+    const mu_ir_version *version = thread->abi.site_version;
+    const mu_ir_inst *inst = thread->abi.site_inst;
+    vm_stack *old = thread->stack;
+    const uint64_t *overflow = inst->throws_exc ? NULL : thread->abi.overflow;
+    vm_stack_park(thread, version->types + inst->types.first, inst->pass_types_first);
+    vm_stack_bind(thread, target, overflow);
+    if (inst->kills_old) {
+        vm_stack_free(thread->vm, old);
+    }
+}
+
+slice_end thread_swapstack(mu_thread *thread)
+{
+    mu_vm *vm = thread->vm;
+    const mu_ir_inst *inst = thread->abi.site_inst;
+    vm_stack *target;
+    pthread_mutex_lock(&vm->lock);
+    mu_guest_error error = find_target(thread, &target);
+    if (error == MU_GUEST_ERROR_NONE) {
+        leave_stack(thread, target);
+    }
+    pthread_mutex_unlock(&vm->lock);
+    thread->abi.site_stack = 0;
+    if (error != MU_GUEST_ERROR_NONE) {
+        return thread_raise(thread, error);
+    }
+    if (inst->throws_exc) {
+        return thread_throw(thread, thread->abi.gpr[0], MU_GUEST_ERROR_EXCEPTION);
+    }
+    return SLICE_GOES_ON;
+}
+
+/* ---- NEWTHREAD */
+
+/* Gets a handle for the thread that is to be made; may collect. */
+static mu_status make_handle(mu_thread *thread, mu_ref *handle)
+{
+    static const mu_abi_type handle_type = {.align_bytes = 8, .name = "thread"};
+    const mu_ir_inst *inst = thread->abi.site_inst;
+    uint32_t count;
+    mu_ir_type *const *types = passed_types(thread, &count);
+    thread->pending = PENDING_ARGUMENTS;
+    thread->pending_types = types;
+    thread->pending_count = count;
+    if (inst->throws_exc) {
+        thread->pending = PENDING_NONE;
+        thread->abi.exception = thread->abi.gpr[0];
+    }
+    mu_status status = vm_allocate(thread, &handle_type, 0, handle);
+    thread->pending = PENDING_NONE;
+    return status;
+}
+
+/* VM's lock held. */
+static mu_thread *make_thread(mu_thread *maker, vm_stack *stack, mu_ref handle)
+{
+    const mu_ir_inst *inst = maker->abi.site_inst;
+    mu_vm *vm = maker->vm;
+    mu_thread *thread = thread_new_on(vm, stack, stack->bottom);
+    thread->is_made_by_thread = true;
+    thread->handle = handle.address;
+    thread->local = maker->abi.site_local;
+    thread->state = MU_THREAD_RUNNING;
+    if (inst->throws_exc) {
+        thread->pending = PENDING_NONE;
+        thread->throw_wanted = true;
+        thread->abi.exception = maker->abi.exception;
+        maker->abi.exception = 0;
+    } else {
+        mu_jit_place *places = mu_allocate(thread->pending_count * sizeof *places);
+        mu_jit_assign_places(thread->pending_types, thread->pending_count, places);
+        for (uint32_t i = 0; i < thread->pending_count; i++) {
+            thread_put_place(thread, &places[i], thread_place_memory(maker, &places[i]));
+        }
+        mu_free(places);
+    }
+    if (vm->is_ending) {
+        thread_want_killed(thread);
+    }
+    vm->active++;
+    vm->made_by_threads++;
+    return thread;
+}
+
+static void start_made(mu_thread *thread)
+{
+    const mu_vm_thread_hook *hook = &thread->vm->hook;
+    if (hook->made) {
+        mu_thread_callbacks callbacks =
+            hook->made(thread, (const mu_function *)thread->function, hook->context);
+        thread->trapped = callbacks.trapped;
+        thread->finished = callbacks.finished;
+        thread->context = callbacks.context;
+    }
+    thread_submit(thread);
+}
+
+slice_end thread_newthread(mu_thread *thread)
+{
+    mu_vm *vm = thread->vm;
+    vm_stack *stack;
+    mu_ref handle;
+    mu_thread *made = NULL;
+    mu_guest_error error = MU_GUEST_ERROR_OUT_OF_MEMORY;
+    mu_status status = make_handle(thread, &handle);
+    pthread_mutex_lock(&vm->lock);
+    if (status == MU_OK && vm->made_by_threads < THREADS_MOST) {
+        error = find_target(thread, &stack);
+    }
+    if (error == MU_GUEST_ERROR_NONE) {
+        made = make_thread(thread, stack, handle);
+    }
+    pthread_mutex_unlock(&vm->lock);
+    thread->abi.site_stack = 0;
+    thread->abi.site_local = 0;
+    if (!made) {
+        return thread_raise(thread, error);
+    }
+    thread->abi.gpr[0] = handle.address;
+    start_made(made);
+    return SLICE_GOES_ON;
+}
