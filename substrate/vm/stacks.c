@@ -31,6 +31,7 @@ mu_status vm_stack_new(mu_vm *vm, const mu_ir_func *func, vm_stack **out)
     vm_stack *stack = mu_allocate(sizeof *stack);
     *stack = (vm_stack){.next = vm->stacks,
                         .memory = memory,
+                        .serial = ++vm->last_stack,
                         .floor = memory->top - FIRST_ROOM_BYTES,
                         .bottom = func,
                         .state = {.resume = RESUME_FUNCTION,

@@ -54,11 +54,10 @@ mu_thread *thread_new_on(mu_vm *vm, vm_stack *stack, const mu_ir_func *function)
     mu_thread *thread = mu_allocate(sizeof *thread);
     thread->vm = vm;
     thread->function = function;
-    thread->serial = ++vm->last_thread;
     thread->pending = PENDING_ARGUMENTS;
     thread->pending_types = stack->state.wanted;
     thread->pending_count = stack->state.wanted_count;
-    stack->first_thread = thread->serial;
+    thread->first_stack = stack->serial;
     thread->next = vm->threads;
     if (thread->next) {
         thread->next->previous = thread;

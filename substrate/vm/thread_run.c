@@ -204,7 +204,7 @@ static slice_end leave_trap(mu_thread *thread)
 
 static slice_end leave_return(mu_thread *thread)
 {
-    if (thread->stack->first_thread != thread->serial) {
+    if (thread->stack->serial != thread->first_stack) {
         return thread_end_with_error(thread, MU_GUEST_ERROR_STACK_BOTTOM);
     }
     if (thread->is_made_by_thread) { /* nobody waits for results */

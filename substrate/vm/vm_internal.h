@@ -69,7 +69,7 @@ struct mu_vm {
     uint32_t active;   /* threads started and not finished with */
     bool is_ending;    /* threads made from now on are killed at once */
     mu_thread *threads;
-    uint64_t last_thread;     /* serial number */
+    uint64_t last_stack;      /* serial number */
     uint32_t made_by_threads; /* threads that NEWTHREAD made and that are not freed */
     mu_vm_thread_hook hook;
     vm_stack *stacks;
@@ -113,12 +113,12 @@ typedef struct stack_state {
 struct vm_stack {
     vm_stack *next, *previous;
     mu_stack *memory;
-    uintptr_t floor;       /* what it may use for now, counted in the VM's stack_bytes; goes down */
-    mu_thread *thread;     /* bound to; NULL: parked */
-    uint64_t first_thread; /* serial number of the thread that began on it; 0: none did */
-    uintptr_t handle;      /* object's address; 0: none */
-    bool reached;          /* in the collection under way */
-    uint64_t changes;      /* counts what makes cursors stale */
+    uintptr_t floor;   /* what it may use for now, counted in the VM's stack_bytes; goes down */
+    mu_thread *thread; /* bound to; NULL: parked */
+    uint64_t serial;   /* of the VM, from 1 */
+    uintptr_t handle;  /* object's address; 0: none */
+    bool reached;      /* in the collection under way */
+    uint64_t changes;  /* counts what makes cursors stale */
     const mu_ir_func *bottom;
     stack_state state; /* parked */
 };
@@ -143,9 +143,9 @@ struct mu_thread {
     mu_vm *vm;
     mu_thread *next, *previous; /* under the VM's lock */
     vm_stack *stack;            /* NULL once finished */
-    uint64_t serial;
-    uintptr_t handle; /* object of no type that threadrefs refer to; 0: none yet */
-    uintptr_t local;  /* thread-local reference */
+    uint64_t first_stack;       /* serial number of the stack that it began on */
+    uintptr_t handle;           /* object of no type that threadrefs refer to; 0: none yet */
+    uintptr_t local;            /* thread-local reference */
     const mu_ir_func *function;
     mu_thread_state state;
     bool is_in_world;
