@@ -65,6 +65,7 @@ void oracle_free(oracle *self)
     if (!self) {
         return;
     }
+    free_handles(self, false);
     object_list_free(self->heap);
     object_list_free(self->globals);
     mu_map_free(self->plans);
@@ -73,6 +74,7 @@ void oracle_free(oracle *self)
     MU_ARRAY_FREE(&self->newest);
     MU_ARRAY_FREE(&self->cells);
     MU_ARRAY_FREE(&self->marks);
+    MU_ARRAY_FREE(&self->marked_stacks);
     mu_free(self->scratch);
     mu_ir_env_release(self->env, NULL);
     mu_free(self);
@@ -94,7 +96,7 @@ static void do_trap(oracle *self, frame *at)
     oracle_answer answer = {0};
     running->trapped(self, running->context, &answer);
     switch (answer.kind) {
-    case ORACLE_KILL: finish(self, ORACLE_KILLED); return;
+    case ORACLE_KILL: end_thread(self, ORACLE_KILLED); return;
     case ORACLE_THROW:
         throw_object(self, answer.is_fresh ? heap_allocate(self, NULL, 0) : answer.exception);
         return;
@@ -112,7 +114,7 @@ static void do_trap(oracle *self, frame *at)
 
 static frame *frame_at(const oracle *self, uint32_t index)
 {
-    frame *at = self->run->top;
+    frame *at = running_stack(self)->top;
     while (index-- > 0) {
         at = at->caller;
     }
@@ -122,7 +124,7 @@ static frame *frame_at(const oracle *self, uint32_t index)
 uint32_t oracle_frame_count(const oracle *self)
 {
     uint32_t count = 0;
-    for (const frame *at = self->run->top; at; at = at->caller) {
+    for (const frame *at = running_stack(self)->top; at; at = at->caller) {
         count++;
     }
     return count;
@@ -131,6 +133,12 @@ uint32_t oracle_frame_count(const oracle *self)
 oracle_frame oracle_frame_at(const oracle *self, uint32_t index)
 {
     const frame *at = frame_at(self, index);
+    if (!at->plan) {
+        const mu_ir_func *function = self->functions.items[at->function];
+        const mu_ir_version *newest = mu_ir_env_newest(self->env, function);
+        return (oracle_frame){.function = function->entity.name,
+                              .version = newest ? newest->entity.name : NULL};
+    }
     const mu_ir_version *version = at->plan->version;
     return (oracle_frame){
         .function = version->func->entity.name,
@@ -149,12 +157,12 @@ oracle_value oracle_keepalive(const oracle *self, uint32_t index, uint32_t keepa
 
 uint32_t oracle_trap_result_count(const oracle *self)
 {
-    return inst_of(self->run->top)->results.count;
+    return inst_of(running_stack(self)->top)->results.count;
 }
 
 const mu_ir_type *oracle_trap_result_type(const oracle *self, uint32_t index)
 {
-    const frame *at = self->run->top;
+    const frame *at = running_stack(self)->top;
     return at->plan->version->variables[inst_of(at)->results.first + index].type;
 }
 
@@ -177,13 +185,11 @@ static void do_switch(oracle *self, frame *at)
 
 static void do_comminst(oracle *self, frame *at)
 {
-    switch (inst_of(at)->comminst) { /* NOLINT: of many, these are interpreted */
-    case MU_COMMINST_THREAD_EXIT: finish(self, ORACLE_EXITED); break;
-    case MU_COMMINST_KILL_DEPENDENCY:
+    if (inst_of(at)->comminst == MU_COMMINST_KILL_DEPENDENCY) {
         memcpy(result_image(at, 0), operand(at, 0), size_of_type(type_param(at, 0)));
         continue_normally(self);
-        break;
-    default: undefined(self, "%s is not interpreted", mu_ir_comminst_name(inst_of(at)->comminst));
+    } else if (!do_stack_comminst(self, at) && !do_cursor_comminst(self, at)) {
+        undefined(self, "%s is not interpreted", mu_ir_comminst_name(inst_of(at)->comminst));
     }
 }
 
@@ -215,14 +221,14 @@ static void do_instruction(oracle *self, frame *at)
     case MU_SHAPE_STORE: do_store(self, at); break;
     case MU_SHAPE_CMPXCHG: do_cmpxchg(self, at); break;
     case MU_SHAPE_ATOMICRMW: do_atomicrmw(self, at); break;
-    case MU_SHAPE_FENCE: continue_normally(self); break; /* one thread: nothing to order */
+    case MU_SHAPE_FENCE: continue_normally(self); break; /* nothing is out of order */
     case MU_SHAPE_TRAP: do_trap(self, at); break;
     case MU_SHAPE_COMMINST: do_comminst(self, at); break;
+    case MU_SHAPE_NEWTHREAD: do_newthread(self, at); break;
+    case MU_SHAPE_SWAPSTACK: do_swapstack(self, at); break;
     case MU_SHAPE_WATCHPOINT:
     case MU_SHAPE_WPBRANCH:
     case MU_SHAPE_CCALL:
-    case MU_SHAPE_NEWTHREAD:
-    case MU_SHAPE_SWAPSTACK:
         undefined(self, "%s is not interpreted", mu_ir_op_info_of(inst->op)->word);
         break;
     }
@@ -232,14 +238,14 @@ static void enter(oracle *self, const mu_ir_func *function, const oracle_value *
 {
     const plan *of = plan_of_function(self, function->number);
     MU_INVARIANT(of, "%s is not in this oracle's environment", function->entity.name);
-    if (!push_frame(self, of)) {
+    if (!push_frame(self, running_stack(self), of)) {
         throw_error(self, MU_GUEST_ERROR_STACK_OVERFLOW);
         return;
     }
     const mu_ir_version *version = of->version;
     mu_ir_range params = version->blocks[0].params;
     for (uint32_t i = 0; i < params.count; i++) {
-        image_from_value(self->run->top->slots + of->slots[params.first + i],
+        image_from_value(running_stack(self)->top->slots + of->slots[params.first + i],
                          version->variables[params.first + i].type, &arguments[i]);
     }
 }
@@ -250,18 +256,22 @@ void oracle_run(oracle *self, const mu_ir_func *function, const oracle_value *ar
     run running = {.trapped = trapped, .context = context, .result = result};
     *result = (oracle_result){0};
     self->run = &running;
+    thread_new(self, stack_new(self))->is_clients = true;
     enter(self, function, arguments);
     while (!running.is_over) {
-        if (running.is_thrown) {
+        if (running_thread(self)->is_thrown) {
             unwind(self);
         } else if (running.steps++ == self->limits.steps) {
             undefined(self, "more than %llu instructions", (unsigned long long)self->limits.steps);
         } else {
-            do_instruction(self, running.top);
+            do_instruction(self, running_stack(self)->top);
+            take_turns(self);
         }
     }
-    while (running.top) {
-        pop_frame(&running);
+    for (uint32_t i = 0; i < running.threads.count; i++) {
+        stack_kill(running.threads.items[i]->stack);
+        mu_free(running.threads.items[i]);
     }
+    MU_ARRAY_FREE(&running.threads);
     self->run = NULL;
 }

@@ -10,39 +10,55 @@
 
 static uint64_t stack_size_of(const plan *of)
 {
-    return ORACLE_FRAME_BYTES + of->frame_bytes;
+    return ORACLE_FRAME_BYTES + (of ? of->frame_bytes : 0);
 }
 
-bool push_frame(oracle *self, const plan *of)
+static frame *add_frame(oracle *self, stack *on, const plan *of)
 {
-    run *at = self->run;
-    if (at->stack_bytes + stack_size_of(of) > self->limits.stack_bytes) {
-        return false;
+    if (on->bytes + stack_size_of(of) > self->limits.stack_bytes) {
+        return NULL;
     }
-    frame *pushed = mu_allocate(sizeof *pushed + of->frame_bytes);
-    pushed->plan = of;
-    pushed->inst = of->version->blocks[0].insts.first;
-    pushed->caller = at->top;
-    at->top = pushed;
-    at->stack_bytes += stack_size_of(of);
-    return true;
+    frame *added = mu_allocate(sizeof *added + (of ? of->frame_bytes : 0));
+    added->plan = of;
+    added->caller = on->top;
+    on->top = added;
+    on->bytes += stack_size_of(of);
+    return added;
 }
 
-static void drop_frame(run *at, frame *dropped)
+bool push_frame(oracle *self, stack *on, const plan *of)
 {
-    at->stack_bytes -= stack_size_of(dropped->plan);
+    frame *pushed = add_frame(self, on, of);
+    if (pushed) {
+        pushed->inst = of->version->blocks[0].insts.first;
+    }
+    return pushed != NULL;
+}
+
+bool push_unbegun_frame(oracle *self, stack *on, uint64_t function)
+{
+    frame *pushed = add_frame(self, on, NULL);
+    if (pushed) {
+        pushed->function = function;
+    }
+    return pushed != NULL;
+}
+
+static void drop_frame(stack *from, frame *dropped)
+{
+    from->bytes -= stack_size_of(dropped->plan);
     for (const oracle_object *cell = dropped->cells; cell; cell = cell->next) {
-        at->stack_bytes -= cell->size_bytes;
+        from->bytes -= cell->size_bytes;
     }
     object_list_free(dropped->cells);
     mu_free(dropped);
 }
 
-void pop_frame(run *at)
+void pop_frame(stack *from)
 {
-    frame *popped = at->top;
-    at->top = popped->caller;
-    drop_frame(at, popped);
+    frame *popped = from->top;
+    from->top = popped->caller;
+    drop_frame(from, popped);
 }
 
 static void grow_scratch(oracle *self, uint32_t needed)
@@ -56,7 +72,7 @@ static void grow_scratch(oracle *self, uint32_t needed)
 /* Block parameters are assigned at the same time: all arguments are read before any is written. */
 void jump_to(oracle *self, const mu_ir_dest *dest, const oracle_object *const *exception)
 {
-    frame *at = self->run->top;
+    frame *at = running_stack(self)->top;
     const plan *of = at->plan;
     const mu_ir_version *version = of->version;
     const mu_ir_block *block = &version->blocks[dest->block];
@@ -84,7 +100,7 @@ const mu_ir_dest *dest_of(const frame *at, uint32_t index)
 
 void continue_normally(oracle *self)
 {
-    frame *at = self->run->top;
+    frame *at = running_stack(self)->top;
     if (inst_of(at)->has_exc) {
         jump_to(self, dest_of(at, 0), NULL);
     } else {
@@ -94,15 +110,16 @@ void continue_normally(oracle *self)
 
 void throw_error(oracle *self, mu_guest_error error)
 {
-    self->run->is_thrown = true;
-    self->run->error = error;
-    self->run->exception = NULL;
+    thread *at = running_thread(self);
+    at->is_thrown = true;
+    at->error = error;
+    at->exception = NULL;
 }
 
 void throw_object(oracle *self, oracle_object *exception)
 {
     throw_error(self, MU_GUEST_ERROR_EXCEPTION);
-    self->run->exception = exception;
+    running_thread(self)->exception = exception;
 }
 
 void undefined(oracle *self, const char *format, ...)
@@ -116,65 +133,89 @@ void undefined(oracle *self, const char *format, ...)
     at->is_over = true;
 }
 
-void finish(oracle *self, oracle_outcome outcome)
-{
-    self->run->result->outcome = outcome;
-    self->run->is_over = true;
-}
-
 void unwind(oracle *self)
 {
-    run *at = self->run;
+    thread *at = running_thread(self);
+    stack *on = at->stack;
     at->is_thrown = false;
-    while (at->top) {
-        if (inst_of(at->top)->has_exc) {
+    while (on->top) {
+        /* A frame that has not begun has nothing that could catch. */
+        if (on->top->plan && inst_of(on->top)->has_exc) {
             const oracle_object *exception = at->exception;
-            jump_to(self, dest_of(at->top, 1), &exception);
+            jump_to(self, dest_of(on->top, 1), &exception);
             at->exception = NULL;
             return;
         }
-        pop_frame(at);
+        pop_frame(on);
     }
-    at->result->error = at->error;
-    finish(self, ORACLE_ERROR);
+    if (at->is_clients) {
+        self->run->result->error = at->error;
+    }
+    end_thread(self, ORACLE_ERROR);
 }
 
 /* -------------------------------------------------------------------------------------- calls */
 
-static uint32_t argument_first(const frame *at)
+uint64_t function_operand(oracle *self, frame *at, uint32_t index)
 {
-    return inst_of(at)->operands.first + 1;
+    uint64_t number = read_word(operand(at, index));
+    if (number == 0) {
+        throw_error(self, MU_GUEST_ERROR_NULL_FUNCTION);
+        return 0;
+    }
+    const mu_ir_sig *expected = at->plan->version->sigs[inst_of(at)->sigs.first];
+    if (self->functions.items[number]->sig->canonical != expected->canonical) {
+        throw_error(self, MU_GUEST_ERROR_WRONG_SIGNATURE);
+        return 0;
+    }
+    return number;
 }
 
 /* The plan to call, or NULL after an error has been thrown. */
 static const plan *callee_of(oracle *self, frame *at)
 {
-    uint64_t number = read_word(operand(at, 0));
-    if (number == 0) {
-        throw_error(self, MU_GUEST_ERROR_NULL_FUNCTION);
-        return NULL;
-    }
-    const plan *of = plan_of_function(self, number);
-    MU_INVARIANT(of, "no function %llu", (unsigned long long)number);
-    const mu_ir_sig *expected = at->plan->version->sigs[inst_of(at)->sigs.first];
-    if (of->version->sig->canonical != expected->canonical) {
-        throw_error(self, MU_GUEST_ERROR_WRONG_SIGNATURE);
-        return NULL;
-    }
-    return of;
+    uint64_t number = function_operand(self, at, 0);
+    return number ? plan_of_function(self, number) : NULL;
 }
 
-/* Copies the arguments of `from`'s call into the top frame's parameters. */
-static void pass_arguments(oracle *self, frame *from)
+/* The top frame, which is at the beginning of its version, takes its arguments. */
+static void pass_arguments(oracle *self, frame *from, uint32_t first)
 {
-    frame *to = self->run->top;
+    frame *to = running_stack(self)->top;
     const mu_ir_version *version = to->plan->version;
     mu_ir_range params = version->blocks[0].params;
     for (uint32_t i = 0; i < params.count; i++) {
-        memcpy(to->slots + to->plan->slots[params.first + i],
-               image_of_value(from, from->plan->version->operands[argument_first(from) + i]),
+        memcpy(to->slots + to->plan->slots[params.first + i], operand(from, first + i),
                size_of_type(version->variables[params.first + i].type));
     }
+}
+
+/* The top frame begins: at the newest version of its function. */
+static void begin(oracle *self, frame *from, uint32_t first)
+{
+    stack *on = running_stack(self);
+    const plan *of = plan_of_function(self, on->top->function);
+    pop_frame(on);
+    if (!push_frame(self, on, of)) {
+        throw_error(self, MU_GUEST_ERROR_STACK_OVERFLOW);
+        return;
+    }
+    pass_arguments(self, from, first);
+}
+
+void receive(oracle *self, frame *from, uint32_t first)
+{
+    frame *to = running_stack(self)->top;
+    if (!to->plan) {
+        begin(self, from, first);
+        return;
+    }
+    mu_ir_range results = inst_of(to)->results;
+    for (uint32_t i = 0; i < results.count; i++) {
+        memcpy(result_image(to, i), operand(from, first + i),
+               size_of_type(to->plan->version->variables[results.first + i].type));
+    }
+    continue_normally(self);
 }
 
 void do_call(oracle *self, frame *at)
@@ -183,11 +224,11 @@ void do_call(oracle *self, frame *at)
     if (!of) {
         return;
     }
-    if (!push_frame(self, of)) {
+    if (!push_frame(self, running_stack(self), of)) {
         throw_error(self, MU_GUEST_ERROR_STACK_OVERFLOW);
         return;
     }
-    pass_arguments(self, at);
+    pass_arguments(self, at, 1);
 }
 
 /* The old frame goes once its arguments have been read. */
@@ -197,37 +238,46 @@ void do_tailcall(oracle *self, frame *at)
     if (!of) {
         return;
     }
-    run *running = self->run;
-    running->stack_bytes -= stack_size_of(at->plan);
-    if (!push_frame(self, of)) {
-        running->stack_bytes += stack_size_of(at->plan);
+    stack *on = running_stack(self);
+    on->bytes -= stack_size_of(at->plan);
+    bool is_pushed = push_frame(self, on, of);
+    on->bytes += stack_size_of(at->plan);
+    if (!is_pushed) {
         throw_error(self, MU_GUEST_ERROR_STACK_OVERFLOW);
         return;
     }
-    running->stack_bytes += stack_size_of(at->plan);
-    pass_arguments(self, at);
-    running->top->caller = at->caller;
-    drop_frame(running, at);
+    pass_arguments(self, at, 1);
+    on->top->caller = at->caller;
+    drop_frame(on, at);
+}
+
+static void return_at_bottom(oracle *self, frame *at)
+{
+    thread *returning = running_thread(self);
+    oracle_result *result = self->run->result;
+    if (returning->stack != returning->first) {
+        pop_frame(returning->stack);
+        throw_error(self, MU_GUEST_ERROR_STACK_BOTTOM);
+        return;
+    }
+    const mu_ir_sig *sig = at->plan->version->sig;
+    if (returning->is_clients) {
+        for (uint32_t i = 0; i < sig->result_count && i < ORACLE_MAX_VALUES; i++) {
+            result->values[i] = value_from_image(operand(at, i), sig->results[i]);
+        }
+        result->count = sig->result_count;
+    }
+    end_thread(self, ORACLE_RETURNED);
 }
 
 void do_return(oracle *self, frame *at)
 {
-    run *running = self->run;
-    frame *caller = at->caller;
-    const mu_ir_sig *sig = at->plan->version->sig;
-    for (uint32_t i = 0; i < sig->result_count; i++) {
-        const uint8_t *image = operand(at, i);
-        if (caller) {
-            memcpy(result_image(caller, i), image, size_of_type(sig->results[i]));
-        } else if (i < ORACLE_MAX_VALUES) {
-            running->result->values[i] = value_from_image(image, sig->results[i]);
-        }
+    stack *on = running_stack(self);
+    if (!at->caller) {
+        return_at_bottom(self, at);
+        return;
     }
-    pop_frame(running);
-    if (caller) {
-        continue_normally(self);
-    } else {
-        running->result->count = sig->result_count;
-        finish(self, ORACLE_RETURNED);
-    }
+    on->top = at->caller;
+    receive(self, at, 0);
+    drop_frame(on, at);
 }

@@ -1,7 +1,8 @@
 /* Objects, and their collection by mark and sweep. Marking walks each image by its type, with a
- * list of objects still to trace instead of recursion between objects. Roots are the variables of
- * the block that each frame is in, all ALLOCA cells of living frames, all global cells, and an
- * exception under way. A weak reference is cleared when nothing else marked its object. */
+ * list of objects still to trace instead of recursion between objects. Roots are all global cells
+ * and what threads have: their stacks, thread-local references, and exceptions under way. A marked
+ * stack marks the variables of the block that each frame is in and all ALLOCA cells of its frames;
+ * one that nothing marked goes. A weak reference is cleared when nothing else marked its object. */
 #include "oracle_state.h"
 
 #include <string.h>
@@ -55,6 +56,44 @@ static void mark_object(oracle *self, oracle_object *object)
     }
 }
 
+static void mark_stack(oracle *self, stack *marked)
+{
+    if (marked && !marked->is_marked) {
+        marked->is_marked = true;
+        MU_ARRAY_PUSH(&self->marked_stacks, marked);
+    }
+}
+
+static void mark_cursor(oracle *self, cursor *marked)
+{
+    if (marked && !marked->is_marked) {
+        marked->is_marked = true;
+        mark_stack(self, marked->stack);
+    }
+}
+
+/* Does marking look at images of this type? */
+static bool has_handles(const mu_ir_type *type)
+{
+    switch (type->kind) { /* NOLINT: the others are neither references nor composite */
+    case MU_IR_REF:
+    case MU_IR_IREF:
+    case MU_IR_WEAKREF:
+    case MU_IR_STACKREF:
+    case MU_IR_FRAMECURSORREF: return true;
+    case MU_IR_ARRAY:
+    case MU_IR_VECTOR: return has_handles(type->element);
+    case MU_IR_STRUCT:
+        for (uint32_t i = 0; i < type->field_count; i++) {
+            if (has_handles(type->fields[i])) {
+                return true;
+            }
+        }
+        return false;
+    default: return false;
+    }
+}
+
 /* `on_weak` is what to do at weak references: nothing while marking, clearing the dead afterwards.
  */
 static void walk_image(oracle *self, uint8_t *image, const mu_ir_type *type, bool clears_weak)
@@ -75,6 +114,16 @@ static void walk_image(oracle *self, uint8_t *image, const mu_ir_type *type, boo
             write_ref(image, NULL);
         }
         break;
+    case MU_IR_STACKREF:
+        if (!clears_weak) {
+            mark_stack(self, (stack *)(uintptr_t)read_word(image));
+        }
+        break;
+    case MU_IR_FRAMECURSORREF:
+        if (!clears_weak) {
+            mark_cursor(self, (cursor *)(uintptr_t)read_word(image));
+        }
+        break;
     case MU_IR_STRUCT:
     case MU_IR_HYBRID:
         for (uint32_t i = 0; i < type->field_count; i++) {
@@ -83,7 +132,7 @@ static void walk_image(oracle *self, uint8_t *image, const mu_ir_type *type, boo
         break;
     case MU_IR_ARRAY:
     case MU_IR_VECTOR:
-        if (mu_ir_type_has_refs(type->element)) {
+        if (has_handles(type->element)) {
             for (uint64_t i = 0; i < type->length; i++) {
                 walk_image(self, image + i * type->stride_bytes, type->element, clears_weak);
             }
@@ -98,8 +147,6 @@ static void walk_image(oracle *self, uint8_t *image, const mu_ir_type *type, boo
     case MU_IR_TAGREF64:
     case MU_IR_FUNCREF:
     case MU_IR_THREADREF:
-    case MU_IR_STACKREF:
-    case MU_IR_FRAMECURSORREF:
     case MU_IR_IRNODEREF: break;
     }
 }
@@ -111,7 +158,7 @@ static void walk_object(oracle *self, oracle_object *object, bool clears_weak)
         return;
     }
     walk_image(self, object->bytes, type, clears_weak);
-    if (type->kind == MU_IR_HYBRID && mu_ir_type_has_refs(type->element)) {
+    if (type->kind == MU_IR_HYBRID && has_handles(type->element)) {
         for (uint64_t i = 0; i < object->length; i++) {
             walk_image(self, object->bytes + type->size_bytes + i * type->stride_bytes,
                        type->element, clears_weak);
@@ -121,6 +168,9 @@ static void walk_object(oracle *self, oracle_object *object, bool clears_weak)
 
 static void mark_frame(oracle *self, frame *at)
 {
+    if (!at->plan) {
+        return;
+    }
     const mu_ir_version *version = at->plan->version;
     uint32_t block = inst_of(at)->block;
     for (uint32_t i = 0; i < version->variable_count; i++) {
@@ -138,14 +188,22 @@ static void mark_all(oracle *self)
     for (oracle_object *cell = self->globals; cell; cell = cell->next) {
         mark_object(self, cell);
     }
-    if (self->run) {
-        mark_object(self, self->run->exception);
-        for (frame *at = self->run->top; at; at = at->caller) {
+    for (uint32_t i = 0; self->run && i < self->run->threads.count; i++) {
+        thread *at = self->run->threads.items[i];
+        mark_object(self, at->threadlocal);
+        mark_object(self, at->exception);
+        mark_stack(self, at->stack);
+        mark_stack(self, at->first);
+    }
+    while (self->marks.count > 0 || self->marked_stacks.count > 0) {
+        if (self->marks.count > 0) {
+            walk_object(self, self->marks.items[--self->marks.count], false);
+            continue;
+        }
+        stack *walked = self->marked_stacks.items[--self->marked_stacks.count];
+        for (frame *at = walked->top; at; at = at->caller) {
             mark_frame(self, at);
         }
-    }
-    while (self->marks.count > 0) {
-        walk_object(self, self->marks.items[--self->marks.count], false);
     }
 }
 
@@ -167,8 +225,11 @@ void oracle_collect(oracle *self)
         }
     }
     clear_marks_of_list(self, self->globals);
-    for (frame *at = self->run ? self->run->top : NULL; at; at = at->caller) {
-        clear_marks_of_list(self, at->cells);
+    free_handles(self, true);
+    for (stack *left = self->stacks; left; left = left->next) {
+        for (frame *at = left->top; at; at = at->caller) {
+            clear_marks_of_list(self, at->cells);
+        }
     }
     self->heap_bytes = 0;
     for (oracle_object **link = &self->heap; *link;) {

@@ -10,11 +10,11 @@ static oracle_object *allocate_cell(oracle *self, frame *at, const mu_ir_type *t
 {
     uint64_t size;
     if (!object_size(type, length, &size) ||
-        self->run->stack_bytes + size > self->limits.stack_bytes) {
+        running_stack(self)->bytes + size > self->limits.stack_bytes) {
         return NULL;
     }
     oracle_object *cell = object_new(type, length, size, PLACE_FRAME);
-    self->run->stack_bytes += size;
+    running_stack(self)->bytes += size;
     cell->next = at->cells;
     at->cells = cell;
     return cell;

@@ -1,5 +1,5 @@
 #pragma once
-/* What the oracle's files share: objects, frames, plans and the run at hand. */
+/* What the oracle's files share: objects, frames, stacks, plans and the run at hand. */
 #include "oracle.h"
 
 /* Where an object lives decides who frees it. */
@@ -35,20 +35,50 @@ typedef struct plan {
 typedef struct frame frame;
 struct frame {
     frame *caller;
-    const plan *plan;
-    uint32_t inst;        /* in version->insts; of a caller: its CALL */
+    const plan *plan;     /* NULL: has not begun, so that its version is not settled yet */
+    uint64_t function;    /* of a frame that has not begun: its function's number */
+    uint32_t inst;        /* in version->insts; of a waiting frame: what it waits at */
     oracle_object *cells; /* from ALLOCA */
     _Alignas(16) uint8_t slots[];
 };
 
-typedef struct run {
+typedef enum stack_state { STACK_READY, STACK_ACTIVE, STACK_DEAD } stack_state;
+
+/* A stackref is the address of one. */
+typedef struct stack {
+    struct stack *next; /* in the oracle's list */
+    stack_state state;
+    bool is_marked;
     frame *top;
-    uint64_t stack_bytes;
-    uint64_t steps;
-    bool is_over;
-    bool is_thrown; /* the top frame's instruction continues exceptionally */
+    uint64_t bytes;
+    uint64_t era; /* a cursor of another era is stale */
+} stack;
+
+/* A framecursorref is the address of one. */
+typedef struct cursor {
+    struct cursor *next; /* in the oracle's list */
+    stack *stack;        /* NULL: closed */
+    frame *at;
+    uint64_t era; /* of its stack, when the cursor was made or was the one that popped */
+    bool is_marked;
+} cursor;
+
+typedef struct thread {
+    stack *stack;
+    stack *first; /* the one it began on, where its bottom function may return */
+    oracle_object *threadlocal;
+    bool is_clients; /* its end is the end of the run */
+    bool is_thrown;  /* the top frame's instruction continues exceptionally */
     mu_guest_error error;
     oracle_object *exception;
+} thread;
+
+typedef struct run {
+    MU_ARRAY(thread *) threads;
+    uint32_t turn;  /* which of them runs */
+    uint32_t slice; /* instructions until the next one's turn */
+    uint64_t steps;
+    bool is_over;
     oracle_trapped_fn *trapped;
     void *context;
     oracle_result *result;
@@ -67,7 +97,13 @@ struct oracle {
     oracle_object *globals;
     uint64_t heap_bytes;
     uint64_t next_collection_bytes;
+    stack *stacks;
+    cursor *cursors;
+    uint32_t handle_count; /* stacks and cursors */
+    uint32_t next_collection_handles;
+    uint64_t threads_made;           /* a threadref is its thread's number, from 1 */
     MU_ARRAY(oracle_object *) marks; /* objects to trace */
+    MU_ARRAY(stack *) marked_stacks; /* to trace */
     uint8_t *scratch;                /* arguments on their way into a block */
     uint32_t scratch_bytes;
     run *run; /* NULL: none */
@@ -141,14 +177,32 @@ static inline uint8_t *result_image(frame *at, uint32_t index)
     return at->slots + at->plan->slots[inst_of(at)->results.first + index];
 }
 
+static inline thread *running_thread(const oracle *self)
+{
+    return self->run->threads.items[self->run->turn];
+}
+static inline stack *running_stack(const oracle *self)
+{
+    return running_thread(self)->stack;
+}
+
 /* Pushes a frame at the entry of the version, its variables zero. False: the stack is full. */
-bool push_frame(oracle *self, const plan *of);
-void pop_frame(run *at);
+bool push_frame(oracle *self, stack *on, const plan *of);
+/* Pushes a frame that waits for its function's arguments. False: the stack is full. */
+bool push_unbegun_frame(oracle *self, stack *on, uint64_t function);
+void pop_frame(stack *from);
 const mu_ir_dest *dest_of(const frame *at, uint32_t index);
-/* Finds who catches: the throwing instruction itself, or the CALL of a caller; else ends the run.
- */
+/* Finds who catches: the throwing instruction itself, or what a caller waits at; else ends the
+ * thread. */
 void unwind(oracle *self);
-void finish(oracle *self, oracle_outcome outcome);
+/* The running thread's top frame goes on with what it waits for: the operands from `first` on of
+ * the instruction that `from` is at. */
+void receive(oracle *self, frame *from, uint32_t first);
+/* The number of the function that is this operand, and has the instruction's signature; 0 after an
+ * error has been thrown. */
+uint64_t function_operand(oracle *self, frame *at, uint32_t index);
+/* Ends the running thread, and the run if it is the client's. */
+void end_thread(oracle *self, oracle_outcome outcome);
 
 /* Goes on after the top frame's instruction: to its normal destination or to the next one. */
 void continue_normally(oracle *self);
@@ -158,6 +212,24 @@ void throw_object(oracle *self, oracle_object *exception);
 /* Ends the run: the test does what the specification does not define. */
 void undefined(oracle *self, const char *format, ...) MU_PRINTF(2, 3);
 void jump_to(oracle *self, const mu_ir_dest *dest, const oracle_object *const *exception);
+
+/* --- stacks and threads: oracle_stacks.c */
+stack *stack_new(oracle *self);
+/* Pops all its frames: DEAD. */
+void stack_kill(stack *killed);
+/* A cursor at a frame of the stack. */
+cursor *cursor_new(oracle *self, stack *on, frame *at);
+/* Frees what no reference leads to (after marking), or everything. */
+void free_handles(oracle *self, bool only_unmarked);
+/* Adds a thread that runs on the stack; its first turn comes later. */
+thread *thread_new(oracle *self, stack *on);
+/* The next thread's turn. */
+void take_turns(oracle *self);
+/* The stack, if something else can be done with it than comparing; else NULL after an error has
+ * been thrown. */
+stack *ready_stack(oracle *self, const uint8_t *image);
+/* Do these types equal those of the values that the top frame of an unbound stack waits for? */
+bool stack_waits_for(const oracle *self, const stack *on, mu_ir_type *const *types, uint32_t count);
 
 /* --- one function per group of instructions; each continues the frame itself */
 void do_call(oracle *self, frame *at); /* oracle_control.c */
@@ -176,3 +248,8 @@ void do_load(oracle *self, frame *at);
 void do_store(oracle *self, frame *at);
 void do_cmpxchg(oracle *self, frame *at);
 void do_atomicrmw(oracle *self, frame *at);
+void do_newthread(oracle *self, frame *at); /* oracle_stacks.c */
+void do_swapstack(oracle *self, frame *at);
+/* The common instructions of stacks and threads; false: it is none of these. */
+bool do_stack_comminst(oracle *self, frame *at);
+bool do_cursor_comminst(oracle *self, frame *at); /* oracle_cursors.c */
