@@ -11,11 +11,15 @@
 #define OVERFLOW_ROOM (MU_ABI_OVERFLOW_WORDS * sizeof(uint64_t))
 /* What a kept stack may go on holding; the rest is returned to the system. */
 #define WARM_BYTES (64u * 1024u)
+/* A guard page splits a mapping in two, and the kernel grants a process some 65,000 mappings. So
+ * only this many stacks have one; compiled code checks its stack pointer in any case. */
+#define GUARDED_MAX 8192u
 
 struct mu_stack_pool {
     pthread_mutex_t lock;
     mu_stack *kept;
     uint32_t kept_count;
+    uint32_t guarded_count;
 };
 
 mu_stack_pool *mu_stack_pool_new(void)
@@ -25,10 +29,14 @@ mu_stack_pool *mu_stack_pool_new(void)
     return pool;
 }
 
-static void unmap(mu_stack *stack)
+/* False when the kernel would have to split a mapping and has none left. */
+static bool unmap(mu_stack *stack)
 {
-    munmap(stack->memory, stack->size_bytes);
+    if (munmap(stack->memory, stack->size_bytes) != 0) {
+        return false;
+    }
     mu_free(stack);
+    return true;
 }
 
 void mu_stack_pool_free(mu_stack_pool *pool)
@@ -38,7 +46,7 @@ void mu_stack_pool_free(mu_stack_pool *pool)
     }
     while (pool->kept) {
         mu_stack *next = pool->kept->next;
-        unmap(pool->kept);
+        (void)unmap(pool->kept);
         pool->kept = next;
     }
     pthread_mutex_destroy(&pool->lock);
@@ -67,6 +75,22 @@ static mu_stack *take_kept(mu_stack_pool *pool, size_t total)
     return stack;
 }
 
+static bool wants_guard(mu_stack_pool *pool)
+{
+    pthread_mutex_lock(&pool->lock);
+    bool wants = pool->guarded_count < GUARDED_MAX;
+    pool->guarded_count += wants;
+    pthread_mutex_unlock(&pool->lock);
+    return wants;
+}
+
+static void keep(mu_stack_pool *pool, mu_stack *stack)
+{
+    stack->next = pool->kept;
+    pool->kept = stack;
+    pool->kept_count++;
+}
+
 mu_status mu_stack_take(mu_stack_pool *pool, size_t size_bytes, mu_stack **stack)
 {
     size_t total = total_bytes(size_bytes);
@@ -77,11 +101,13 @@ mu_status mu_stack_take(mu_stack_pool *pool, size_t size_bytes, mu_stack **stack
         if (memory == MAP_FAILED) {
             return MU_NO_MEMORY;
         }
-        if (mprotect(memory, PAGE_BYTES, PROT_NONE) != 0) {
+        bool is_guarded = wants_guard(pool);
+        if (is_guarded && mprotect(memory, PAGE_BYTES, PROT_NONE) != 0) {
             munmap(memory, total);
             return MU_NO_MEMORY;
         }
         taken = mu_allocate(sizeof *taken);
+        taken->is_guarded = is_guarded;
         taken->memory = memory;
         taken->size_bytes = total;
         taken->floor = (uintptr_t)memory + PAGE_BYTES + MU_ABI_STACK_RESERVE_BYTES;
@@ -93,21 +119,33 @@ mu_status mu_stack_take(mu_stack_pool *pool, size_t size_bytes, mu_stack **stack
     return MU_OK;
 }
 
+/* Returns all but the uppermost `warm_bytes` to the system. */
+static void give_pages_back(mu_stack *stack, size_t warm_bytes)
+{
+    size_t pages_bytes = stack->size_bytes - PAGE_BYTES;
+    if (pages_bytes > warm_bytes) {
+        madvise(stack->memory + PAGE_BYTES, pages_bytes - warm_bytes, MADV_DONTNEED);
+    }
+}
+
 void mu_stack_give(mu_stack_pool *pool, mu_stack *stack, size_t used_bytes)
 {
-    size_t cold = stack->size_bytes - PAGE_BYTES;
-    if (cold > WARM_BYTES && used_bytes + OVERFLOW_ROOM > WARM_BYTES) {
-        madvise(stack->memory + PAGE_BYTES, cold - WARM_BYTES, MADV_DONTNEED);
+    if (used_bytes + OVERFLOW_ROOM > WARM_BYTES) {
+        give_pages_back(stack, WARM_BYTES);
     }
     pthread_mutex_lock(&pool->lock);
     bool keeps = pool->kept_count < KEPT_MAX;
     if (keeps) {
-        stack->next = pool->kept;
-        pool->kept = stack;
-        pool->kept_count++;
+        keep(pool, stack);
+    } else {
+        pool->guarded_count -= stack->is_guarded;
     }
     pthread_mutex_unlock(&pool->lock);
-    if (!keeps) {
-        unmap(stack);
+    if (!keeps && !unmap(stack)) {
+        give_pages_back(stack, 0);
+        pthread_mutex_lock(&pool->lock);
+        pool->guarded_count += stack->is_guarded;
+        keep(pool, stack);
+        pthread_mutex_unlock(&pool->lock);
     }
 }

@@ -68,6 +68,14 @@ static void on_finished(mu_thread *thread, void *context)
     pthread_mutex_unlock(&end->lock);
 }
 
+static void on_trapped(mu_thread *thread, void *context)
+{
+    (void)context;
+    if (mu_thread_resume(thread, NULL, 0, NULL) != MU_OK) {
+        mu_thread_kill(thread);
+    }
+}
+
 int64_t bench_call(mu_vm *vm, const char *name, const int64_t *arguments, uint32_t count)
 {
     mu_report *report = mu_report_new();
@@ -82,7 +90,7 @@ int64_t bench_call(mu_vm *vm, const char *name, const int64_t *arguments, uint32
         return 0;
     }
     call_end end = {PTHREAD_MUTEX_INITIALIZER, PTHREAD_COND_INITIALIZER, false};
-    mu_thread_start(thread, NULL, on_finished, &end);
+    mu_thread_start(thread, on_trapped, on_finished, &end);
     pthread_mutex_lock(&end.lock);
     while (!end.done) {
         pthread_cond_wait(&end.changed, &end.lock);

@@ -4,7 +4,8 @@
 
 /* Reads a file and loads it; a program's end on failure, with the report. */
 void bench_load(mu_vm *vm, const char *path);
-/* Calls `name` with integer arguments and gives its one integer result. */
+/* Calls `name` with integer arguments and gives its one integer result. Traps are
+ * resumed with zeros, from the worker they come on. */
 int64_t bench_call(mu_vm *vm, const char *name, const int64_t *arguments, uint32_t count);
 /* Seconds on the monotonic clock. */
 double bench_now(void);

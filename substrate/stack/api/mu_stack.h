@@ -6,7 +6,8 @@
 typedef struct mu_stack_pool
     mu_stack_pool; /* the process's; keeps some stacks for the next who asks; thread-safe */
 
-/* One stack. Below `floor` lie the reserve (MU_ABI_STACK_RESERVE_BYTES) and a guard page; above
+/* One stack. Below `floor` lie the reserve (MU_ABI_STACK_RESERVE_BYTES) and, in all but very many
+ * stacks, a guard page; above
  * `top` the overflow words of the thread that runs on it. Memory is taken page by page as it is
  * touched. */
 typedef struct mu_stack {
@@ -15,6 +16,7 @@ typedef struct mu_stack {
     uintptr_t floor;
     uintptr_t top;
     uint64_t *overflow;
+    bool is_guarded;
     struct mu_stack *next; /* the pool's */
 } mu_stack;
 
