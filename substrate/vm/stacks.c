@@ -205,4 +205,11 @@ void vm_stacks_drop_unreached(mu_vm *vm)
             vm_stack_free(vm, stack);
         }
     }
+    vm->live_stack_bytes = vm->stack_bytes;
+}
+
+bool vm_stacks_are_due(const mu_vm *vm)
+{
+    uint64_t quota = vm->config.heap_bytes;
+    return vm->stack_bytes > quota / 2 && vm->stack_bytes > vm->live_stack_bytes + quota / 8;
 }

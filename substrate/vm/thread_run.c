@@ -271,7 +271,8 @@ static void enter(mu_thread *thread)
         thread->abi.resume_pc = *(const uintptr_t *)thread->abi.mu_sp;
         thread->abi.mu_sp += sizeof(uintptr_t);
     } else if (thread->resume == RESUME_FUNCTION) {
-        thread->abi.resume_pc = (uintptr_t)thread->vm->table[thread->abi.callee].code;
+        const mu_abi_function *callee = &thread->vm->table[thread->abi.callee];
+        thread->abi.resume_pc = (uintptr_t)__atomic_load_n(&callee->code, __ATOMIC_ACQUIRE);
     }
     mu_jit_enter(jit)(&thread->abi);
 }
@@ -318,7 +319,12 @@ static void finish(mu_thread *thread)
     pthread_mutex_lock(&vm->lock);
     thread->state = MU_THREAD_FINISHED;
     vm->finished_count++;
+    bool collects = vm_stacks_are_due(vm);
     pthread_mutex_unlock(&vm->lock);
+    if (collects) { /* a thread may leave its first stack behind, and calls from outside cannot wait
+                     */
+        vm_collect(vm, NULL);
+    }
     if (thread->finished) {
         thread->finished(thread, thread->context); /* may free the thread */
     } else if (thread->is_made_by_thread) {

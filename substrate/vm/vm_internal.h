@@ -73,7 +73,8 @@ struct mu_vm {
     uint32_t made_by_threads; /* threads that NEWTHREAD made and that are not freed */
     mu_vm_thread_hook hook;
     vm_stack *stacks;
-    uint64_t stack_bytes; /* that the stacks may take up to their floors */
+    uint64_t stack_bytes;      /* that the stacks may take up to their floors */
+    uint64_t live_stack_bytes; /* after the last collection */
     mu_gc_heap *heap;
     mu_ir_env *env;
     mu_abi_function *table; /* by number; entry 0 is the NULL funcref's */
@@ -241,6 +242,8 @@ void vm_stack_park(mu_thread *thread, mu_ir_type *const *wanted, uint32_t count)
 bool vm_stack_wants(const stack_state *state, mu_ir_type *const *types, uint32_t count);
 /* The first frame of a stack in this state that has begun. */
 bool vm_stack_first_frame(const mu_vm *vm, const stack_state *state, mu_stack_cursor *cursor);
+/* Have so many stacks been made since the last collection that another is due? VM's lock held. */
+bool vm_stacks_are_due(const mu_vm *vm);
 /* Before a collection, after it: which stacks nothing refers to any more. World stopped. */
 void vm_stacks_forget_handles(mu_vm *vm);
 void vm_stacks_drop_unreached(mu_vm *vm);
