@@ -234,19 +234,6 @@ typedef struct mu_trap_info {
 mu_trap_info mu_thread_trap(mu_thread *thread);
 mu_type_info mu_thread_trap_result_type(mu_thread *thread, uint32_t index);
 char *mu_thread_trap_result_text(mu_thread *thread, uint32_t index); /* caller frees */
-/* On-stack replacement of a trapped thread (threads-stacks.rest). The thread then waits for other
- * values than the trap's: mu_thread_trap and what follows it tell which, and mu_thread_resume wants
- * them. Handles and frame numbers known before are void.
- *
- * Pops all frames above `frame`, which then waits for the results of its call. Errors: NOT_FOUND
- * when there is no such frame; STATE when the thread is not trapped. */
-MU_MUST_CHECK mu_status mu_thread_pop_frames_to(mu_thread *thread, uint32_t frame);
-/* Pushes a frame for the newest version of `function`, to begin with the values that the thread is
- * resumed with, and to return to the present top frame. Frames that have not begun are not among
- * those of mu_thread_frame. Errors: INVALID when its results are not what the top frame waits for;
- * LIMIT; STATE. */
-MU_MUST_CHECK mu_status mu_thread_push_frame(mu_thread *thread, const mu_function *function,
-                                             mu_report *report);
 /* Goes on with these values as the trap's results; `count` 0 stands for zeros and NULLs of any
  * result types. Errors: INVALID when they do not fit; STATE when the thread is not trapped. */
 MU_MUST_CHECK mu_status mu_thread_resume(mu_thread *thread, const mu_value *values, uint32_t count,
@@ -254,5 +241,26 @@ MU_MUST_CHECK mu_status mu_thread_resume(mu_thread *thread, const mu_value *valu
 /* Goes on by throwing `exception` (a REF: NULL, fresh, or a handle) out of the trap. */
 MU_MUST_CHECK mu_status mu_thread_throw(mu_thread *thread, const mu_value *exception,
                                         mu_report *report);
+/* On-stack replacement (threads-stacks.rest): frames to pop from a trapped thread's stack,
+ * innermost first, then functions to push, outermost first, each to begin at its newest version and
+ * to return to the one before; the thread waits for what the new top frame wants. Frames that have
+ * not begun are not among those of mu_thread_frame. */
+typedef struct mu_replacement {
+    uint32_t pops;
+    const mu_function *const *pushes;
+    uint32_t push_count;
+} mu_replacement;
+/* What the thread would wait for; the caller frees `types` with mu_free. Errors: INVALID when the
+ * frames or the functions' results do not fit; LIMIT; STATE. */
+MU_MUST_CHECK mu_status mu_thread_wants_after(mu_thread *thread, const mu_replacement *replacement,
+                                              mu_report *report, mu_type_info **types,
+                                              uint32_t *count);
+/* mu_thread_resume and mu_thread_throw into the frames after the replacement, in one step: on an
+ * error nothing has changed. Handles are those of the frames before it. */
+MU_MUST_CHECK mu_status mu_thread_resume_in(mu_thread *thread, const mu_replacement *replacement,
+                                            const mu_value *values, uint32_t count,
+                                            mu_report *report);
+MU_MUST_CHECK mu_status mu_thread_throw_in(mu_thread *thread, const mu_replacement *replacement,
+                                           const mu_value *exception, mu_report *report);
 /* The same with a guest error of kind TRAP_HANDLER_GONE. */
 MU_MUST_CHECK mu_status mu_thread_throw_handler_gone(mu_thread *thread);

@@ -313,8 +313,7 @@ static mu_guest_error push_frame(mu_thread *thread, const mu_ir_sig *sig)
     pthread_mutex_lock(&vm->lock);
     mu_guest_error error = find_parked(thread->abi.gpr[0], &stack);
     if (error == MU_GUEST_ERROR_NONE) {
-        error = vm_stack_push(vm, stack, &stack->state, vm->functions[number].func);
-        stack->changes += error == MU_GUEST_ERROR_NONE;
+        error = vm_stack_push(vm, stack, vm->functions[number].func);
     }
     pthread_mutex_unlock(&vm->lock);
     return error;

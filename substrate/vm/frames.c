@@ -1,12 +1,9 @@
-/* What a trap handler sees and does: frames, keep-alive values, going on with values or an
- * exception. All of it works on a parked thread, at a time when the VM's world is not being
- * stopped, since a collection moves what frames refer to. */
+/* What a trap handler sees: frames, keep-alive values, what the trap waits for. All of it works on
+ * a parked thread, at a time when the VM's world is not being stopped, since a collection moves
+ * what frames refer to. */
 #include "vm_internal.h"
 
-#include <stdio.h>
 #include <string.h>
-
-static const mu_abi_type void_type = {.align_bytes = 8, .name = "void"};
 
 static bool frame_at(const mu_thread *thread, uint32_t index, mu_stack_cursor *cursor)
 {
@@ -71,9 +68,8 @@ mu_status mu_thread_frame(mu_thread *thread, uint32_t index, mu_frame *frame)
     return status;
 }
 
-/* A keep-alive value's memory and variable; the lock is held. */
-static const void *keepalive_memory(const mu_thread *thread, uint32_t frame, uint32_t index,
-                                    const mu_ir_variable **variable)
+const void *thread_keepalive(const mu_thread *thread, uint32_t frame, uint32_t index,
+                             const mu_ir_variable **variable)
 {
     mu_stack_cursor cursor;
     if (thread->state != MU_THREAD_TRAPPED || !frame_at(thread, frame, &cursor) ||
@@ -93,7 +89,7 @@ mu_status mu_thread_keepalive(mu_thread *thread, uint32_t frame, uint32_t index,
     mu_status status = MU_NOT_FOUND;
     const mu_ir_variable *variable;
     vm_lock_quiet(thread->vm);
-    const void *memory = keepalive_memory(thread, frame, index, &variable);
+    const void *memory = thread_keepalive(thread, frame, index, &variable);
     if (memory) {
         *value = value_from_memory(thread->vm, variable->type, memory);
         value->handle = (mu_handle){frame, index};
@@ -108,7 +104,7 @@ char *mu_thread_keepalive_type(mu_thread *thread, uint32_t frame, uint32_t index
 {
     const mu_ir_variable *variable = NULL;
     vm_lock_quiet(thread->vm);
-    const void *memory = keepalive_memory(thread, frame, index, &variable);
+    const void *memory = thread_keepalive(thread, frame, index, &variable);
     pthread_mutex_unlock(&thread->vm->lock);
     return memory ? mu_ir_type_text(variable->type) : mu_string_copy("", 0);
 }
@@ -130,160 +126,4 @@ char *mu_thread_trap_result_text(mu_thread *thread, uint32_t index)
     MU_INVARIANT(index < thread->pending_count, "trap result %u of %u", index,
                  thread->pending_count);
     return mu_ir_type_text(thread->pending_types[index]);
-}
-
-/* The words behind a handle; false when it names nothing of this kind. The lock is held. */
-static bool resolve_handle(const mu_thread *thread, const mu_value *value, uint64_t words[2])
-{
-    const mu_ir_variable *variable;
-    const void *memory =
-        keepalive_memory(thread, value->handle.frame, value->handle.keepalive, &variable);
-    if (!memory || value_type_info(variable->type).kind != value->kind) {
-        return false;
-    }
-    memcpy(words, memory, value->kind == MU_VALUE_IREF ? 16 : 8);
-    return true;
-}
-
-static bool handle_fits(const mu_thread *thread, const mu_value *value, const mu_ir_type *type)
-{
-    const mu_ir_variable *variable;
-    return keepalive_memory(thread, value->handle.frame, value->handle.keepalive, &variable) &&
-           mu_ir_type_equal(variable->type, type);
-}
-
-static bool is_handle(const mu_value *value)
-{
-    return (value->kind == MU_VALUE_REF || value->kind == MU_VALUE_IREF) && !value->is_null;
-}
-
-static mu_status check_values(const mu_thread *thread, const mu_value *values, uint32_t count,
-                              mu_report *report)
-{
-    mu_status status = MU_OK;
-    if (count && count != thread->pending_count) {
-        return mu_report_add(report, MU_INVALID, (mu_location){0},
-                             "the trap wants %u values, not %u", thread->pending_count, count);
-    }
-    for (uint32_t i = 0; i < count && status == MU_OK; i++) {
-        char what[32];
-        snprintf(what, sizeof what, "value %u", i + 1);
-        status = value_check(&values[i], thread->pending_types[i], what, report);
-        if (status == MU_OK && is_handle(&values[i]) &&
-            !handle_fits(thread, &values[i], thread->pending_types[i])) {
-            status =
-                mu_report_add(report, MU_INVALID, (mu_location){0},
-                              "%s: the reference is not of the type that the trap wants", what);
-        }
-    }
-    return status;
-}
-
-/* Puts zeros and NULLs, or the values, where the trap's results come back. */
-static void put_results(mu_thread *thread, const mu_value *values, uint32_t count)
-{
-    mu_jit_place *places = mu_allocate(thread->pending_count * sizeof *places);
-    mu_jit_assign_places(thread->pending_types, thread->pending_count, places);
-    for (uint32_t i = 0; i < thread->pending_count; i++) {
-        uint64_t words[2] = {0, 0};
-        uint64_t handle[2] = {0, 0};
-        if (!count) {
-            void *memory = (void *)(uintptr_t)thread_place_memory(thread, &places[i]);
-            memset(memory, 0, places[i].words * sizeof(uint64_t));
-            continue;
-        }
-        if (is_handle(&values[i])) {
-            (void)resolve_handle(thread, &values[i], handle);
-        }
-        value_to_words(&values[i], thread->pending_types[i], handle, words);
-        thread_put_place(thread, &places[i], words);
-    }
-    mu_free(places);
-    thread->pending = PENDING_RESULTS;
-}
-
-static mu_status not_trapped(mu_report *report)
-{
-    return mu_report_add(report, MU_STATE, (mu_location){0}, "the thread is not trapped");
-}
-
-mu_status mu_thread_resume(mu_thread *thread, const mu_value *values, uint32_t count,
-                           mu_report *report)
-{
-    mu_status status = MU_OK;
-    vm_lock_quiet(thread->vm);
-    if (thread->state != MU_THREAD_TRAPPED) {
-        status = not_trapped(report);
-    } else {
-        status = check_values(thread, values, count, report);
-    }
-    if (status == MU_OK) {
-        put_results(thread, values, count);
-        thread_wake(thread);
-    }
-    pthread_mutex_unlock(&thread->vm->lock);
-    return status;
-}
-
-/* A new object for the handler to throw; no thread of the VM makes it, so it comes out of a buffer
- * of its own. */
-static mu_status make_fresh(mu_vm *vm, mu_ref *ref)
-{
-    uintptr_t cursor = 0;
-    uintptr_t limit = 0;
-    mu_gc_buffer buffer = {&cursor, &limit};
-    mu_status status = mu_gc_allocate(vm->heap, &buffer, &void_type, 0, ref);
-    mu_gc_buffer_retire(vm->heap, &buffer);
-    return status;
-}
-
-static mu_status set_exception(mu_thread *thread, const mu_value *exception, mu_report *report)
-{
-    uint64_t words[2] = {0, 0};
-    if (exception->kind != MU_VALUE_REF) {
-        return mu_report_add(report, MU_INVALID, (mu_location){0},
-                             "an exception is an object reference");
-    }
-    if (exception->is_fresh) {
-        mu_ref ref;
-        if (make_fresh(thread->vm, &ref) != MU_OK) {
-            return mu_report_add(report, MU_NO_MEMORY, (mu_location){0},
-                                 "the VM's heap quota is used up");
-        }
-        words[0] = ref.address;
-    } else if (!exception->is_null && !resolve_handle(thread, exception, words)) {
-        return mu_report_add(report, MU_INVALID, (mu_location){0},
-                             "frame %u has no reference as keep-alive %u", exception->handle.frame,
-                             exception->handle.keepalive);
-    }
-    thread->abi.exception = words[0];
-    return MU_OK;
-}
-
-static mu_status wake_to_throw(mu_thread *thread, const mu_value *exception, mu_report *report)
-{
-    mu_status status = MU_OK;
-    vm_lock_quiet(thread->vm);
-    if (thread->state != MU_THREAD_TRAPPED) {
-        status = not_trapped(report);
-    } else if (exception) {
-        status = set_exception(thread, exception, report);
-    }
-    if (status == MU_OK) {
-        thread->throw_wanted = exception != NULL;
-        thread->throws_handler_gone = exception == NULL;
-        thread_wake(thread);
-    }
-    pthread_mutex_unlock(&thread->vm->lock);
-    return status;
-}
-
-mu_status mu_thread_throw(mu_thread *thread, const mu_value *exception, mu_report *report)
-{
-    return wake_to_throw(thread, exception, report);
-}
-
-mu_status mu_thread_throw_handler_gone(mu_thread *thread)
-{
-    return wake_to_throw(thread, NULL, NULL);
 }

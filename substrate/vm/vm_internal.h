@@ -273,10 +273,21 @@ slice_end thread_cursor_inst(mu_thread *thread, const mu_ir_inst *inst);
 /* ---- stack_replacement.c */
 /* Sets what a frame that waits at this site wants. */
 void vm_stack_wait_at(const mu_code_object *object, const mu_code_site *site, stack_state *state);
-/* Pushes a frame for the newest version of `func`, to begin. Errors: STACK_STATE when its results
- * are not what the stack waits for, STACK_OVERFLOW. VM's lock held. */
-mu_guest_error vm_stack_push(mu_vm *vm, vm_stack *stack, stack_state *state,
-                             const mu_ir_func *func);
+/* Pushes a frame for the newest version of `func` on a parked stack, to begin. Errors: STACK_STATE
+ * when its results are not what the stack waits for, STACK_OVERFLOW. VM's lock held. */
+mu_guest_error vm_stack_push(mu_vm *vm, vm_stack *stack, const mu_ir_func *func);
+/* Of a trapped thread: the state it would go on in, whose `wanted` and nothing else counts what is
+ * pushed; then going into it. VM's lock held. Errors: INVALID, LIMIT. */
+MU_MUST_CHECK mu_status thread_plan_replacement(mu_thread *thread,
+                                                const mu_replacement *replacement,
+                                                stack_state *state, mu_report *report);
+void thread_apply_replacement(mu_thread *thread, const mu_replacement *replacement,
+                              stack_state *state);
+/* ---- frames.c */
+/* Where a keep-alive value of a trapped thread's frame is, and its variable; NULL: there is none.
+ * VM's lock held. */
+const void *thread_keepalive(const mu_thread *thread, uint32_t frame, uint32_t index,
+                             const mu_ir_variable **variable);
 
 /* Puts a thread whose state has just become RUNNING into the queue. */
 void thread_submit(mu_thread *thread);

@@ -9,7 +9,8 @@
 #include <string.h>
 #include <time.h>
 
-#define RUN_SECONDS 300 /* then a run is taken to hang; long because of MU_GC_STRESS */
+#define ANSWER_VALUES_MOST 64
+#define RUN_SECONDS        300 /* then a run is taken to hang; long because of MU_GC_STRESS */
 
 typedef struct compiled_run compiled_run;
 
@@ -118,34 +119,43 @@ static bool load_in_trap(compiled_run *at, const char *name)
     return done;
 }
 
-static mu_status resume(mu_thread *thread, const text_trap *expected, compiled_run *at)
+/* The values of the answer, for what the thread will wait for. */
+static bool make_answer(const text_trap *expected, const mu_type_info *types, uint32_t count,
+                        compiled_run *at, mu_value *values)
 {
-    mu_value values[64];
-    uint32_t count = expected->values.count;
-    if (count > 64 || (count != 0 && count != mu_thread_trap(thread).result_count)) {
-        transcript_break(at->seen, "the trap wants %u values", mu_thread_trap(thread).result_count);
-        return MU_INVALID;
+    uint32_t given = expected->values.count;
+    if (given > ANSWER_VALUES_MOST || (given != 0 && given != count)) {
+        transcript_break(at->seen, "the trap wants %u values", count);
+        return false;
     }
-    for (uint32_t i = 0; i < count; i++) {
-        if (!text_value_make(&expected->values.items[i], mu_thread_trap_result_type(thread, i),
-                             &values[i])) {
+    for (uint32_t i = 0; i < given; i++) {
+        if (!text_value_make(&expected->values.items[i], types[i], &values[i])) {
             transcript_break(at->seen, "the answer %s does not fit",
                              expected->values.items[i].literal);
-            return MU_INVALID;
+            return false;
         }
     }
-    mu_report *report = mu_report_new();
-    mu_status status = mu_thread_resume(thread, values, count, report);
-    if (status != MU_OK) {
-        char *complaint = mu_report_text(report);
-        transcript_break(at->seen, "resuming: %s", complaint);
-        mu_free(complaint);
-    }
-    mu_report_free(report);
-    return status;
+    return true;
 }
 
-static mu_status throw_into(mu_thread *thread, const text_trap *expected)
+static mu_status resume_in(mu_thread *thread, const mu_replacement *replacement,
+                           const text_trap *expected, compiled_run *at, mu_report *report)
+{
+    mu_value values[ANSWER_VALUES_MOST];
+    mu_type_info *types = NULL;
+    uint32_t count;
+    mu_status status = mu_thread_wants_after(thread, replacement, report, &types, &count);
+    if (status == MU_OK) {
+        status = make_answer(expected, types, count, at, values) ? MU_OK : MU_INVALID;
+    }
+    mu_free(types);
+    return status == MU_OK
+               ? mu_thread_resume_in(thread, replacement, values, expected->values.count, report)
+               : status;
+}
+
+static mu_status throw_in(mu_thread *thread, const mu_replacement *replacement,
+                          const text_trap *expected, mu_report *report)
 {
     mu_value exception = {.kind = MU_VALUE_REF, .is_null = true};
     if (expected->is_fresh) {
@@ -155,23 +165,28 @@ static mu_status throw_into(mu_thread *thread, const text_trap *expected)
         exception.is_null = false;
         exception.handle = (mu_handle){0, (uint32_t)expected->exception};
     }
-    return mu_thread_throw(thread, &exception, NULL);
+    return mu_thread_throw_in(thread, replacement, &exception, report);
 }
 
-/* Pops and pushes what the answer says. */
-static mu_status replace_frames(mu_thread *thread, const text_trap *expected, compiled_run *at)
+static mu_status give_answer(mu_thread *thread, const text_trap *expected, compiled_run *at)
 {
-    mu_status status = MU_OK;
-    if (expected->pops) {
-        status = mu_thread_pop_frames_to(thread, expected->pops);
+    const mu_function *pushed =
+        expected->push ? mu_vm_find_function(at->state->vm, expected->push) : NULL;
+    mu_replacement replacement = {expected->pops, &pushed, pushed != NULL};
+    if (expected->push && !pushed) {
+        transcript_break(at->seen, "there is no function %s", expected->push);
+        return MU_NOT_FOUND;
     }
-    if (status == MU_OK && expected->push) {
-        const mu_function *function = mu_vm_find_function(at->state->vm, expected->push);
-        status = function ? mu_thread_push_frame(thread, function, NULL) : MU_NOT_FOUND;
-    }
+    mu_report *report = mu_report_new();
+    mu_status status = expected->answer == ANSWER_VALUES
+                           ? resume_in(thread, &replacement, expected, at, report)
+                           : throw_in(thread, &replacement, expected, report);
     if (status != MU_OK) {
-        transcript_break(at->seen, "replacing frames: %s", mu_status_name(status));
+        char *complaint = mu_report_text(report);
+        transcript_break(at->seen, "answering: %s", complaint);
+        mu_free(complaint);
     }
+    mu_report_free(report);
     return status;
 }
 
@@ -184,14 +199,7 @@ static void answer_trap(mu_thread *thread, compiled_run *at)
         mu_vm_collect(at->state->vm);
     }
     if (expected && (!expected->load || load_in_trap(at, expected->load))) {
-        switch (expected->answer) {
-        case ANSWER_VALUES:
-            status = replace_frames(thread, expected, at);
-            status = status == MU_OK ? resume(thread, expected, at) : status;
-            break;
-        case ANSWER_THROW: status = throw_into(thread, expected); break;
-        case ANSWER_KILL: break;
-        }
+        status = expected->answer == ANSWER_KILL ? MU_STATE : give_answer(thread, expected, at);
     }
     if (status != MU_OK) {
         mu_thread_kill(thread);
