@@ -23,7 +23,8 @@ typedef struct oracle_object oracle_object;
 
 typedef struct oracle_limits {
     uint64_t heap_bytes;  /* 0: 256 MiB */
-    uint64_t stack_bytes; /* 0: 1 MiB; each frame counts for ORACLE_FRAME_BYTES and its variables */
+    uint64_t stack_bytes; /* of each stack; 0: 1 MiB; each frame counts for ORACLE_FRAME_BYTES and
+                             its variables */
     uint64_t steps;       /* instructions in one run; 0: 2,000,000,000 */
     bool trusted; /* the VM has the grant native: casts and shifts are not checked, ALLOCA is in
                      frames */
@@ -67,7 +68,7 @@ typedef struct oracle_answer {
 /* Called at a trap; fills `answer`, which comes zeroed. */
 typedef void oracle_trapped_fn(oracle *self, void *context, oracle_answer *answer);
 
-/* For the trap handler. */
+/* For the trap handler: the frames of the stack that trapped. */
 typedef struct oracle_frame {
     const char *function;
     const char *version;     /* NULL: an undefined function */
@@ -94,7 +95,9 @@ typedef struct oracle_result {
     uint32_t count;
     char message[200];
 } oracle_result;
-/* Calls `function` and runs until it is over. The arguments have the types of its parameters. */
+/* Calls `function` and runs until its thread is over; threads that the guest made and that still
+ * run then are dropped. `trapped` is told of the traps of all of them. The arguments have the types
+ * of the function's parameters. */
 void oracle_run(oracle *self, const mu_ir_func *function, const oracle_value *arguments,
                 oracle_trapped_fn *trapped, void *context, oracle_result *result);
 
