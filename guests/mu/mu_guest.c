@@ -1,5 +1,6 @@
-/* The Mu guest: a thin layer, since its language is the substrate's own. What it adds is that
- * arguments come as text and are read by the function's signature. */
+/* The Mu guest: a thin layer, since its languages are the substrate's own: bundles of Mu IR, and
+ * HAIL scripts that initialise what bundles declare. What it adds is that arguments come as text
+ * and are read by the function's signature. */
 #include "guest_mu.h"
 #include <stdio.h>
 #include <string.h>
@@ -42,23 +43,40 @@ static size_t first_token(const char *bytes, size_t length)
     return at;
 }
 
-static bool starts_definition(const char *bytes, size_t length)
+static bool starts_with(const char *bytes, size_t length, const char *start)
 {
-    static const char *const words[] = {".typedef",  ".funcsig", ".const", ".global",
-                                        ".funcdecl", ".funcdef", ".expose"};
-    for (size_t i = 0; i < sizeof words / sizeof words[0]; i++) {
-        size_t word_length = strlen(words[i]);
-        if (length >= word_length && memcmp(bytes, words[i], word_length) == 0) {
+    size_t start_length = strlen(start);
+    return length >= start_length && memcmp(bytes, start, start_length) == 0;
+}
+
+static bool starts_with_any(const char *bytes, size_t length, const char *const *words,
+                            size_t count)
+{
+    size_t at = first_token(bytes, length);
+    for (size_t i = 0; i < count; i++) {
+        if (starts_with(bytes + at, length - at, words[i])) {
             return true;
         }
     }
     return false;
 }
 
+/* A script for the heap, rather than a bundle? The name decides; where it says neither, the first
+ * definition. */
+static bool is_hail(const char *file, const char *bytes, size_t length)
+{
+    static const char *const words[] = {".new", ".init", "\x7fHAI"};
+    return ends_with(file, ".hail") ||
+           (!ends_with(file, ".uir") &&
+            starts_with_any(bytes, length, words, sizeof words / sizeof words[0]));
+}
+
 static bool mu_identifies(const char *file, const char *bytes, size_t length)
 {
-    size_t at = first_token(bytes, length);
-    return ends_with(file, ".uir") || starts_definition(bytes + at, length - at);
+    static const char *const words[] = {".typedef",  ".funcsig", ".const", ".global",
+                                        ".funcdecl", ".funcdef", ".expose"};
+    return ends_with(file, ".uir") || is_hail(file, bytes, length) ||
+           starts_with_any(bytes, length, words, sizeof words / sizeof words[0]);
 }
 
 /* ------------------------------------------------------------------------------------- VMs */
@@ -92,7 +110,14 @@ static mu_vm *mu_guest_substrate_vm(guest_vm *vm)
 static mu_status mu_guest_load(guest_vm *vm, const char *file, const char *bytes, size_t length,
                                mu_report *report, mu_load_info *info)
 {
-    return mu_vm_load(vm->vm, file, bytes, length, report, info);
+    if (!is_hail(file, bytes, length)) {
+        return mu_vm_load(vm->vm, file, bytes, length, report, info);
+    }
+    mu_status status = mu_vm_load_hail(vm->vm, file, bytes, length, report);
+    if (status == MU_OK) {
+        *info = (mu_load_info){.functions_defined = 0};
+    }
+    return status;
 }
 
 /* ----------------------------------------------------------------------------------- calls */

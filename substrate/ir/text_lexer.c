@@ -1,4 +1,4 @@
-#include "text_lexer.h"
+#include "mu_ir_lexer.h"
 
 #include <string.h>
 

@@ -4,7 +4,7 @@
  * the parser standing at the offending token. An undefined name is reported but is no syntax error:
  * parsing goes on with NULL in its place. */
 #include "mu_ir_builder.h"
-#include "text_lexer.h"
+#include "mu_ir_lexer.h"
 
 /* What a spelling means. `…_serial` say for which version or block the numbers beside them hold. */
 typedef struct mu_ir_symbol {

@@ -11,6 +11,7 @@
 #include "mu.h"
 
 #include "mu_gc.h"
+#include "mu_hail.h"
 #include "mu_jit.h"
 #include "mu_stack.h"
 #include "mu_thread_pool.h"
@@ -83,6 +84,8 @@ struct mu_vm {
     unsigned char *globals; /* reserved address space */
     uint64_t globals_bytes;
     MU_ARRAY(vm_cell) cells; /* global cells that hold references */
+    mu_ref *script_objects;  /* roots while a HAIL script is performed, in a stopped world */
+    uint32_t script_object_count;
     uint32_t bundles;
     uint64_t finished_count;
 };
@@ -202,6 +205,8 @@ void vm_trace_frames(mu_gc_tracer *tracer, const mu_vm *vm, bool more, mu_stack_
 void vm_lock_quiet(mu_vm *vm);
 /* Collects; `self` as in vm_stop_world. */
 void vm_collect(mu_vm *vm, mu_thread *self);
+/* The same, by whoever has stopped the world. */
+void vm_collect_stopped(mu_vm *vm);
 /* Allocates, collecting when the quota is used up. Errors: NO_MEMORY. */
 MU_MUST_CHECK mu_status vm_allocate(mu_thread *thread, const mu_abi_type *type, uint64_t length,
                                     mu_ref *ref);

@@ -168,6 +168,9 @@ static void trace_roots(mu_gc_tracer *tracer, void *context)
         const vm_cell *cell = &vm->cells.items[i];
         mu_gc_trace_area(tracer, vm->globals + cell->offset_bytes, cell->type, 1);
     }
+    for (uint32_t i = 0; i < vm->script_object_count; i++) {
+        mu_gc_trace_slot(tracer, &vm->script_objects[i].address, MU_ABI_SLOT_REF);
+    }
     for (mu_thread *thread = vm->threads; thread; thread = thread->next) {
         if (thread->stack) {
             trace_thread(tracer, thread);
@@ -180,7 +183,7 @@ static mu_gc_buffer buffer_of(mu_thread *thread)
     return (mu_gc_buffer){&thread->abi.alloc_cursor, &thread->abi.alloc_limit};
 }
 
-static void collect_stopped(mu_vm *vm)
+void vm_collect_stopped(mu_vm *vm)
 {
     for (mu_thread *thread = vm->threads; thread; thread = thread->next) {
         mu_gc_buffer buffer = buffer_of(thread);
@@ -194,7 +197,7 @@ static void collect_stopped(mu_vm *vm)
 void vm_collect(mu_vm *vm, mu_thread *self)
 {
     vm_stop_world(vm, self);
-    collect_stopped(vm);
+    vm_collect_stopped(vm);
     vm_start_world(vm, self);
 }
 

@@ -28,6 +28,7 @@ PREFIXES = {
     "mu_ir": ("mu_ir_",),
     "mu_verify": ("mu_verify_",),
     "mu_abi": ("mu_abi_",),
+    "mu_hail": ("mu_hail_", "hail_"),
     "mu_gc": ("mu_gc_",),
     "mu_code": ("mu_code_",),
     "mu_stack": ("mu_stack_",),

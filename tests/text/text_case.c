@@ -119,6 +119,17 @@ static void read_step(reader *at, uint32_t line, text_step_kind kind, const char
     MU_ARRAY_PUSH(&at->steps, step);
 }
 
+/* Of the script before it. */
+static void read_refusal(reader *at, uint32_t line, const char *part)
+{
+    text_step *last = at->steps.count > 0 ? &at->steps.items[at->steps.count - 1] : NULL;
+    if (last && last->kind == STEP_HAIL) {
+        last->refusal = mu_arena_string(at->file->arena, part, strlen(part));
+    } else {
+        complain(at, line, "refused", "there is no script before it");
+    }
+}
+
 /* `word` is the directive's name, `rest` what follows its colon, without blanks around. */
 static void read_directive(reader *at, uint32_t line, const char *word, const char *rest)
 {
@@ -127,6 +138,12 @@ static void read_directive(reader *at, uint32_t line, const char *word, const ch
         read_run(at, line, *word == 'h', rest);
     } else if (strcmp(word, "load") == 0) {
         read_step(at, line, STEP_LOAD, rest);
+    } else if (strcmp(word, "hail") == 0) {
+        text_step step = {.kind = STEP_HAIL, .line = line};
+        step.script = mu_arena_string(arena, rest, strlen(rest));
+        MU_ARRAY_PUSH(&at->steps, step);
+    } else if (strcmp(word, "refused") == 0) {
+        read_refusal(at, line, rest);
     } else if (strcmp(word, "fresh") == 0) {
         read_step(at, line, STEP_FRESH, "");
     } else if (strcmp(word, "error") == 0) {
@@ -141,6 +158,7 @@ static void read_directive(reader *at, uint32_t line, const char *word, const ch
         settings_of(at)->grant_native = strcmp(rest, "native") == 0;
     } else if (strcmp(word, "only") == 0) {
         settings_of(at)->only_oracle = strcmp(rest, "oracle") == 0;
+        settings_of(at)->only_compiled = strcmp(rest, "compiled") == 0;
     } else if (strcmp(word, "case") == 0) {
         finish_case(at);
         text_case begun = {.name = mu_arena_string(arena, rest, strlen(rest)),

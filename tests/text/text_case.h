@@ -49,13 +49,15 @@ typedef struct text_run {
     text_values results;
 } text_run;
 
-typedef enum text_step_kind { STEP_RUN, STEP_LOAD, STEP_FRESH } text_step_kind;
+typedef enum text_step_kind { STEP_RUN, STEP_LOAD, STEP_HAIL, STEP_FRESH } text_step_kind;
 typedef struct text_step {
     text_step_kind kind;
     bool is_heavy; /* RUN: left out by --light */
     uint32_t line;
     text_run run;
-    const char *file; /* LOAD */
+    const char *file;    /* LOAD */
+    const char *script;  /* HAIL */
+    const char *refusal; /* HAIL: a part of the message with which it must be refused, or NULL */
 } text_step;
 
 typedef struct text_error {
@@ -70,6 +72,7 @@ typedef struct text_settings {
     bool grant_native;
     bool waits_for_threads; /* a run ends when those that the program made have ended, too */
     bool only_oracle;       /* what this version does not compile */
+    bool only_compiled;     /* what the oracle does not know */
 } text_settings;
 
 typedef struct text_case {

@@ -53,6 +53,10 @@ static void close_compiled(void *opaque)
 static mu_status load_compiled(void *opaque, const char *name, const char *text, mu_report *report)
 {
     compiled_state *state = opaque;
+    size_t length = strlen(name);
+    if (length > 5 && strcmp(name + length - 5, ".hail") == 0) {
+        return mu_vm_load_hail(state->vm, name, text, strlen(text), report);
+    }
     return mu_vm_load(state->vm, name, text, strlen(text), report, NULL);
 }
 

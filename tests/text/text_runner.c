@@ -168,6 +168,26 @@ static bool reopen(runner *self, opened *at, const text_file *file, const text_c
     return false;
 }
 
+/* A script for the heap, which is performed, or refused with the words expected. */
+static void check_script(runner *self, const opened *at, const text_file *file,
+                         const text_step *step)
+{
+    mu_report *report = mu_report_new();
+    mu_status status = at->engine->load(at->state, "script.hail", step->script, report);
+    char *complaint = mu_report_text(report);
+    char fault[4000] = "";
+    if (!step->refusal && status != MU_OK) {
+        snprintf(fault, sizeof fault, "refused (%s):\n%s", mu_status_name(status), complaint);
+    } else if (step->refusal && status == MU_OK) {
+        snprintf(fault, sizeof fault, "the script was not refused");
+    } else if (step->refusal && !strstr(complaint, step->refusal)) {
+        snprintf(fault, sizeof fault, "no error with \"%s\", but\n%s", step->refusal, complaint);
+    }
+    judge(self, file->path, step->line, at->engine->name, fault);
+    mu_free(complaint);
+    mu_report_free(report);
+}
+
 static bool take_step(runner *self, opened *engines, uint32_t count, const text_file *file,
                       const text_case *the_case, const text_step *step)
 {
@@ -185,6 +205,11 @@ static bool take_step(runner *self, opened *engines, uint32_t count, const text_
             judge(self, file->path, step->line, engines[i].engine->name, fault);
         }
         break;
+    case STEP_HAIL:
+        for (uint32_t i = 0; i < count; i++) {
+            check_script(self, &engines[i], file, step);
+        }
+        break;
     case STEP_FRESH:
         for (uint32_t i = 0; i < count; i++) {
             goes_on = reopen(self, &engines[i], file, the_case, step->line) && goes_on;
@@ -200,7 +225,8 @@ static void run_case(runner *self, const text_file *file, const text_case *the_c
     uint32_t count = 0;
     bool goes_on = true;
     for (uint32_t i = 0; i < self->engine_count; i++) {
-        if (!the_case->settings.only_oracle || self->engines[i] == &text_oracle_engine) {
+        bool is_oracle = self->engines[i] == &text_oracle_engine;
+        if (is_oracle ? !the_case->settings.only_compiled : !the_case->settings.only_oracle) {
             engines[count].engine = self->engines[i];
             goes_on = reopen(self, &engines[count++], file, the_case, the_case->line) && goes_on;
         }
