@@ -7,6 +7,11 @@
  * Frees everything. Aborts when what was accepted does not survive the round trip. */
 void fuzz_bundle(const uint8_t *bytes, size_t length);
 
+/* A script for the heap, twice, in a VM of its own that has a bundle with something of every type,
+ * trusted or not; then a collection that checks the heap. Aborts when a refusal gives no reason or
+ * the heap is broken. */
+void fuzz_hail(const uint8_t *bytes, size_t length);
+
 /* Bytes from a peer: cut into frames in several ways, each frame unpacked as either direction. The
  * first byte chooses how the stream is split. Aborts when the way of splitting changes what comes
  * out. */

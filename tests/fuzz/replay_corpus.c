@@ -1,9 +1,9 @@
 /* Runs a folder of inputs through a fuzz target, without libFuzzer, so that every suite replays
  * what fuzzing found.
  *
- *   replay_corpus bundle|proto FOLDER [MUTANTS]
+ *   replay_corpus bundle|hail|proto FOLDER [MUTANTS]
  *
- * With MUTANTS, each bundle is also mutated that many times by tokens, from a fixed seed. */
+ * With MUTANTS, each bundle or script is also mutated that many times by tokens, from a fixed seed. */
 #include "fuzz_targets.h"
 
 #include <dirent.h>
@@ -18,14 +18,17 @@ typedef struct input {
     size_t length;
 } input;
 
-static void replay_mutants(const input *from, const input *other, unsigned count)
+typedef void target_fn(const uint8_t *bytes, size_t length);
+
+static void replay_mutants(target_fn *target, const input *from, const input *other,
+                           unsigned count)
 {
     uint8_t *bytes = malloc(INPUT_LIMIT_BYTES);
     for (unsigned i = 0; i < count; i++) {
         memcpy(bytes, from->bytes, from->length);
         size_t length = fuzz_mutate_tokens(bytes, from->length, INPUT_LIMIT_BYTES, other->bytes,
                                            other->length, i * 2654435761u + 1);
-        fuzz_bundle(bytes, length);
+        target(bytes, length);
     }
     free(bytes);
 }
@@ -43,7 +46,7 @@ static int read_input(const char *folder, const char *name, input *out)
     return 1;
 }
 
-static int replay_folder(const char *target, const char *folder, unsigned mutants)
+static int replay_folder(const char *name, target_fn *target, const char *folder, unsigned mutants)
 {
     DIR *dir = opendir(folder);
     if (!dir) {
@@ -58,26 +61,37 @@ static int replay_folder(const char *target, const char *folder, unsigned mutant
             continue;
         }
         count++;
-        if (strcmp(target, "bundle") == 0) {
-            fuzz_bundle(at->bytes, at->length);
-            replay_mutants(at, &inputs[count % 2], mutants);
-        } else {
-            fuzz_proto(at->bytes, at->length);
-        }
+        target(at->bytes, at->length);
+        replay_mutants(target, at, &inputs[count % 2], mutants);
     }
     free(inputs[0].bytes);
     free(inputs[1].bytes);
     closedir(dir);
-    printf("%s: %u inputs replayed\n", target, count);
+    printf("%s: %u inputs replayed\n", name, count);
     return count > 0 ? 0 : 1;
+}
+
+static target_fn *target_named(const char *name)
+{
+    static const struct {
+        const char *name;
+        target_fn *target;
+    } targets[] = {{"bundle", fuzz_bundle}, {"hail", fuzz_hail}, {"proto", fuzz_proto}};
+    for (size_t i = 0; i < sizeof targets / sizeof targets[0]; i++) {
+        if (strcmp(targets[i].name, name) == 0) {
+            return targets[i].target;
+        }
+    }
+    return NULL;
 }
 
 int main(int count, char **words)
 {
-    if (count < 3 || (strcmp(words[1], "bundle") != 0 && strcmp(words[1], "proto") != 0)) {
-        fprintf(stderr, "usage: replay_corpus bundle|proto FOLDER [MUTANTS]\n");
+    target_fn *target = count >= 3 ? target_named(words[1]) : NULL;
+    if (!target) {
+        fprintf(stderr, "usage: replay_corpus bundle|hail|proto FOLDER [MUTANTS]\n");
         return 2;
     }
     unsigned mutants = count > 3 ? (unsigned)strtoul(words[3], NULL, 10) : 0;
-    return replay_folder(words[1], words[2], mutants);
+    return replay_folder(words[1], target, words[2], mutants);
 }

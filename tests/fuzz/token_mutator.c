@@ -22,7 +22,7 @@ static size_t choose(chooser *from, size_t below)
 
 static int is_word(uint8_t byte)
 {
-    return isalnum(byte) || strchr("@%#_.-+", byte) != NULL;
+    return isalnum(byte) || strchr("@%#$_.-+", byte) != NULL;
 }
 
 /* The token that begins at or after `at`; length 0 at the end. */
