@@ -90,6 +90,11 @@ step 0 '^gcd@1 ' muctl load guests/mu/examples/gcd.uir --name gcd
 step 0 '^21$' muctl call gcd.gcd 1071 462
 step 2 'takes (int<64> int<64>) -> (int<64>)' muctl call gcd.gcd 1071 many
 
+title "objects that a script makes for a bundle"
+step 0 '^shapes@1 ' muctl load guests/mu/examples/shapes.uir
+step 0 '^figures@1 ' muctl load guests/mu/examples/shapes.hail --vm shapes --name figures
+step 0 '^62$' muctl call shapes.total
+
 title "one shot in a VM that lives as long as the command"
 step 0 '^42$' muctl run guests/mu/examples/main.uir
 step 0 '^2432902008176640000$' muctl run guests/mu/examples/factorial.uir --call by_loop -- 20

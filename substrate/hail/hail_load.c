@@ -12,8 +12,7 @@ static bool is_same(const hail_place *from, const hail_place *to)
     bool from_is_array = from->is_variable_part || from->type->kind == MU_IR_ARRAY;
     bool to_is_array = to->is_variable_part || to->type->kind == MU_IR_ARRAY;
     if ((from->is_variable_part || to->is_variable_part) && from_is_array && to_is_array) {
-        const mu_ir_type *from_element =
-            from->is_variable_part ? from->type : from->type->element;
+        const mu_ir_type *from_element = from->is_variable_part ? from->type : from->type->element;
         const mu_ir_type *to_element = to->is_variable_part ? to->type : to->type->element;
         return hail_member_count(from) == hail_member_count(to) &&
                mu_ir_type_equal(from_element, to_element);
@@ -33,8 +32,7 @@ static bool can_cast(const hail_parser *parser, const hail_place *from, const ha
         return false;
     }
     if ((is_reference(a) && is_reference(b)) || (a->kind == MU_IR_IREF && b->kind == MU_IR_IREF)) {
-        bool is_sure =
-            !parser->options->checked || mu_ir_type_begins_with(a->element, b->element);
+        bool is_sure = !parser->options->checked || mu_ir_type_begins_with(a->element, b->element);
         *wanted = is_sure ? NULL : b->element;
         return true;
     }
@@ -70,7 +68,8 @@ bool hail_parse_load(hail_parser *parser, const hail_place *to)
         return true;
     }
     const mu_ir_type *wanted = NULL;
-    bool is_plain = !from.is_variable_part && !to->is_variable_part && is_like_int(from.type, to->type);
+    bool is_plain =
+        !from.is_variable_part && !to->is_variable_part && is_like_int(from.type, to->type);
     if (!is_plain && !is_same(&from, to) && !can_cast(parser, &from, to, &wanted)) {
         explain(parser, where, &from, to);
         return true;

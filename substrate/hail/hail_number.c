@@ -6,7 +6,8 @@
 
 typedef unsigned __int128 wide;
 
-/* -------------------------------------------------------------------------------------- integers */
+/* -------------------------------------------------------------------------------------- integers
+ */
 
 /* Is it representable in `bits` bits, signed or unsigned? */
 static bool fits(const mu_ir_int_literal *literal, uint32_t bits)
@@ -60,8 +61,9 @@ static void store_int_const(hail_parser *parser, const hail_place *to, uint32_t 
     } else if (entity->kind != MU_IR_CONST) {
         hail_wrong_entity(parser, &name, "a constant", entity);
     } else if (constant->kind != MU_IR_CONST_INT || !is_like(to, bits, constant->type)) {
-        hail_error(parser, MU_INVALID, name.where, "%s is a constant of type %s, the location's is %s",
-                   hail_token_text(&name).text, hail_type_text(parser, constant->type).text,
+        hail_error(parser, MU_INVALID, name.where,
+                   "%s is a constant of type %s, the location's is %s", hail_token_text(&name).text,
+                   hail_type_text(parser, constant->type).text,
                    hail_type_text(parser, to->type).text);
     } else {
         store_int(parser, to, bits, constant->low, constant->high);
@@ -89,7 +91,8 @@ bool hail_parse_int(hail_parser *parser, const hail_place *to)
     return true;
 }
 
-/* -------------------------------------------------------------------------------- floating point */
+/* -------------------------------------------------------------------------------- floating point
+ */
 
 typedef struct number {
     bool is_single;
@@ -185,8 +188,9 @@ static bool parse_fp_const(hail_parser *parser, const hail_place *to, number *ou
         out->bits = out->is_single ? bits_of_float(constant->single_value)
                                    : bits_of_double(constant->double_value);
     } else if (entity) {
-        hail_error(parser, MU_INVALID, name.where, "%s is a constant of type %s, the location's is %s",
-                   hail_token_text(&name).text, hail_type_text(parser, constant->type).text,
+        hail_error(parser, MU_INVALID, name.where,
+                   "%s is a constant of type %s, the location's is %s", hail_token_text(&name).text,
+                   hail_type_text(parser, constant->type).text,
                    hail_type_text(parser, to->type).text);
     }
     return true;

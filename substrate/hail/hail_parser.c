@@ -9,7 +9,8 @@
 #define TEXT_MAX_BYTES (64u << 20)
 #define SHOWN_MAX      60u
 
-/* ---------------------------------------------------------------------------------------- tokens */
+/* ---------------------------------------------------------------------------------------- tokens
+ */
 
 static bool is_name_char(char c)
 {
@@ -69,7 +70,8 @@ bool hail_at_definition(const hail_parser *parser)
     return is_allocation(&parser->token) || mu_ir_token_is(&parser->token, ".init");
 }
 
-/* ---------------------------------------------------------------------------------------- errors */
+/* ---------------------------------------------------------------------------------------- errors
+ */
 
 void hail_error(hail_parser *parser, mu_status status, mu_location where, const char *format, ...)
 {
@@ -129,7 +131,8 @@ bool hail_expected(hail_parser *parser, const char *what)
     return false;
 }
 
-/* ----------------------------------------------------------------------------------- definitions */
+/* ----------------------------------------------------------------------------------- definitions
+ */
 
 /* The type of an allocation; NULL after an error. */
 static bool parse_type(hail_parser *parser, bool is_hybrid, mu_ir_type **type)
@@ -221,7 +224,8 @@ static void parse_all(hail_parser *parser, const char *text, size_t length, bool
     }
 }
 
-/* ------------------------------------------------------------------------------------- the script */
+/* ------------------------------------------------------------------------------------- the script
+ */
 
 static mu_status check_form(const char *text, size_t length, mu_report *report)
 {

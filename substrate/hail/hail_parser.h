@@ -54,7 +54,8 @@ hail_text hail_type_text(const hail_parser *parser, const mu_ir_type *type);
 /* Of a token. */
 hail_text hail_token_text(const mu_ir_token *token);
 
-/* ------------------------------------------------------------------------------ names (hail_names.c)
+/* ------------------------------------------------------------------------------ names
+ * (hail_names.c)
  */
 
 /* The entity of the present token, a global name, or NULL. */
@@ -70,7 +71,8 @@ bool hail_object(hail_parser *parser, hail_base *base);
 void hail_declare(hail_parser *parser, const mu_ir_token *name, const mu_hail_object *object);
 hail_base hail_cell_base(hail_parser *parser, const mu_ir_global *global);
 
-/* -------------------------------------------------------------------------- places (hail_place.c) */
+/* -------------------------------------------------------------------------- places (hail_place.c)
+ */
 
 /* An integer literal or the name of an int constant, as an unsigned number of 64 bits; `is_known`
  * is false after an error. */
@@ -84,7 +86,8 @@ hail_place hail_member(const hail_place *place, uint64_t index);
 /* Size of all that is at the place. */
 uint64_t hail_place_bytes(const hail_place *place);
 
-/* -------------------------------------------------------------------------- values (hail_value.c) */
+/* -------------------------------------------------------------------------- values (hail_value.c)
+ */
 
 /* An RValue, which is stored to `to`. */
 bool hail_parse_value(hail_parser *parser, const hail_place *to);

@@ -15,7 +15,8 @@ typedef struct performance {
     unsigned char *saved; /* the cells that are written, one after the other; or NULL */
 } performance;
 
-/* --------------------------------------------------------------------------------------- addresses */
+/* --------------------------------------------------------------------------------------- addresses
+ */
 
 /* The object or cell as a reference. */
 static mu_ref reference(const performance *self, hail_base base)
@@ -35,7 +36,8 @@ static void *address(performance *self, hail_base base, uint64_t offset)
     return (void *)(reference(self, base).address + offset);
 }
 
-/* ------------------------------------------------------------------------------------- old contents
+/* ------------------------------------------------------------------------------------- old
+ * contents
  */
 
 static uint64_t written_bytes(const mu_hail_script *script)
@@ -80,7 +82,8 @@ static mu_status save_cells(performance *self)
     return MU_OK;
 }
 
-/* ------------------------------------------------------------------------------------------ stores */
+/* ------------------------------------------------------------------------------------------ stores
+ */
 
 static mu_status check_cast(const performance *self, const hail_check *check, const void *from)
 {

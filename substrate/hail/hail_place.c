@@ -2,7 +2,8 @@
  * known before anything is made, since the script says how long its hybrids are. */
 #include "hail_parser.h"
 
-/* ---------------------------------------------------------------------------------------- counts */
+/* ---------------------------------------------------------------------------------------- counts
+ */
 
 static bool count_of_const(hail_parser *parser, const char *what, const mu_ir_token *name,
                            const mu_ir_entity *entity, uint64_t *count)
@@ -50,7 +51,8 @@ bool hail_parse_count(hail_parser *parser, const char *what, bool *is_known, uin
     return true;
 }
 
-/* ---------------------------------------------------------------------------------------- places */
+/* ---------------------------------------------------------------------------------------- places
+ */
 
 bool hail_is_composite(const hail_place *place)
 {
@@ -107,8 +109,7 @@ uint64_t hail_place_bytes(const hail_place *place)
     if (place->is_variable_part) {
         return type->size_bytes * place->length;
     }
-    return type->size_bytes +
-           (type->kind == MU_IR_HYBRID ? type->stride_bytes * place->length : 0);
+    return type->size_bytes + (type->kind == MU_IR_HYBRID ? type->stride_bytes * place->length : 0);
 }
 
 static bool parse_base(hail_parser *parser, hail_place *place)

@@ -4,7 +4,8 @@
 
 #include <string.h>
 
-/* ---------------------------------------------------------------------------------------- stores */
+/* ---------------------------------------------------------------------------------------- stores
+ */
 
 void hail_store(hail_parser *parser, const hail_op *op)
 {
@@ -43,7 +44,8 @@ static void store_null(hail_parser *parser, const hail_place *to)
     hail_store_bytes(parser, to, zeros, to->type->size_bytes);
 }
 
-/* -------------------------------------------------------------------------------- what is refused */
+/* -------------------------------------------------------------------------------- what is refused
+ */
 
 static bool skip_to(hail_parser *parser, int end)
 {
@@ -107,7 +109,8 @@ bool hail_refuse_value(hail_parser *parser, const hail_place *to, const char *wa
     return hail_skip_value(parser);
 }
 
-/* ------------------------------------------------------------------------------------- references */
+/* ------------------------------------------------------------------------------------- references
+ */
 
 /* May a reference to `actual` become one to `wanted`? */
 static bool can_refer(hail_parser *parser, mu_location where, const mu_ir_type *actual,
@@ -129,10 +132,9 @@ static bool parse_object_reference(hail_parser *parser, const hail_place *to)
     if (hail_object(parser, &from) &&
         can_refer(parser, where, parser->script->objects.items[from.code].type,
                   to->type->element)) {
-        hail_store(parser, &(hail_op){.kind = HAIL_OP_REF,
-                                      .to = to->base,
-                                      .to_offset = to->offset,
-                                      .from = from});
+        hail_store(
+            parser,
+            &(hail_op){.kind = HAIL_OP_REF, .to = to->base, .to_offset = to->offset, .from = from});
     }
     return true;
 }
@@ -226,7 +228,8 @@ static bool parse_reference(hail_parser *parser, const hail_place *to)
     return hail_refuse_value(parser, to, takes[kind]);
 }
 
-/* ------------------------------------------------------------------------------------------ lists */
+/* ------------------------------------------------------------------------------------------ lists
+ */
 
 static bool parse_list(hail_parser *parser, const hail_place *to, uint64_t count,
                        hail_place (*member)(const hail_place *, uint64_t))
@@ -282,12 +285,12 @@ static bool parse_tagged(hail_parser *parser, const hail_place *to)
     if (!parse_list(parser, &scratch, 2, tagged_part)) {
         return false;
     }
-    hail_store(parser,
-               &(hail_op){.kind = HAIL_OP_TAGREF, .to = to->base, .to_offset = to->offset});
+    hail_store(parser, &(hail_op){.kind = HAIL_OP_TAGREF, .to = to->base, .to_offset = to->offset});
     return true;
 }
 
-/* ----------------------------------------------------------------------------------------- values */
+/* ----------------------------------------------------------------------------------------- values
+ */
 
 static bool is_fp(const mu_ir_token *token)
 {

@@ -29,11 +29,13 @@ typedef struct row {
 typedef struct conformance {
     mu_arena *arena;
     const char *checkout;
+    const char *expected; /* expected.txt's path; our own bundles are beside it */
     const text_engine *engine;
     MU_ARRAY(row) rows;
     /* the bundle at hand */
     void *state;
     bool is_loaded;
+    bool lacks_script; /* the engine does not know scripts, so runs behind one tell nothing */
     text_settings settings;
     const char *bundle;
     const char *required[8];
@@ -77,6 +79,7 @@ static void end_bundle(conformance *self)
         self->state = NULL;
     }
     self->is_loaded = false;
+    self->lacks_script = false;
     self->required_count = 0;
     self->correction_count = 0;
     self->settings = (text_settings){.grant_native = true, .waits_for_threads = true};
@@ -104,10 +107,21 @@ static bool load_bundle(conformance *self)
     return self->is_loaded;
 }
 
+static void skip_test(conformance *self, const char *rest)
+{
+    current(self)->tests++;
+    current(self)->skipped++;
+    printf("%s: not run: %s\n", current(self)->bundle, rest);
+}
+
 static void do_run(conformance *self, const char *line)
 {
     text_run run;
     char fault[1000];
+    if (self->lacks_script) {
+        skip_test(self, line);
+        return;
+    }
     if (!load_bundle(self)) {
         judge(self, line, "its bundle was not loaded");
         return;
@@ -180,6 +194,27 @@ static void do_many_bundles(conformance *self)
     }
 }
 
+/* `own`: a bundle of ours, beside expected.txt, that looks at what theirs does. `hail`: a script of
+ * theirs, which must be performed, as far as the engine knows scripts. */
+static void do_load(conformance *self, const char *name, bool is_script)
+{
+    char fault[4000] = "";
+    if (is_script && self->engine == &text_oracle_engine) {
+        skip_test(self, "a script, which the oracle does not know");
+        self->lacks_script = true;
+        return;
+    }
+    const char *path =
+        is_script ? path_of(self, name) : text_path_beside(self->arena, self->expected, name);
+    bool is_done =
+        load_bundle(self) &&
+        conformance_load(self->engine, self->state, self->arena, path, name, self->corrections,
+                         self->correction_count, &current(self)->refusals, fault, sizeof fault);
+    if (is_script || !is_done) {
+        judge(self, name, is_done ? "" : fault[0] ? fault : "its bundle was not loaded");
+    }
+}
+
 static void do_parse(conformance *self, const char *name, bool must_parse)
 {
     begin_row(self, name);
@@ -221,13 +256,6 @@ static void add_correction(conformance *self, char *rest)
     fix->new_text = mu_arena_string(self->arena, arrow + 4, strlen(arrow + 4));
 }
 
-static void skip_test(conformance *self, const char *rest)
-{
-    current(self)->tests++;
-    current(self)->skipped++;
-    printf("%s: not run: %s\n", current(self)->bundle, rest);
-}
-
 static void do_line(conformance *self, char *line)
 {
     char *rest = line + strcspn(line, " ");
@@ -252,6 +280,8 @@ static void do_line(conformance *self, char *line)
         do_run(self, kept);
     } else if (strcmp(line, "also") == 0) {
         do_also(self, kept);
+    } else if (strcmp(line, "own") == 0 || strcmp(line, "hail") == 0) {
+        do_load(self, kept, *line == 'h');
     } else if (strcmp(line, "many-bundles") == 0) {
         do_many_bundles(self);
     } else if (strcmp(line, "skip") == 0) {
@@ -335,7 +365,8 @@ int main(int count, char **words)
         return 2;
     }
     const char *checkout = getenv("MU_REFIMPL2"); /* NOLINT: before there is a second thread */
-    conformance self = {.arena = mu_arena_new(), .engine = text_compiled_engine()};
+    conformance self = {
+        .arena = mu_arena_new(), .expected = words[1], .engine = text_compiled_engine()};
     for (int i = 2; i < count; i++) {
         if (strcmp(words[i], "--oracle") == 0) {
             self.engine = &text_oracle_engine;

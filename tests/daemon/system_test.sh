@@ -137,6 +137,22 @@ gives "redefining: the first version" 0 "greeter@1  " muctl load "$examples/rede
 gives "redefining: before" 0 1 muctl call greeter.ask
 gives "redefining: the second version" 0 "greeter@2  " muctl load "$examples/redefine_2.uir" --name greeter
 gives "redefining: after" 0 2 muctl call greeter.ask
+muctl load "$examples/shapes.uir" >/dev/null
+gives "what a bundle declares is empty at first" 0 0 muctl call shapes.total
+gives "a HAIL script loads like a bundle" 0 "figures@1  " muctl load "$examples/shapes.hail" --vm shapes --name figures
+gives "a function reads what it initialised" 0 62 muctl call shapes.total
+muctl gc shapes >/dev/null
+gives "so it does after a collection" 0 62 muctl call shapes.total
+gives "inspect lists the script with no functions" 0 '"functions":0' sh -c "'$MUCTL' inspect shapes --json | tr -d ' '"
+printf '.new $x <@Shape>\n.init $x = {NULL\n  1.5d 4} .init @shapes = NULL\n' >"$work/broken.hail"
+gives "a wrong script is refused with its place" 7 "broken.hail:3:3: a location of type int<64>" \
+    muctl load "$work/broken.hail" --vm shapes
+gives "and has done nothing" 0 62 muctl call shapes.total
+gives "a script by itself finds no names" 7 "undefined name @Class" muctl load "$examples/shapes.hail" --vm alone
+gives "and leaves no VM" 4 "alone" muctl inspect alone
+printf '.newhybrid $x <@List> 1000000000000\n' >"$work/large.hail"
+gives "an object that does not fit is a limit" 9 "\$x does not fit in the VM's heap" \
+    muctl load "$work/large.hail" --vm shapes
 gives "gc is answered" 0 "" muctl gc gcd
 gives "rm removes" 0 "" muctl rm greeter
 gives "what was removed is gone" 4 "" muctl call greeter.ask

@@ -3,7 +3,8 @@
  *
  *   replay_corpus bundle|hail|proto FOLDER [MUTANTS]
  *
- * With MUTANTS, each bundle or script is also mutated that many times by tokens, from a fixed seed. */
+ * With MUTANTS, each bundle or script is also mutated that many times by tokens, from a fixed seed.
+ */
 #include "fuzz_targets.h"
 
 #include <dirent.h>
@@ -20,8 +21,7 @@ typedef struct input {
 
 typedef void target_fn(const uint8_t *bytes, size_t length);
 
-static void replay_mutants(target_fn *target, const input *from, const input *other,
-                           unsigned count)
+static void replay_mutants(target_fn *target, const input *from, const input *other, unsigned count)
 {
     uint8_t *bytes = malloc(INPUT_LIMIT_BYTES);
     for (unsigned i = 0; i < count; i++) {

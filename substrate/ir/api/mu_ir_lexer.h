@@ -1,7 +1,7 @@
 #pragma once
-/* Tokens of the text form, and of what is written like it (HAIL). The lexer is a small value: copying it is how the parser looks far
- * ahead. Any byte is allowed in the input; what is no token comes out as MU_IR_TOKEN_BAD with a
- * reason. */
+/* Tokens of the text form, and of what is written like it (HAIL). The lexer is a small value:
+ * copying it is how the parser looks far ahead. Any byte is allowed in the input; what is no token
+ * comes out as MU_IR_TOKEN_BAD with a reason. */
 #include "mu_base.h"
 
 #include <locale.h>

@@ -60,12 +60,38 @@ static void unload(loaded_vm *loaded)
     mu_substrate_free(loaded->substrate);
 }
 
+Test(guest_mu, a_script_for_the_heap_is_told_by_its_ending_or_content)
+{
+    const guest_class *guest = guest_mu_class();
+    cr_assert(guest->identifies("a.hail", "", 0));
+    cr_assert(guest->identifies("stdin", "// x\n.new $a <@b>", 17));
+    cr_assert(guest->identifies("stdin", ".init @a = 1", 12));
+    cr_assert(guest->identifies("stdin", "\x7fHAI", 4));
+    loaded_vm loaded = load_example(EXAMPLES "/shapes.uir");
+    static const char script[] = ".new $c <@Class>";
+    static const char *const names[] = {"a.hail", "stdin", "a.uir"};
+    static const mu_status wanted[] = {MU_OK, MU_OK, MU_INVALID};
+    for (size_t i = 0; i < 3; i++) {
+        mu_load_info info = {.functions_defined = 7};
+        cr_assert_eq(guest->load(loaded.vm, names[i], script, sizeof script - 1, NULL, &info),
+                     wanted[i]);
+        cr_assert_eq(info.functions_defined, wanted[i] == MU_OK ? 0 : 7);
+    }
+    size_t length = 0;
+    char *text = read_file(EXAMPLES "/shapes.hail", &length);
+    mu_load_info info;
+    cr_assert_eq(guest->load(loaded.vm, "shapes.hail", text, length, NULL, &info), MU_OK);
+    mu_free(text);
+    unload(&loaded);
+}
+
 Test(guest_mu, every_example_loads)
 {
-    static const char *const examples[] = {
-        EXAMPLES "/gcd.uir",        EXAMPLES "/factorial.uir",  EXAMPLES "/fib.uir",
-        EXAMPLES "/trees.uir",      EXAMPLES "/exceptions.uir", EXAMPLES "/traps.uir",
-        EXAMPLES "/redefine_1.uir", EXAMPLES "/sum_floats.uir", EXAMPLES "/main.uir"};
+    static const char *const examples[] = {EXAMPLES "/gcd.uir",        EXAMPLES "/factorial.uir",
+                                           EXAMPLES "/fib.uir",        EXAMPLES "/trees.uir",
+                                           EXAMPLES "/exceptions.uir", EXAMPLES "/traps.uir",
+                                           EXAMPLES "/redefine_1.uir", EXAMPLES "/sum_floats.uir",
+                                           EXAMPLES "/main.uir",       EXAMPLES "/shapes.uir"};
     for (size_t i = 0; i < sizeof examples / sizeof examples[0]; i++) {
         loaded_vm loaded = load_example(examples[i]);
         unload(&loaded);
