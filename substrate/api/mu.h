@@ -89,15 +89,21 @@ MU_MUST_CHECK mu_status mu_vm_load(mu_vm *vm, const char *name, const char *text
                                    mu_report *report, mu_load_info *info);
 
 /* Performs a script of the Heap Allocation and Initialisation Language (hail.rest), in text form,
- * on what the VM has loaded: makes its objects, then initialises objects and global cells. `text`
- * is only borrowed. Everything is checked before anything is done; the VM's threads stand still
- * from the first object to the last store, so they see all of it or, after an error, nothing. What
- * no global cell refers to afterwards is garbage. name    for messages, such as a file name report
- * every error found Errors: INVALID, UNSUPPORTED, LIMIT; NO_MEMORY for an object that the heap's
- * quota does not allow, even after a collection: the report has its name and place. May be called
- * when and from where mu_vm_load may be; waits for loads into the VM and for its threads to reach a
- * yieldpoint. Takes time in proportion to the text and to the bytes of its objects; the threads
- * wait for a part of that, which parsing is not in. */
+ * on what the VM has loaded: makes its objects, then initialises objects and global cells. What no
+ * global cell refers to afterwards is garbage. `name` is for messages, such as a file name; `text`
+ * is borrowed for the call; `report` gets every error found, with line and column.
+ *
+ * Everything is checked before anything is done, and the VM's threads stand still from the first
+ * object to the last store: they see all of the script or, after an error, nothing.
+ *
+ * Errors: INVALID; UNSUPPORTED for the binary form; LIMIT for a script beyond the limits of
+ * mu_hail.h; NO_MEMORY for an object that the heap's quota does not allow, even after a collection:
+ * the report has its name and place.
+ *
+ * May be called while the VM's threads run, and from a trap handler, as mu_vm_load may; waits for
+ * other loads into the VM and for its threads to reach a yieldpoint. Takes time in proportion to
+ * the text and to the bytes of its objects; the threads wait for a part of that, in which nothing
+ * is parsed. */
 MU_MUST_CHECK mu_status mu_vm_load_hail(mu_vm *vm, const char *name, const char *text,
                                         size_t length, mu_report *report);
 

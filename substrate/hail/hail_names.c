@@ -72,6 +72,9 @@ void hail_declare(hail_parser *parser, const mu_ir_token *name, const mu_hail_ob
                    hail_token_text(name).text, where.line, where.column);
         return;
     }
+    if (hail_is_full(parser, script->objects.count, 1, MU_HAIL_OBJECTS_MAX, "objects")) {
+        return;
+    }
     mu_map_put(parser->objects, name->text, name->length, pointer_of(script->objects.count));
     MU_ARRAY_PUSH(&script->objects, *object);
 }

@@ -6,8 +6,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#define TEXT_MAX_BYTES (64u << 20)
-#define SHOWN_MAX      60u
+#define SHOWN_MAX 60u
 
 /* ---------------------------------------------------------------------------------------- tokens
  */
@@ -233,9 +232,10 @@ static mu_status check_form(const char *text, size_t length, mu_report *report)
         return mu_report_add(report, MU_UNSUPPORTED, (mu_location){0},
                              "this is binary HAIL; this version reads the text form");
     }
-    if (length > TEXT_MAX_BYTES) {
+    if (length > MU_HAIL_TEXT_MAX_BYTES) {
         return mu_report_add(report, MU_LIMIT, (mu_location){0},
-                             "a script of %zu bytes; the limit is %u", length, TEXT_MAX_BYTES);
+                             "a script of %zu bytes; the limit is %u", length,
+                             MU_HAIL_TEXT_MAX_BYTES);
     }
     return MU_OK;
 }
@@ -278,6 +278,7 @@ void mu_hail_free(mu_hail_script *script)
         MU_ARRAY_FREE(&script->ops);
         MU_ARRAY_FREE(&script->checks);
         MU_ARRAY_FREE(&script->bytes);
+        MU_ARRAY_FREE(&script->references);
         mu_free(script);
     }
 }

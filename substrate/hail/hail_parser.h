@@ -19,7 +19,8 @@ typedef struct hail_parser {
     mu_map *cells;   /* a cell's id → a number, 1 + index in script->cells */
     mu_ir_entity undefined;
     locale_t c_locale;
-    mu_status status; /* OK, UNSUPPORTED, INVALID */
+    mu_status status; /* OK, LIMIT or UNSUPPORTED, INVALID */
+    bool is_full;     /* a limit has been reported: nothing is added any more */
     mu_ir_lexer lexer;
     mu_ir_token token;
 } hail_parser;
@@ -104,3 +105,6 @@ bool hail_skip_value(hail_parser *parser);
 /* Adds a store of the script's own bytes. */
 void hail_store_bytes(hail_parser *parser, const hail_place *to, const void *bytes, uint64_t count);
 void hail_store(hail_parser *parser, const hail_op *op);
+/* Is there no room for `count` more of what the script has `used` of `most`? Reports it, once. */
+bool hail_is_full(hail_parser *parser, uint64_t used, uint64_t count, uint64_t most,
+                  const char *what);

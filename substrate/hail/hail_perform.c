@@ -107,6 +107,14 @@ static uint64_t tagged(const performance *self)
     return mu_abi_tagref64_from_ref((uintptr_t)self->scratch[0], tag);
 }
 
+static void store_references(const performance *self, const hail_op *op, unsigned char *to)
+{
+    const uint32_t *indices = self->script->references.items + op->from_offset;
+    for (uint64_t i = 0; i < op->bytes / 8; i++) {
+        memcpy(to + 8 * i, &self->memory->objects[indices[i]].address, 8);
+    }
+}
+
 static mu_status perform_op(performance *self, const hail_op *op)
 {
     const mu_hail_script *script = self->script;
@@ -114,10 +122,10 @@ static mu_status perform_op(performance *self, const hail_op *op)
     uint64_t words[2] = {0, op->from_offset};
     switch (op->kind) {
     case HAIL_OP_BYTES: memcpy(to, script->bytes.items + op->from_offset, op->bytes); break;
-    case HAIL_OP_REF:
+    case HAIL_OP_REFS: store_references(self, op, to); break;
     case HAIL_OP_IREF:
         words[0] = reference(self, op->from).address;
-        memcpy(to, words, op->kind == HAIL_OP_REF ? 8 : 16);
+        memcpy(to, words, sizeof words);
         break;
     case HAIL_OP_COPY: {
         const void *from = address(self, op->from, op->from_offset);

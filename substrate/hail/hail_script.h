@@ -13,7 +13,7 @@ typedef struct hail_base {
 
 typedef enum hail_op_kind {
     HAIL_OP_BYTES,  /* bytes of the script's own, at `from_offset` of them */
-    HAIL_OP_REF,    /* the reference of `from` */
+    HAIL_OP_REFS,   /* references of objects: `references` from `from_offset` on, one a word */
     HAIL_OP_IREF,   /* (the reference of `from`, from_offset) */
     HAIL_OP_COPY,   /* what is at `from_offset` of `from` */
     HAIL_OP_TAGREF, /* the scratch words, as one tagref64 */
@@ -26,7 +26,7 @@ typedef struct hail_op {
     uint32_t check; /* COPY: 1 + index in `checks`; 0: none */
     uint64_t to_offset;
     uint64_t from_offset;
-    uint64_t bytes; /* BYTES, COPY */
+    uint64_t bytes; /* BYTES, REFS, COPY */
 } hail_op;
 
 /* A reference or iref that is loaded must be one of what it becomes one of. */
@@ -47,4 +47,5 @@ struct mu_hail_script {
     MU_ARRAY(hail_op) ops;
     MU_ARRAY(hail_check) checks;
     MU_ARRAY(uint8_t) bytes;
+    MU_ARRAY(uint32_t) references;
 };

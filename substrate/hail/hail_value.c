@@ -7,35 +7,72 @@
 /* ---------------------------------------------------------------------------------------- stores
  */
 
+bool hail_is_full(hail_parser *parser, uint64_t used, uint64_t count, uint64_t most,
+                  const char *what)
+{
+    if (!parser->is_full && used + count > most) {
+        parser->is_full = true;
+        hail_error(parser, MU_LIMIT, parser->token.where, "the script has more than %llu %s",
+                   (unsigned long long)most, what);
+    }
+    return parser->is_full;
+}
+
 void hail_store(hail_parser *parser, const hail_op *op)
 {
     mu_hail_script *script = parser->script;
+    if (hail_is_full(parser, script->ops.count, 1, MU_HAIL_STORES_MAX, "stores")) {
+        return;
+    }
     if (op->to.code != HAIL_BASE_SCRATCH && (op->to.code & HAIL_BASE_CELL_BIT)) {
         script->cells.items[op->to.code & ~HAIL_BASE_CELL_BIT].is_written = true;
     }
     MU_ARRAY_PUSH(&script->ops, *op);
 }
 
-/* What follows on the last store's bytes makes that store longer: an array of small numbers is one.
- */
+/* What follows on what the last store writes, and is of its kind, makes that store longer. */
+static void store_next(hail_parser *parser, const hail_op *op)
+{
+    mu_hail_script *script = parser->script;
+    hail_op *last = script->ops.count ? &script->ops.items[script->ops.count - 1] : NULL;
+    if (last && last->kind == op->kind && last->to.code == op->to.code &&
+        last->to_offset + last->bytes == op->to_offset) {
+        last->bytes += op->bytes;
+    } else {
+        hail_store(parser, op);
+    }
+}
+
 void hail_store_bytes(hail_parser *parser, const hail_place *to, const void *bytes, uint64_t count)
 {
     mu_hail_script *script = parser->script;
     uint32_t first = script->bytes.count;
-    hail_op *last = script->ops.count ? &script->ops.items[script->ops.count - 1] : NULL;
+    if (hail_is_full(parser, first, count, MU_HAIL_BYTES_MAX, "bytes of numbers")) {
+        return;
+    }
     MU_ARRAY_RESERVE(&script->bytes, first + (uint32_t)count);
     memcpy(script->bytes.items + first, bytes, count);
     script->bytes.count += (uint32_t)count;
-    if (last && last->kind == HAIL_OP_BYTES && last->to.code == to->base.code &&
-        last->to_offset + last->bytes == to->offset) {
-        last->bytes += count;
-        return;
-    }
-    hail_store(parser, &(hail_op){.kind = HAIL_OP_BYTES,
+    store_next(parser, &(hail_op){.kind = HAIL_OP_BYTES,
                                   .to = to->base,
                                   .to_offset = to->offset,
                                   .from_offset = first,
                                   .bytes = count});
+}
+
+static void store_reference(hail_parser *parser, const hail_place *to, hail_base object)
+{
+    mu_hail_script *script = parser->script;
+    uint32_t first = script->references.count;
+    if (parser->is_full) {
+        return;
+    }
+    MU_ARRAY_PUSH(&script->references, object.code);
+    store_next(parser, &(hail_op){.kind = HAIL_OP_REFS,
+                                  .to = to->base,
+                                  .to_offset = to->offset,
+                                  .from_offset = first,
+                                  .bytes = 8});
 }
 
 static void store_null(hail_parser *parser, const hail_place *to)
@@ -132,9 +169,7 @@ static bool parse_object_reference(hail_parser *parser, const hail_place *to)
     if (hail_object(parser, &from) &&
         can_refer(parser, where, parser->script->objects.items[from.code].type,
                   to->type->element)) {
-        hail_store(
-            parser,
-            &(hail_op){.kind = HAIL_OP_REF, .to = to->base, .to_offset = to->offset, .from = from});
+        store_reference(parser, to, from);
     }
     return true;
 }

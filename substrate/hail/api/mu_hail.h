@@ -10,6 +10,13 @@
 
 typedef struct mu_hail_script mu_hail_script;
 
+/* What one script may have at most, so that what it makes of the process's memory is bounded. */
+#define MU_HAIL_TEXT_MAX_BYTES (64u << 20)
+#define MU_HAIL_OBJECTS_MAX    (4u << 20)
+/* Neighbouring numbers are one store, and so are neighbouring references. */
+#define MU_HAIL_STORES_MAX (4u << 20)
+#define MU_HAIL_BYTES_MAX  (256u << 20) /* of numbers */
+
 typedef struct mu_hail_options {
     /* Keep every reference to what is really there: implicit casts are checked, by the type or,
      * where that does not tell, when the value is known. Off for VMs with the grant `native`. */
@@ -29,8 +36,7 @@ typedef struct mu_hail_object {
  *   text     not NUL-terminated, any bytes; must outlive the script, as must `env`
  *   script   out; the caller frees it
  * Errors, all of them in `report` with line and column: INVALID; UNSUPPORTED for the binary form
- * and for addresses of exposed functions; LIMIT for a text of more than 64 MiB. The status is
- * INVALID if any entry is.
+ * and for addresses of exposed functions; LIMIT. The status is INVALID if any entry is.
  * Thread-safe; linear in the text (and, for each global name in it, in the bundles loaded). */
 MU_MUST_CHECK mu_status mu_hail_parse(const mu_ir_env *env, const mu_hail_options *options,
                                       const char *text, size_t length, mu_report *report,

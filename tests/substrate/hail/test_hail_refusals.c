@@ -167,6 +167,27 @@ Test(mu_hail, what_is_not_read_is_refused_by_name)
     hail_close(&f);
 }
 
+Test(mu_hail, a_script_of_too_many_stores_is_refused)
+{
+    static const char two_stores[] = ".init@g=1\n.init@p={1}\n";
+    size_t each = sizeof two_stores - 1;
+    hail_fixture f;
+    hail_open(&f, NULL, 0);
+    hail_bundle(&f, BUNDLE);
+    size_t most = (4u << 20) / 2;
+    char *script = mu_allocate(each * (most + 1));
+    for (size_t i = 0; i <= most; i++) {
+        memcpy(script + each * i, two_stores, each);
+    }
+    cr_assert_eq(hail_load_bytes(&f, script, each * (most + 1)), MU_LIMIT);
+    cr_assert_eq(mu_report_total(f.report), 1);
+    cr_assert_eq(hail_call(&f, "get"), 0);
+    cr_assert_eq(hail_load_bytes(&f, script, each * most), MU_OK);
+    cr_assert_eq(hail_call(&f, "get"), 1);
+    mu_free(script);
+    hail_close(&f);
+}
+
 Test(mu_hail, deep_and_endless_lists_are_refused_in_bounded_time_and_stack)
 {
     hail_fixture f;
