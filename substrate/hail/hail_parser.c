@@ -89,8 +89,10 @@ hail_text hail_token_text(const mu_ir_token *token)
 {
     hail_text out;
     bool fits = token->length <= SHOWN_MAX;
-    snprintf(out.text, sizeof out.text, "%.*s%s", (int)(fits ? token->length : SHOWN_MAX),
-             token->text, fits ? "" : "…");
+    /* The suffix of a number is not in its text, since blanks may stand between. */
+    bool has_suffix = token->kind == MU_IR_TOKEN_FP && fits;
+    snprintf(out.text, sizeof out.text, "%.*s%s%c", (int)(fits ? token->length : SHOWN_MAX),
+             token->text, fits ? "" : "…", has_suffix ? token->suffix : 0);
     return out;
 }
 

@@ -145,7 +145,7 @@ muctl gc shapes >/dev/null
 gives "so it does after a collection" 0 62 muctl call shapes.total
 gives "inspect lists the script with no functions" 0 '"functions":0' sh -c "'$MUCTL' inspect shapes --json | tr -d ' '"
 printf '.new $x <@Shape>\n.init $x = {NULL\n  1.5d 4} .init @shapes = NULL\n' >"$work/broken.hail"
-gives "a wrong script is refused with its place" 7 "broken.hail:3:3: a location of type int<64>" \
+gives "a wrong script is refused with its place" 7 "broken.hail:3:3: INVALID: a location of type int<64>" \
     muctl load "$work/broken.hail" --vm shapes
 gives "and has done nothing" 0 62 muctl call shapes.total
 gives "a script by itself finds no names" 7 "undefined name @Class" muctl load "$examples/shapes.hail" --vm alone
