@@ -80,7 +80,7 @@ bool hail_parse_load(hail_parser *parser, const hail_place *to)
                   .from = from.base,
                   .from_offset = from.offset,
                   .bytes = hail_place_bytes(&from)};
-    if (wanted) {
+    if (wanted && !parser->is_full) {
         hail_check check = {
             .wanted = wanted, .is_iref = to->type->kind == MU_IR_IREF, .where = where};
         MU_ARRAY_PUSH(&parser->script->checks, check);

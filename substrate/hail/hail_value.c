@@ -292,19 +292,21 @@ static bool parse_list(hail_parser *parser, const hail_place *to, uint64_t count
     return true;
 }
 
+/* Types that no bundle need define; their number is that of no other type. */
+#define TAGGED_CANONICAL UINT32_MAX
+static const mu_ir_type void_type = {.kind = MU_IR_VOID, .canonical = TAGGED_CANONICAL};
+static const mu_ir_type tagged_types[2] = {
+    {.kind = MU_IR_REF,
+     .element = (mu_ir_type *)(uintptr_t)&void_type,
+     .canonical = TAGGED_CANONICAL,
+     .size_bytes = 8},
+    {.kind = MU_IR_INT, .bits = 6, .canonical = TAGGED_CANONICAL, .size_bytes = 1},
+};
+
 static hail_place tagged_part(const hail_place *scratch, uint64_t index)
 {
-    static const mu_ir_type void_type = {.kind = MU_IR_VOID, .laid_out = true, .align_bytes = 1};
-    static const mu_ir_type parts[2] = {
-        {.kind = MU_IR_REF,
-         .element = (mu_ir_type *)(uintptr_t)&void_type,
-         .laid_out = true,
-         .size_bytes = 8,
-         .align_bytes = 8},
-        {.kind = MU_IR_INT, .bits = 6, .laid_out = true, .size_bytes = 1, .align_bytes = 1},
-    };
     hail_place part = *scratch;
-    part.type = &parts[index];
+    part.type = &tagged_types[index];
     part.offset = index ? HAIL_SCRATCH_TAG : 0;
     return part;
 }

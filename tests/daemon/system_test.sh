@@ -144,6 +144,7 @@ gives "a function reads what it initialised" 0 62 muctl call shapes.total
 muctl gc shapes >/dev/null
 gives "so it does after a collection" 0 62 muctl call shapes.total
 gives "inspect lists the script with no functions" 0 '"functions":0' sh -c "'$MUCTL' inspect shapes --json | tr -d ' '"
+gives "run loads bundle and script" 0 62 muctl run "$examples/shapes.uir" "$examples/shapes.hail" --call total
 printf '.new $x <@Shape>\n.init $x = {NULL\n  1.5d 4} .init @shapes = NULL\n' >"$work/broken.hail"
 gives "a wrong script is refused with its place" 7 "broken.hail:3:3: INVALID: a location of type int<64>" \
     muctl load "$work/broken.hail" --vm shapes
