@@ -163,13 +163,12 @@ static bool parse_nan(hail_parser *parser, number *out)
     if (is_apart) {
         hail_advance(parser);
     }
-    char last = parser->token.text[parser->token.length - 1];
     if (is_apart && !mu_ir_token_is(&parser->token, "f") && !mu_ir_token_is(&parser->token, "d")) {
         return hail_expected(parser, "f or d behind nan");
     }
-    hail_advance(parser);
-    out->is_single = last == 'f';
+    out->is_single = parser->token.text[parser->token.length - 1] == 'f';
     out->is_valid = true;
+    hail_advance(parser);
     out->bits = out->is_single ? bits_of_float(nanf("")) : bits_of_double(nan(""));
     return true;
 }

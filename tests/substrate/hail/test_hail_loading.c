@@ -117,17 +117,18 @@ Test(mu_hail_loading, an_object_beyond_the_quota_is_named_and_nothing_is_done)
     hail_close(&f);
 }
 
+/* Between its two stores the script copies much, so that they are far apart. */
 Test(mu_hail_loading, running_threads_see_a_script_whole)
 {
     hail_fixture f;
-    hail_open(&f, NULL, 4u << 20);
+    hail_open(&f, NULL, 16u << 20);
     hail_bundle(&f, BUNDLE);
     mu_thread *watcher = hail_start(&f, "watch", NULL);
     for (int i = 1; i <= 300; i++) {
         char script[200];
         snprintf(script, sizeof script,
-                 ".new $n <@node> .newhybrid $x <@words> 3000\n"
-                 ".init @a = %d .init @list = $n .init $x = {{1 2 3}} .init @b = *@a",
+                 ".newhybrid $x <@words> 100000 .newhybrid $y <@words> 100000\n"
+                 ".init @a = %d .init $y = *$x .init $x = *$y .init @b = *@a",
                  i);
         hail_load_well(&f, script);
     }

@@ -10,7 +10,8 @@
     ".typedef @i8 = int<8> .typedef @i64 = int<64> .typedef @i128 = int<128>\n"                    \
     ".typedef @r = ref<@i64> .typedef @hy = hybrid<@i64 @i8> .typedef @pair = struct<@i64 @r>\n"   \
     ".const @7 <@i64> = 7 .const @wide <@i128> = 0x10000000000000000 .global @g <@i64>\n"          \
-    ".const @one.and.half <@d> = 1.5d .typedef @d = double .funcsig @v_i = () -> (@i64)\n"         \
+    ".const @one.and.half <@d> = 1.5d .typedef @d = double .global @x <@d> .funcsig @v_i = () -> " \
+    "(@i64)\n"                                                                                     \
     ".global @p <@pair> .funcdef @get VERSION %v1 <@v_i> { %entry(): %x = LOAD <@i64> @g RET %x }"
 
 typedef struct refusal {
@@ -70,6 +71,10 @@ static const refusal refusals[] = {
     {".init @g = *@p", 1, 13, "what is loaded is of type @pair, the location's is int<64>"},
     {".init @p[1] = &@g", 1, 15, "takes NULL, $object or *location, not '&'"},
     {".init @g = 08", 1, 12, "octal"},
+    {".init @x = nan", 1, 15, "expected f or d behind nan, found the end of the text"},
+    {".init @x = nan 4", 1, 16, "expected f or d behind nan, found '4'"},
+    {".init @x = bitsd(", 1, 18, "expected the bits, found the end of the text"},
+    {".init @x = bitsd(0x10000000000000000)", 1, 18, "does not fit 64 bits"},
     {".init @g = 1.0", 1, 12, "ends in f (float) or d (double)"},
 };
 /* clang-format on */
