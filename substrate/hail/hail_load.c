@@ -1,6 +1,25 @@
 /* `*location`: what is in memory when the script is performed. */
 #include "hail_parser.h"
 
+#include <string.h>
+
+bool hail_begins_with(hail_parser *parser, const mu_ir_type *type, const mu_ir_type *prefix)
+{
+    static const char yes, no;
+    if (prefix->kind == MU_IR_VOID || mu_ir_type_equal(type, prefix)) {
+        return true;
+    }
+    uint32_t pair[2] = {type->canonical, prefix->canonical};
+    const char *known = mu_map_get(parser->prefixes, pair, sizeof pair);
+    if (!known) {
+        uint32_t *key = mu_arena_allocate(parser->arena, sizeof pair);
+        memcpy(key, pair, sizeof pair);
+        known = mu_ir_type_begins_with(type, prefix) ? &yes : &no;
+        mu_map_put(parser->prefixes, key, sizeof pair, (void *)(uintptr_t)known);
+    }
+    return known == &yes;
+}
+
 static bool is_reference(const mu_ir_type *type)
 {
     return type->kind == MU_IR_REF || type->kind == MU_IR_WEAKREF;
@@ -23,7 +42,7 @@ static bool is_same(const hail_place *from, const hail_place *to)
 
 /* Does an implicit cast make the one of the other? `*wanted` is what a reference must then refer
  * to, if only the value can tell. */
-static bool can_cast(const hail_parser *parser, const hail_place *from, const hail_place *to,
+static bool can_cast(hail_parser *parser, const hail_place *from, const hail_place *to,
                      const mu_ir_type **wanted)
 {
     const mu_ir_type *a = from->type;
@@ -32,7 +51,8 @@ static bool can_cast(const hail_parser *parser, const hail_place *from, const ha
         return false;
     }
     if ((is_reference(a) && is_reference(b)) || (a->kind == MU_IR_IREF && b->kind == MU_IR_IREF)) {
-        bool is_sure = !parser->options->checked || mu_ir_type_begins_with(a->element, b->element);
+        bool is_sure =
+            !parser->options->checked || hail_begins_with(parser, a->element, b->element);
         *wanted = is_sure ? NULL : b->element;
         return true;
     }

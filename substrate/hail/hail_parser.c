@@ -256,6 +256,8 @@ mu_status mu_hail_parse(const mu_ir_env *env, const mu_hail_options *options, co
                           .objects = mu_map_new(),
                           .globals = mu_map_new(),
                           .cells = mu_map_new(),
+                          .prefixes = mu_map_new(),
+                          .arena = mu_arena_new(),
                           .c_locale = newlocale(LC_ALL_MASK, "C", (locale_t)0)};
     MU_INVARIANT(parser.c_locale != (locale_t)0, "the C locale is missing");
     parse_all(&parser, text, length, true);
@@ -264,6 +266,8 @@ mu_status mu_hail_parse(const mu_ir_env *env, const mu_hail_options *options, co
     mu_map_free(parser.objects);
     mu_map_free(parser.globals);
     mu_map_free(parser.cells);
+    mu_map_free(parser.prefixes);
+    mu_arena_free(parser.arena);
     if (parser.status != MU_OK) {
         mu_hail_free(parser.script);
         return parser.status;

@@ -14,9 +14,11 @@ typedef struct hail_parser {
     const mu_hail_options *options;
     mu_report *report;
     mu_hail_script *script;
-    mu_map *objects; /* "$name" → a number, 1 + index of the object */
-    mu_map *globals; /* "@name" → its entity, or `undefined` */
-    mu_map *cells;   /* a cell's id → a number, 1 + index in script->cells */
+    mu_map *objects;  /* "$name" → a number, 1 + index of the object */
+    mu_map *globals;  /* "@name" → its entity, or `undefined` */
+    mu_map *cells;    /* a cell's id → a number, 1 + index in script->cells */
+    mu_map *prefixes; /* pairs of types of which it is known whether one begins with the other */
+    mu_arena *arena;  /* their keys */
     mu_ir_entity undefined;
     locale_t c_locale;
     mu_status status; /* OK, LIMIT or UNSUPPORTED, INVALID */
@@ -92,6 +94,9 @@ uint64_t hail_place_bytes(const hail_place *place);
 
 /* An RValue, which is stored to `to`. */
 bool hail_parse_value(hail_parser *parser, const hail_place *to);
+/* Does `type` begin with `prefix`? Comparing long structs takes its time, so each pair is compared
+ * once (hail_load.c). */
+bool hail_begins_with(hail_parser *parser, const mu_ir_type *type, const mu_ir_type *prefix);
 /* `*` and what follows (hail_load.c). */
 bool hail_parse_load(hail_parser *parser, const hail_place *to);
 /* An integer, literal or constant, for `bits` bits (hail_number.c). */

@@ -13,6 +13,8 @@ typedef struct performance {
     mu_report *report;
     uint64_t scratch[2];
     unsigned char *saved; /* the cells that are written, one after the other; or NULL */
+    mu_map *casts;        /* those that were right, by cast_key; or NULL */
+    mu_arena *arena;      /* their keys */
 } performance;
 
 /* --------------------------------------------------------------------------------------- addresses
@@ -85,12 +87,39 @@ static mu_status save_cells(performance *self)
 /* ------------------------------------------------------------------------------------------ stores
  */
 
-static mu_status check_cast(const performance *self, const hail_check *check, const void *from)
+/* What an answer depends on: a location's type follows from its object's and its offset. */
+typedef struct cast_key {
+    uintptr_t object_type;
+    uint64_t offset;
+    uint64_t wanted;
+} cast_key;
+
+/* Long structs are compared once, so that many casts of them do not hold up the VM. */
+static bool can_cast(performance *self, mu_ref base, uint64_t offset, const mu_ir_type *wanted)
+{
+    cast_key key = {*mu_abi_header(base), offset, wanted->canonical};
+    if (!self->casts) {
+        self->casts = mu_map_new();
+        self->arena = mu_arena_new();
+    }
+    if (mu_map_get(self->casts, &key, sizeof key)) {
+        return true;
+    }
+    if (!self->memory->location_has_type(base, offset, wanted)) {
+        return false;
+    }
+    cast_key *kept = MU_ARENA_NEW(self->arena, cast_key);
+    *kept = key;
+    mu_map_put(self->casts, kept, sizeof key, kept);
+    return true;
+}
+
+static mu_status check_cast(performance *self, const hail_check *check, const void *from)
 {
     uint64_t words[2] = {0, 0};
     memcpy(words, from, check->is_iref ? 16 : 8);
     mu_ref base = {words[0]};
-    if (!base.address || self->memory->location_has_type(base, words[1], check->wanted)) {
+    if (!base.address || can_cast(self, base, words[1], check->wanted)) {
         return MU_OK;
     }
     char *text = mu_ir_type_text(check->wanted);
@@ -158,5 +187,9 @@ mu_status mu_hail_perform(const mu_hail_script *script, const mu_hail_memory *me
         }
     }
     mu_free(self.saved);
+    if (self.casts) {
+        mu_map_free(self.casts);
+        mu_arena_free(self.arena);
+    }
     return status;
 }

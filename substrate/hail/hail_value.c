@@ -153,7 +153,7 @@ bool hail_refuse_value(hail_parser *parser, const hail_place *to, const char *wa
 static bool can_refer(hail_parser *parser, mu_location where, const mu_ir_type *actual,
                       const mu_ir_type *wanted)
 {
-    if (!parser->options->checked || mu_ir_type_begins_with(actual, wanted)) {
+    if (!parser->options->checked || hail_begins_with(parser, actual, wanted)) {
         return true;
     }
     hail_error(parser, MU_INVALID, where,

@@ -37,15 +37,21 @@ static bool go_into_elements(part *at, uint64_t offset, uint64_t first, uint64_t
 static bool go_into_fields(part *at, uint64_t offset)
 {
     const mu_ir_type *type = at->type;
-    uint32_t field = type->field_count;
-    while (field > 0 && at->start + type->offsets[field - 1] > offset) {
-        field--;
+    uint32_t field = 0; /* the last that begins at or before `offset`, by halving */
+    uint32_t end = type->field_count;
+    while (end - field > 1) {
+        uint32_t middle = field + (end - field) / 2;
+        if (at->start + type->offsets[middle] > offset) {
+            end = middle;
+        } else {
+            field = middle;
+        }
     }
-    if (!field) {
+    if (!type->field_count) {
         return false;
     }
-    at->start += type->offsets[field - 1];
-    at->type = type->fields[field - 1];
+    at->start += type->offsets[field];
+    at->type = type->fields[field];
     return offset < at->start + at->type->size_bytes ||
            (offset == at->start && !at->type->size_bytes);
 }

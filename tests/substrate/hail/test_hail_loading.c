@@ -195,3 +195,37 @@ Test(mu_hail_loading, an_object_without_members_costs_no_element)
     cr_assert_eq(hail_load(&f, ".newhybrid $e <@words> 0 .init $e[0][0] = 1"), MU_INVALID);
     hail_close(&f);
 }
+
+/* A struct of 100,000 fields, and one that begins with it, to which references are cast 100,000
+ * times: statically, and when they are loaded. */
+Test(mu_hail_loading, casts_of_long_structs_take_their_time_once)
+{
+    hail_fixture f;
+    hail_script_text text = {0};
+    hail_open(&f, NULL, 16u << 20);
+    for (int longer = 0; longer < 2; longer++) {
+        hail_add(&text, ".typedef @s%d = struct<", longer);
+        for (int i = 0; i < 100000; i++) {
+            hail_add(&text, "@i8 ");
+        }
+        hail_add(&text, longer ? "@i8>\n" : ">\n");
+    }
+    hail_add(&text, ".typedef @i8 = int<8> .typedef @v = void .typedef @r0 = ref<@s0>\n"
+                    ".typedef @rv = ref<@v> .typedef @ri = iref<@i8> .typedef @rw = iref<@v>\n"
+                    ".global @p <@r0> .global @q <@rv> .global @i <@ri> .global @j <@rw>");
+    MU_ARRAY_PUSH(&text.bytes, '\0');
+    hail_bundle(&f, text.bytes.items);
+    text.bytes.count = 0;
+    hail_add(&text, ".new $x <@s1>\n");
+    for (int i = 0; i < 100000; i++) {
+        hail_add(&text, ".init @q = $x .init @p = *@q .init @p = $x .init @j = &$x[%d]\n", i);
+        hail_add(&text, ".init @i = *@j ");
+    }
+    struct timespec start, end;
+    clock_gettime(CLOCK_MONOTONIC, &start);
+    cr_assert_eq(hail_load_bytes(&f, text.bytes.items, text.bytes.count), MU_OK);
+    clock_gettime(CLOCK_MONOTONIC, &end);
+    cr_assert_lt(end.tv_sec - start.tv_sec, 10);
+    MU_ARRAY_FREE(&text.bytes);
+    hail_close(&f);
+}
