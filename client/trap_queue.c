@@ -97,6 +97,9 @@ static muclient_code answer_send(muclient *client, muclient_trap_entry *entry,
     request.trap = entry->event->trap;
     request.answer = &message;
     message.action = (Mud__TrapAnswer__Action)answer->action;
+    message.pops = answer->pops;
+    message.pushes = (char **)(uintptr_t)answer->pushes;
+    message.n_pushes = answer->push_count;
     if (answer->action == MUCLIENT_RESUME && answer->value_count > 0) {
         message.n_values = answer->value_count;
         message.values = muclient_values_message(entry->arena, answer->values, answer->value_count);

@@ -211,50 +211,78 @@ void mud_request_detach_traps(mud_session *session, const Mud__ClientFrame *fram
 
 /* ---------------------------------------------------------------------------------- answers */
 
-static mu_status resume_with(mud_call *call, const Mud__TrapAnswer *answer, mu_report *report)
+/* Sets `*pushes`, which the caller frees. Errors: NOT_FOUND, a name that is no function's. */
+static mu_status find_pushes(const mud_call *call, const Mud__TrapAnswer *answer, mu_report *report,
+                             const mu_function ***pushes)
 {
-    mu_trap_info info = mu_thread_trap(call->thread);
+    mu_vm *vm = call->vm->guest->substrate_vm(call->vm->inner);
+    *pushes = mu_allocate((answer->n_pushes + 1) * sizeof **pushes);
+    for (size_t i = 0; i < answer->n_pushes; i++) {
+        (*pushes)[i] = mu_vm_find_function(vm, answer->pushes[i]);
+        if ((*pushes)[i] == NULL) {
+            return mu_report_add(report, MU_NOT_FOUND, (mu_location){0, 0},
+                                 "no function %s to push", answer->pushes[i]);
+        }
+    }
+    return MU_OK;
+}
+
+static mu_status resume_with(mud_call *call, const Mud__TrapAnswer *answer,
+                             const mu_replacement *replacement, mu_report *report)
+{
     uint32_t count = (uint32_t)answer->n_values;
-    if (count == 0) {
-        return mu_thread_resume(call->thread, NULL, 0, report);
-    }
-    if (count != info.result_count) {
-        return mu_report_add(report, MU_INVALID, (mu_location){0, 0},
-                             "the trap has %u results; %u values were given", info.result_count,
-                             count);
-    }
-    mu_value *values = mu_allocate(count * sizeof *values);
+    uint32_t wanted = 0;
+    mu_type_info *types = NULL;
+    mu_value *values = mu_allocate((count + 1) * sizeof *values);
     mu_status status = MU_OK;
+    MU_TRY(mu_thread_wants_after(call->thread, replacement, report, &types, &wanted));
+    if (count != 0 && count != wanted) {
+        MU_TRY(mu_report_add(report, MU_INVALID, (mu_location){0, 0},
+                             "%u values are waited for; %u were given", wanted, count));
+    }
     for (uint32_t i = 0; i < count; i++) {
         char name[32];
         snprintf(name, sizeof name, "value %u", i + 1);
         guest_argument given = mud_argument_of_message(answer->values[i]);
-        mu_type_info type = mu_thread_trap_result_type(call->thread, i);
-        MU_TRY(given.text != NULL ? guest_value_read(given.text, type, name, report, &values[i])
-                                  : guest_value_fit(&given.value, type, name, report, &values[i]));
+        MU_TRY(given.text != NULL
+                   ? guest_value_read(given.text, types[i], name, report, &values[i])
+                   : guest_value_fit(&given.value, types[i], name, report, &values[i]));
     }
-    status = mu_thread_resume(call->thread, values, count, report);
+    status = mu_thread_resume_in(call->thread, replacement, values, count, report);
 done:
+    mu_free(types);
     mu_free(values);
     return status;
 }
 
 static mu_status carry_out(mud_call *call, const Mud__TrapAnswer *answer, mu_report *report)
 {
+    const mu_function **pushes = NULL;
     mu_value exception;
-    switch (answer->action) {
-    case MUD__TRAP_ANSWER__ACTION__RESUME: return resume_with(call, answer, report);
-    case MUD__TRAP_ANSWER__ACTION__THROW:
-        exception = mud_value_of_reference(answer->exception);
-        return mu_thread_throw(call->thread, &exception, report);
-    case MUD__TRAP_ANSWER__ACTION__KILL:
+    mu_status status = MU_OK;
+    if (answer->action == MUD__TRAP_ANSWER__ACTION__KILL) {
         forget_trap(call);
         mud_call_kill(call);
         return MU_OK;
-    default:
-        return mu_report_add(report, MU_INVALID, (mu_location){0, 0},
-                             "a trap is answered by resume, throw or kill");
     }
+    MU_TRY(find_pushes(call, answer, report, &pushes));
+    mu_replacement replacement = {answer->pops, pushes, (uint32_t)answer->n_pushes};
+    switch (answer->action) {
+    case MUD__TRAP_ANSWER__ACTION__RESUME:
+        status = resume_with(call, answer, &replacement, report);
+        break;
+    case MUD__TRAP_ANSWER__ACTION__THROW:
+        exception = mud_value_of_reference(answer->exception);
+        status = mu_thread_throw_in(call->thread, &replacement, &exception, report);
+        break;
+    default:
+        status = mu_report_add(report, MU_INVALID, (mu_location){0, 0},
+                               "a trap is answered by resume, throw or kill");
+        break;
+    }
+done:
+    mu_free(pushes);
+    return status;
 }
 
 void mud_request_answer_trap(mud_session *session, const Mud__ClientFrame *frame)

@@ -380,6 +380,11 @@ typedef struct muclient_answer {
         *values; /* RESUME: one for each result type, or none for zeros and NULLs */
     size_t value_count;
     muclient_reference exception; /* THROW */
+    /* On-stack replacement, before RESUME or THROW: frames to pop, innermost first, then functions
+     * to push by name, outermost first. Values are those that the new top frame waits for. */
+    uint32_t pops;
+    const char *const *pushes;
+    size_t push_count;
 } muclient_answer;
 
 /* Answers a trap. `trap` is borrowed until the handler returns. `answer` comes set to a RESUME with

@@ -27,7 +27,7 @@ typedef struct trap_session {
     char *line; /* LINE_BYTES, what was read from standard input and not used */
     size_t line_length;
     char *answer_line; /* LINE_BYTES, what the answer borrows from */
-    muclient_value line_values[MUCTL_ANSWER_VALUES];
+    muctl_answer_words line_words;
 } trap_session;
 
 /* Ends the work; mud finds the answer to this trap. */
@@ -77,7 +77,8 @@ static bool line_read(trap_session *session, int *status)
 
 static void answer_ask(trap_session *session, const muclient_trap *trap, muclient_answer *answer)
 {
-    static const char prompt[] = "resume [VALUE...], throw null|new|NAME, kill or detach> ";
+    static const char prompt[] =
+        "[pop N] [push FUNCTION...] resume [VALUE...], throw null|new|NAME, kill or detach> ";
     for (;;) {
         int status;
         (void)fputs(prompt, session->muctl->err);
@@ -87,7 +88,7 @@ static void answer_ask(trap_session *session, const muclient_trap *trap, muclien
             trap_leave(session, answer, status);
             return;
         }
-        switch (muctl_answer_read(session->answer_line, trap, session->line_values, answer)) {
+        switch (muctl_answer_read(session->answer_line, trap, &session->line_words, answer)) {
         case MUCTL_ANSWERED: return;
         case MUCTL_DETACH: trap_leave(session, answer, 0); return;
         case MUCTL_UNREADABLE: break;

@@ -1,7 +1,10 @@
 #include "muctl_trap_text.h"
 #include "muctl.h"
+#include "muctl_quantity.h"
 #include "muctl_value.h"
 #include <string.h>
+
+#define BLANKS " \t\r\n"
 
 enum { TAG_BYTES = 4096 };
 
@@ -102,35 +105,57 @@ bool muctl_exception_find(const char *what, const muclient_trap *trap, muclient_
     return false;
 }
 
-muctl_reading muctl_answer_read(char *line, const muclient_trap *trap,
-                                muclient_value values[MUCTL_ANSWER_VALUES], muclient_answer *answer)
+/* "pop N", "push NAME…" at the line's beginning; `*word` is the first that is neither. */
+static bool replacement_read(char **word, char **rest, const char *pushes[MUCTL_ANSWER_PUSHES],
+                             muclient_answer *answer)
+{
+    uint64_t pops = 0;
+    *answer = (muclient_answer){.pushes = pushes};
+    while (*word != NULL && (strcmp(*word, "pop") == 0 || strcmp(*word, "push") == 0)) {
+        const char *what = strtok_r(NULL, BLANKS, rest);
+        if (what == NULL) {
+            return false;
+        }
+        if (strcmp(*word, "push") == 0 && answer->push_count < MUCTL_ANSWER_PUSHES) {
+            pushes[answer->push_count++] = what;
+        } else if (strcmp(*word, "push") == 0 || answer->push_count != 0 ||
+                   !muctl_number_parse(what, &pops) || pops > UINT32_MAX) {
+            return false;
+        }
+        *word = strtok_r(NULL, BLANKS, rest);
+    }
+    answer->pops = (uint32_t)pops;
+    return true;
+}
+
+muctl_reading muctl_answer_read(char *line, const muclient_trap *trap, muctl_answer_words *words,
+                                muclient_answer *answer)
 {
     char *rest = NULL;
-    const char *verb = strtok_r(line, " \t\r\n", &rest);
-    const char *word = verb == NULL ? NULL : strtok_r(NULL, " \t\r\n", &rest);
-    if (verb == NULL) {
+    char *verb = strtok_r(line, BLANKS, &rest);
+    if (!replacement_read(&verb, &rest, words->pushes, answer) || verb == NULL) {
         return MUCTL_UNREADABLE;
     }
+    const char *word = strtok_r(NULL, BLANKS, &rest);
     if (strcmp(verb, "resume") == 0) {
         size_t count = 0;
         for (; word != NULL && count < MUCTL_ANSWER_VALUES; count++) {
-            values[count] = (muclient_value){.kind = MUCLIENT_TEXT, .text = word};
-            word = strtok_r(NULL, " \t\r\n", &rest);
+            words->values[count] = (muclient_value){.kind = MUCLIENT_TEXT, .text = word};
+            word = strtok_r(NULL, BLANKS, &rest);
         }
-        *answer =
-            (muclient_answer){.action = MUCLIENT_RESUME, .values = values, .value_count = count};
+        answer->action = MUCLIENT_RESUME;
+        answer->values = words->values;
+        answer->value_count = count;
         return word == NULL ? MUCTL_ANSWERED : MUCTL_UNREADABLE;
     }
     if (strcmp(verb, "throw") == 0) {
-        muclient_reference exception;
-        if (word == NULL || !muctl_exception_find(word, trap, &exception)) {
-            return MUCTL_UNREADABLE;
-        }
-        *answer = (muclient_answer){.action = MUCLIENT_THROW, .exception = exception};
-        return MUCTL_ANSWERED;
+        answer->action = MUCLIENT_THROW;
+        return word != NULL && muctl_exception_find(word, trap, &answer->exception)
+                   ? MUCTL_ANSWERED
+                   : MUCTL_UNREADABLE;
     }
     if (strcmp(verb, "kill") == 0) {
-        *answer = (muclient_answer){.action = MUCLIENT_KILL};
+        answer->action = MUCLIENT_KILL;
         return MUCTL_ANSWERED;
     }
     return strcmp(verb, "detach") == 0 ? MUCTL_DETACH : MUCTL_UNREADABLE;

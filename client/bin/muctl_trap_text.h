@@ -12,18 +12,22 @@ void muctl_trap_print(FILE *out, const muclient_trap *trap);
 /* One document with everything. */
 void muctl_trap_json(FILE *out, const muclient_trap *trap);
 
-/* An answer read from a line: "resume [VALUE…]", "throw null|new|NAME", "kill", "detach". The
- * values borrow from the line, which is cut into words. */
+/* An answer read from a line: "resume [VALUE…]", "throw null|new|NAME", "kill", "detach"; before
+ * the first two "pop N" and any number of "push FUNCTION" for on-stack replacement. The answer
+ * borrows from the line, which is cut into words, and from `words`. */
 typedef enum muctl_reading {
     MUCTL_ANSWERED,
     MUCTL_DETACH,
     MUCTL_UNREADABLE,
 } muctl_reading;
 
-enum { MUCTL_ANSWER_VALUES = 64 };
+enum { MUCTL_ANSWER_VALUES = 64, MUCTL_ANSWER_PUSHES = 16 };
+typedef struct muctl_answer_words {
+    muclient_value values[MUCTL_ANSWER_VALUES];
+    const char *pushes[MUCTL_ANSWER_PUSHES];
+} muctl_answer_words;
 
-muctl_reading muctl_answer_read(char *line, const muclient_trap *trap,
-                                muclient_value values[MUCTL_ANSWER_VALUES],
+muctl_reading muctl_answer_read(char *line, const muclient_trap *trap, muctl_answer_words *words,
                                 muclient_answer *answer);
 /* What "null", "new" or the name of a keep-alive stands for; false: there is none of that name. */
 bool muctl_exception_find(const char *what, const muclient_trap *trap, muclient_reference *out);

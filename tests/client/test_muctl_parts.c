@@ -285,37 +285,47 @@ Test(muctl, answers_are_read_from_a_line)
     muclient_frame frames[2] = {{.function = "@f"},
                                 {.keepalives = &keepalive, .keepalive_count = 1}};
     muclient_trap trap = {.frames = frames, .frame_count = 2};
-    muclient_value values[MUCTL_ANSWER_VALUES];
+    muctl_answer_words words;
     muclient_answer answer;
     char resume[] = "resume 5  2.5\n";
-    cr_assert_eq(muctl_answer_read(resume, &trap, values, &answer), MUCTL_ANSWERED);
+    cr_assert_eq(muctl_answer_read(resume, &trap, &words, &answer), MUCTL_ANSWERED);
     cr_assert_eq(answer.action, MUCLIENT_RESUME);
     cr_assert_eq(answer.value_count, 2);
     cr_assert_str_eq(answer.values[1].text, "2.5");
+    cr_assert_eq(answer.pops + answer.push_count, 0);
+    char replace[] = "pop 2 push @g push @h resume 7";
+    cr_assert_eq(muctl_answer_read(replace, &trap, &words, &answer), MUCTL_ANSWERED);
+    cr_assert_eq(answer.action, MUCLIENT_RESUME);
+    cr_assert_eq(answer.pops, 2);
+    cr_assert_eq(answer.push_count, 2);
+    cr_assert_str_eq(answer.pushes[1], "@h");
+    cr_assert_str_eq(answer.values[0].text, "7");
     char throw[] = "throw @f.v1.e.x";
-    cr_assert_eq(muctl_answer_read(throw, &trap, values, &answer), MUCTL_ANSWERED);
+    cr_assert_eq(muctl_answer_read(throw, &trap, &words, &answer), MUCTL_ANSWERED);
     cr_assert_eq(answer.action, MUCLIENT_THROW);
     cr_assert_eq(answer.exception.frame, 1);
     char fresh[] = "throw new";
-    cr_assert_eq(muctl_answer_read(fresh, &trap, values, &answer), MUCTL_ANSWERED);
+    cr_assert_eq(muctl_answer_read(fresh, &trap, &words, &answer), MUCTL_ANSWERED);
     cr_assert(answer.exception.fresh && !answer.exception.null);
     char kill[] = "kill";
-    cr_assert_eq(muctl_answer_read(kill, &trap, values, &answer), MUCTL_ANSWERED);
+    cr_assert_eq(muctl_answer_read(kill, &trap, &words, &answer), MUCTL_ANSWERED);
     cr_assert_eq(answer.action, MUCLIENT_KILL);
     char detach[] = "detach\n";
-    cr_assert_eq(muctl_answer_read(detach, &trap, values, &answer), MUCTL_DETACH);
-    static const char *const wrong[] = {"", "\n", "throw", "throw @nothing", "resum", "?"};
+    cr_assert_eq(muctl_answer_read(detach, &trap, &words, &answer), MUCTL_DETACH);
+    static const char *const wrong[] = {
+        "",  "\n",    "throw",        "throw @nothing", "resum",
+        "?", "pop 1", "pop x resume", "push",           "push @g pop 1 resume"};
     for (size_t i = 0; i < sizeof wrong / sizeof wrong[0]; i++) {
         char line[32];
         (void)strcpy(line, wrong[i]);
-        cr_assert_eq(muctl_answer_read(line, &trap, values, &answer), MUCTL_UNREADABLE, "%s",
+        cr_assert_eq(muctl_answer_read(line, &trap, &words, &answer), MUCTL_UNREADABLE, "%s",
                      wrong[i]);
     }
     char many[400] = "resume";
     for (int i = 0; i < MUCTL_ANSWER_VALUES + 1; i++) {
         (void)strcat(many, " 1");
     }
-    cr_assert_eq(muctl_answer_read(many, &trap, values, &answer), MUCTL_UNREADABLE);
+    cr_assert_eq(muctl_answer_read(many, &trap, &words, &answer), MUCTL_UNREADABLE);
 }
 
 /* --- Names and codes --- */

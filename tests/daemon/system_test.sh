@@ -193,6 +193,15 @@ wait "$handler"
 attach --throw null --count 1
 gives "a handler throws into an unguarded trap" 8 "" muctl call traps.ask 7
 wait "$handler"
+until_true no_handler
+printf 'pop 1 push @ask_two resume 8\npop 9 resume\npop 1 push @nobody resume\npop 1 push @sum_rest resume 10 5 8\n' |
+    "$MUCTL" trap attach traps --count 1 >"$work/handler" 2>&1 &
+handler=$!
+until_true handler_attached
+gives "a handler puts another function in the place of the one that trapped" 0 28 muctl call traps.sum_slowly 8
+wait "$handler"
+[ "$(grep -c "mud refused the answer" "$work/handler")" -eq 3 ]
+verdict $? "after answers that do not fit, which change nothing"
 attach --kill --count 1
 gives "a handler kills the call" 137 "" muctl call traps.ask 7
 wait "$handler"

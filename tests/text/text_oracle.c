@@ -37,7 +37,7 @@ static mu_status load_oracle(void *opaque, const char *name, const char *text, m
     oracle_state *state = opaque;
     mu_ir_env *env = oracle_env(state->oracle);
     mu_verify_options options = {.allow_native = state->settings.grant_native,
-                                 .allow_uncompiled = true};
+                                 .allow_uncompiled = state->settings.only_oracle};
     mu_ir_bundle *bundle = NULL;
     mu_status status;
     mu_report_set_file(report, name);

@@ -1,7 +1,7 @@
 /* Switching stacks, beside swapcontext and a switch written by hand; traps to a handler in the same
  * process; many stacks at once.
  *
- *   stacks [RUNS [STACKS]] */
+ *   stack_switches [RUNS [STACKS]] */
 #include "bench_call.h"
 
 #include <stdio.h>
@@ -148,7 +148,7 @@ int main(int argc, char **argv)
         mu_vm_new(substrate, &vm_config, &vm) != MU_OK) {
         return 1;
     }
-    bench_load(vm, BENCH_FOLDER "/stacks.uir");
+    bench_load(vm, BENCH_FOLDER "/stack_switches.uir");
     compare_switches(vm, runs);
     have_many(vm, stacks);
     mu_vm_free(vm);
