@@ -141,7 +141,8 @@ typedef enum mu_value_kind {
     MU_VALUE_REF,     /* ref: `is_null`, `handle` */
     MU_VALUE_IREF,    /* iref: the same */
     MU_VALUE_FUNCREF, /* `integer` is 0 or the function's number, `text` its name */
-    MU_VALUE_OTHER,   /* a composite or opaque value: only `text`, a display form */
+    MU_VALUE_OTHER,   /* a composite or opaque value: only `text`, a display form; a vector
+                         "{1, 2}", cut short if need be */
 } mu_value_kind;
 
 /* A handle to a reference of a trapped thread: valid until the thread goes on. */

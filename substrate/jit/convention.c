@@ -14,13 +14,13 @@ quick_class quick_class_of(const mu_ir_type *type)
     case MU_IR_FRAMECURSORREF: return QUICK_REF;
     case MU_IR_IREF: return QUICK_IREF;
     case MU_IR_STRUCT:
-    case MU_IR_ARRAY: return QUICK_COMPOSITE;
+    case MU_IR_ARRAY:
+    case MU_IR_VECTOR: return QUICK_COMPOSITE;
     case MU_IR_INT:
     case MU_IR_UPTR:
     case MU_IR_UFUNCPTR:
     case MU_IR_FUNCREF: return QUICK_INT;
     case MU_IR_HYBRID:
-    case MU_IR_VECTOR:
     case MU_IR_VOID:
     case MU_IR_WEAKREF:
     case MU_IR_TAGREF64:

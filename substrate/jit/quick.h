@@ -32,7 +32,7 @@ typedef enum quick_class {
     QUICK_FLOAT,
     QUICK_DOUBLE,
     QUICK_IREF,
-    QUICK_COMPOSITE, /* struct, array: slots */
+    QUICK_COMPOSITE, /* struct, array, vector: slots */
 } quick_class;
 
 typedef struct quick_cell {
@@ -138,6 +138,13 @@ typedef struct quick_deferred {
     uint32_t landing;        /* index of the deferred landing of its site; QUICK_NONE */
 } quick_deferred;
 
+/* Constant words that are emitted behind everything else. */
+typedef struct quick_literal {
+    x64_label label;
+    uint32_t word_count;
+    uint64_t *words;
+} quick_literal;
+
 typedef struct quick {
     mu_jit *jit;
     mu_ir_version *version;
@@ -170,7 +177,7 @@ typedef struct quick {
 
     uint64_t work; /* steps that are not in proportion to the text: live values at sites, words over
                       edges */
-    uint64_t deferred_words; /* moves that wait in `deferred` */
+    uint64_t deferred_words; /* moves that wait in `deferred`, words in `literals` */
     bool checked; /* the bundle is not trusted: casts and shifts are checked, ALLOCA is in the heap
                    */
     bool large_frame;
@@ -180,6 +187,7 @@ typedef struct quick {
                                   LEA (negated) */
 
     MU_ARRAY(quick_deferred) deferred;
+    MU_ARRAY(quick_literal) literals;
     MU_ARRAY(mu_code_site) sites;
     MU_ARRAY(uint32_t) site_landings; /* parallel: index of a deferred landing, or QUICK_NONE */
     MU_ARRAY(mu_code_slot) map_slots;
@@ -338,6 +346,10 @@ void quick_lower_store(quick *q, const mu_ir_inst *inst);
 void quick_lower_cmpxchg(quick *q, const mu_ir_inst *inst);
 void quick_lower_atomicrmw(quick *q, const mu_ir_inst *inst);
 void quick_lower_aggregate(quick *q, const mu_ir_inst *inst);
+/* Whether the instruction works on vectors lane by lane; such are lowered by quick_lower_vector. */
+bool quick_is_on_vectors(const quick *q, const mu_ir_inst *inst);
+void quick_lower_vector(quick *q, const mu_ir_inst *inst);
+void quick_emit_literals(quick *q);
 
 /* Defines the result as a copy of an iref's path. */
 void quick_result_path(quick *q, quick_path path);
@@ -357,6 +369,11 @@ void quick_store_value(quick *q, const mu_ir_type *type, x64_mem mem, mu_ir_valu
                        bool is_seq_cst);
 /* Defines the result as a copy of a composite operand; gives its lowest address. */
 x64_mem quick_copy_composite(quick *q, mu_ir_value value, const mu_ir_type *type);
+/* The frame's memory of a composite operand; a constant is put into slots of its own, which are the
+ * caller's until quick_drop_temporary. */
+x64_mem quick_composite_memory(quick *q, mu_ir_value value, const mu_ir_type *type,
+                               uint32_t *temporary);
+void quick_drop_temporary(quick *q, uint32_t slot, const mu_ir_type *type);
 /* Cuts the value in `reg` to `bits`, zero-extended. */
 void quick_cut(quick *q, x64_gpr reg, uint32_t bits);
 /* Sign-extends `reg` from `bits` to 64. */
@@ -367,6 +384,19 @@ void quick_move_arguments(quick *q, const mu_ir_value *values, uint32_t count,
                           mu_ir_type *const *types);
 /* A landing pad for the instruction's exceptional destination, if it has one. */
 uint32_t quick_landing_of(quick *q, const mu_ir_inst *inst);
+/* Pieces of the scalar lowerings on registers of the caller's, for vectors. Use r11 and xmm15. */
+/* Divides rax, extended from its bits to `width`, by `divisor`, which is not 0: quotient in rax,
+ * remainder in rdx. */
+void quick_divide(quick *q, bool is_signed, uint8_t width, x64_gpr divisor);
+/* The bits of a shift's count that matter. */
+uint32_t quick_count_mask(uint32_t bits);
+x64_cond quick_int_condition(mu_ir_op op);
+/* to = `from` toward zero, saturated to `bits`; uses xmm14, too. */
+void quick_fp_to_int(quick *q, bool is_signed, uint8_t width, uint32_t bits, x64_gpr to,
+                     x64_xmm from);
+/* The opposite; `from`, zero-extended, may be overwritten; uses r10, too. */
+void quick_int_to_fp(quick *q, bool is_signed, uint32_t bits, uint8_t width, x64_xmm to,
+                     x64_gpr from);
 /* Lowers results that arrive as at a call's return: in registers and overflow words. */
 void quick_take_results(quick *q, const mu_ir_inst *inst, mu_ir_type *const *types, uint32_t count);
 /* Addresses of the leave stubs, for calls through the thread-independent table at known addresses.

@@ -1,11 +1,9 @@
-/* Struct and array values. They live in frame slots in their layout in memory, so that a field is
- * an access to the frame. */
+/* Struct, array and vector values taken apart and put together. They live in frame slots in their
+ * layout in memory, so that a field is an access to the frame. */
 #include "quick.h"
 
-/* The frame's memory of a composite operand; a constant is put into slots of its own, which last as
- * long as `temporary` says. */
-static x64_mem composite_memory(quick *q, mu_ir_value value, const mu_ir_type *type,
-                                uint32_t *temporary)
+x64_mem quick_composite_memory(quick *q, mu_ir_value value, const mu_ir_type *type,
+                               uint32_t *temporary)
 {
     uint32_t words = quick_words_of(type);
     *temporary = QUICK_NONE;
@@ -26,7 +24,7 @@ static x64_mem composite_memory(quick *q, mu_ir_value value, const mu_ir_type *t
     return quick_slot_mem(slot + words - 1);
 }
 
-static void drop_temporary(quick *q, uint32_t slot, const mu_ir_type *type)
+void quick_drop_temporary(quick *q, uint32_t slot, const mu_ir_type *type)
 {
     if (slot != QUICK_NONE) {
         quick_slot_give(q, slot, quick_words_of(type));
@@ -81,14 +79,14 @@ static void lower_extract(quick *q, const mu_ir_inst *inst, mu_ir_type *type)
 {
     const mu_ir_value *operands = &q->version->operands[inst->operands.first];
     uint32_t temporary;
-    x64_mem mem = composite_memory(q, operands[0], type, &temporary);
+    x64_mem mem = quick_composite_memory(q, operands[0], type, &temporary);
     if (inst->op == MU_OP_EXTRACTVALUE) {
         quick_load_result(q, type->fields[inst->literal],
                           at_offset(mem, type->offsets[inst->literal]));
     } else {
         quick_load_result(q, type->element, element_memory(q, mem, type, operands[1]));
     }
-    drop_temporary(q, temporary, type);
+    quick_drop_temporary(q, temporary, type);
 }
 
 static void lower_insert(quick *q, const mu_ir_inst *inst, mu_ir_type *type)

@@ -18,7 +18,7 @@ typedef struct flag_test {
     x64_cond condition;
 } flag_test;
 
-static x64_cond int_condition(mu_ir_op op)
+x64_cond quick_int_condition(mu_ir_op op)
 {
     switch ((int)op) {
     case MU_OP_EQ: return X64_E;
@@ -56,7 +56,7 @@ static x64_gpr widened(quick *q, mu_ir_value value, uint32_t bits)
 static flag_test compare_int(quick *q, const mu_ir_inst *inst, uint32_t bits)
 {
     const mu_ir_value *operands = &q->version->operands[inst->operands.first];
-    flag_test test = {FLAGS_ONE, int_condition(inst->op)};
+    flag_test test = {FLAGS_ONE, quick_int_condition(inst->op)};
     bool is_odd = is_odd_width(bits);
     if (is_signed_compare(inst->op) && is_odd) {
         x64_gpr right = widened(q, operands[1], bits);
@@ -110,7 +110,7 @@ static flag_test compare_iref(quick *q, const mu_ir_inst *inst)
     x64_gpr left = iref_address(q, operands[0]);
     x64_gpr right = iref_address(q, operands[1]);
     x64_alu_rr(q->a, X64_CMP, 8, left, right);
-    return (flag_test){FLAGS_ONE, int_condition(inst->op)};
+    return (flag_test){FLAGS_ONE, quick_int_condition(inst->op)};
 }
 
 static flag_test compare_fp(quick *q, const mu_ir_inst *inst, uint8_t width)
@@ -194,6 +194,9 @@ bool quick_fuses(const quick *q, const mu_ir_inst *inst)
     const mu_ir_type *type = q->version->types[inst->types.first];
     if (is_signed_compare(inst->op) && is_odd_width(type->bits)) {
         return false;
+    }
+    if (type->kind == MU_IR_VECTOR) {
+        return false; /* its result is not flags */
     }
     const mu_ir_inst *user = inst + 1;
     if (user->op != MU_OP_BRANCH2 && user->op != MU_OP_SELECT) {

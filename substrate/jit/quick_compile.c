@@ -65,6 +65,10 @@ static void settle_values(quick *q, mu_ir_range range)
 static void lower_by_shape(quick *q, const mu_ir_inst *inst)
 {
     const mu_ir_dest *dests = &q->version->dests[inst->dests.first];
+    if (quick_is_on_vectors(q, inst)) {
+        quick_lower_vector(q, inst);
+        return;
+    }
     switch (mu_ir_op_info_of(inst->op)->shape) {
     case MU_SHAPE_BINARY:
         if (inst->op >= MU_OP_FADD) {
@@ -229,6 +233,7 @@ static void close_function(quick *q)
         MU_ARRAY_FREE(&q->deferred.items[i].saves);
     }
     MU_ARRAY_FREE(&q->deferred);
+    MU_ARRAY_FREE(&q->literals);
     MU_ARRAY_FREE(&q->live);
     MU_ARRAY_FREE(&q->slot_stamps);
     MU_ARRAY_FREE(&q->sites);
@@ -271,6 +276,7 @@ static bool emit_function(quick *q)
     }
     quick_emit_deferred(q);
     emit_prologue_slow(q, slow, cont);
+    quick_emit_literals(q);
     return !quick_is_too_large(q);
 }
 

@@ -102,22 +102,28 @@ static void to_unsigned_64(quick *q, uint8_t width, x64_gpr to, x64_xmm from)
     x64_bind(q->a, done);
 }
 
-static void lower_fp_to_int(quick *q, const mu_ir_inst *inst, mu_ir_value value, uint8_t width,
-                            uint32_t bits)
+void quick_fp_to_int(quick *q, bool is_signed, uint8_t width, uint32_t bits, x64_gpr to,
+                     x64_xmm from)
 {
-    x64_xmm from = quick_read_xmm(q, value);
-    x64_gpr to = quick_gpr_take(q);
-    if (inst->op == MU_OP_FPTOUI && bits == 64) {
+    if (!is_signed && bits == 64) {
         to_unsigned_64(q, width, to, from);
     } else {
         to_signed_64(q, width, to, from);
-        if (inst->op == MU_OP_FPTOUI) {
+        if (!is_signed) {
             clamp(q, to, 0, (int64_t)((1ull << bits) - 1));
         } else if (bits < 64) {
             clamp(q, to, -(int64_t)(1ull << (bits - 1)), (int64_t)((1ull << (bits - 1)) - 1));
         }
     }
     quick_cut(q, to, bits);
+}
+
+static void lower_fp_to_int(quick *q, const mu_ir_inst *inst, mu_ir_value value, uint8_t width,
+                            uint32_t bits)
+{
+    x64_xmm from = quick_read_xmm(q, value);
+    x64_gpr to = quick_gpr_take(q);
+    quick_fp_to_int(q, inst->op == MU_OP_FPTOSI, width, bits, to, from);
     quick_result_gpr(q, 0, to);
 }
 
@@ -142,21 +148,28 @@ static void from_unsigned_64(quick *q, uint8_t width, x64_xmm to, x64_gpr from)
     x64_bind(q->a, done);
 }
 
+void quick_int_to_fp(quick *q, bool is_signed, uint32_t bits, uint8_t width, x64_xmm to,
+                     x64_gpr from)
+{
+    /* CVTSI2SD leaves the rest of the register, and would wait for whoever wrote it. */
+    x64_fp_zero(q->a, to);
+    if (is_signed) {
+        quick_sign_extend(q, from, bits);
+    }
+    if (is_signed || bits < 64) {
+        x64_fp_from_int(q->a, width, 8, to, from);
+    } else {
+        from_unsigned_64(q, width, to, from);
+    }
+}
+
 static void lower_int_to_fp(quick *q, const mu_ir_inst *inst, mu_ir_value value, uint32_t bits,
                             uint8_t width)
 {
     x64_xmm to = quick_xmm_take(q);
-    /* CVTSI2SD leaves the rest of the register, and would wait for whoever wrote it. */
-    x64_fp_zero(q->a, to);
-    if (inst->op == MU_OP_SITOFP) {
-        x64_gpr from = quick_copy_gpr(q, value);
-        quick_sign_extend(q, from, bits);
-        x64_fp_from_int(q->a, width, 8, to, from);
-    } else if (bits < 64) {
-        x64_fp_from_int(q->a, width, 8, to, quick_read_gpr(q, value));
-    } else {
-        from_unsigned_64(q, width, to, quick_read_gpr(q, value));
-    }
+    bool is_signed = inst->op == MU_OP_SITOFP;
+    x64_gpr from = is_signed ? quick_copy_gpr(q, value) : quick_read_gpr(q, value);
+    quick_int_to_fp(q, is_signed, bits, width, to, from);
     quick_result_xmm(q, 0, to);
 }
 

@@ -97,8 +97,8 @@ static void lower_multiply(quick *q, mu_ir_value left, mu_ir_value right, uint32
     quick_result_gpr(q, 0, to);
 }
 
-/* The number of bits of a shift's count that matter: the least m with 2^m >= n. */
-static uint32_t count_mask(uint32_t bits)
+/* As many bits as it takes to name each of n: the least m with 2^m >= n. */
+uint32_t quick_count_mask(uint32_t bits)
 {
     uint32_t m = 0;
     while ((1u << m) < bits) {
@@ -111,14 +111,14 @@ static void shift_in_place(quick *q, x64_shift op, x64_gpr to, mu_ir_value count
 {
     uint64_t constant;
     if (quick_constant(q, count, &constant)) {
-        x64_shift_ri(q->a, op, 8, to, (uint8_t)(constant & count_mask(bits)));
+        x64_shift_ri(q->a, op, 8, to, (uint8_t)(constant & quick_count_mask(bits)));
         return;
     }
     /* rcx was taken before the operands were read. */
     x64_gpr from = quick_read_gpr(q, count);
     x64_mov_rr(q->a, 4, RCX, from);
     if (bits != 64) {
-        x64_alu_ri(q->a, X64_AND, 4, RCX, (int32_t)count_mask(bits));
+        x64_alu_ri(q->a, X64_AND, 4, RCX, (int32_t)quick_count_mask(bits));
     }
     x64_shift_cl(q->a, op, 8, to);
 }
@@ -155,7 +155,7 @@ static void divide(quick *q, bool is_signed, uint8_t width, x64_gpr divisor)
 
 /* By -1 the processor would trap on the least value: the quotient is the negation, the remainder 0.
  */
-static void divide_checked(quick *q, bool is_signed, uint8_t width, x64_gpr divisor)
+void quick_divide(quick *q, bool is_signed, uint8_t width, x64_gpr divisor)
 {
     if (!is_signed) {
         divide(q, false, width, divisor);
@@ -192,7 +192,7 @@ static void lower_divide(quick *q, bool is_signed, bool wants_remainder, mu_ir_v
         quick_sign_extend(q, divisor, bits);
         quick_sign_extend(q, RAX, bits);
     }
-    divide_checked(q, is_signed, width, divisor);
+    quick_divide(q, is_signed, width, divisor);
     x64_gpr to = wants_remainder ? RDX : RAX;
     if (is_signed && bits != 32) {
         quick_cut(q, to, bits);

@@ -10,7 +10,8 @@ enum {
 
 /* clang-format off */
 static const bool uncompiled_ops[MU_OP_COUNT] = {
-    [MU_OP_SHUFFLEVECTOR] = true, [MU_OP_WATCHPOINT] = true, [MU_OP_WPBRANCH] = true,
+    [MU_OP_WATCHPOINT] = true,
+    [MU_OP_WPBRANCH] = true,
     [MU_OP_CCALL] = true,
 };
 static const bool compiled_comminsts[MU_COMMINST_COUNT] = {
@@ -25,7 +26,6 @@ static const bool compiled_comminsts[MU_COMMINST_COUNT] = {
     [MU_COMMINST_META_PUSH_FRAME] = true,
 };
 static const bool uncompiled_kinds[] = {
-    [MU_IR_VECTOR] = true,
     [MU_IR_TAGREF64] = true,
     [MU_IR_IRNODEREF] = true,
 };
@@ -33,6 +33,11 @@ static const bool uncompiled_kinds[] = {
 
 bool mu_verify_is_uncompiled_kind(const mu_ir_type *type)
 {
+    if (type->kind == MU_IR_VECTOR) {
+        /* Those of references, pointers and wide ints exist in memory only. */
+        bool is_int = is_kind(type->element, MU_IR_INT) && type->element->bits <= 64;
+        return !is_int && !is_fp(type->element);
+    }
     return uncompiled_kinds[type->kind] || (type->kind == MU_IR_INT && type->bits > 64);
 }
 

@@ -1,6 +1,7 @@
 /* Values between the words of compiled code and the outside. */
 #include "vm_internal.h"
 
+#include <math.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -87,9 +88,51 @@ void value_to_words(const mu_value *value, const mu_ir_type *type, const uint64_
     }
 }
 
-/* A display form of a composite, with what fits. */
-static void describe_composite(const mu_ir_type *type, mu_value *value)
+static void describe_lane(const mu_ir_type *lane, const void *memory, char *text, size_t bytes)
 {
+    uint64_t word = 0;
+    float single_value;
+    double double_value;
+    memcpy(&word, memory, lane->size_bytes);
+    memcpy(&single_value, &word, sizeof single_value);
+    memcpy(&double_value, &word, sizeof double_value);
+    if (lane->kind == MU_IR_INT) {
+        snprintf(text, bytes, "%llu", (unsigned long long)word);
+    } else if (lane->kind == MU_IR_FLOAT ? isnan(single_value) : isnan(double_value)) {
+        snprintf(text, bytes, "nan");
+    } else if (lane->kind == MU_IR_FLOAT) {
+        snprintf(text, bytes, "%.9g", (double)single_value);
+    } else {
+        snprintf(text, bytes, "%.17g", double_value);
+    }
+}
+
+/* A vector's lanes, "{1, 2, 3, 4}", as many as fit. */
+static void describe_vector(const mu_ir_type *type, const void *memory, char *text, size_t bytes)
+{
+    static const char cut[] = "...}";
+    size_t used = 0;
+    for (uint64_t i = 0; i < type->length; i++) {
+        char lane[40];
+        describe_lane(type->element, (const unsigned char *)memory + i * type->stride_bytes, lane,
+                      sizeof lane);
+        const char *before = i ? ", " : "{";
+        if (used + strlen(before) + strlen(lane) + sizeof cut > bytes) {
+            memcpy(text + used, cut, sizeof cut);
+            return;
+        }
+        used += (size_t)snprintf(text + used, bytes - used, "%s%s", before, lane);
+    }
+    memcpy(text + used, "}", 2);
+}
+
+/* A display form of a composite, with what fits. */
+static void describe_composite(const mu_ir_type *type, const void *memory, mu_value *value)
+{
+    if (type->kind == MU_IR_VECTOR) {
+        describe_vector(type, memory, value->text, sizeof value->text);
+        return;
+    }
     char *text = mu_ir_type_text(type);
     snprintf(value->text, sizeof value->text, "a value of type %s", text);
     mu_free(text);
@@ -118,7 +161,7 @@ mu_value value_from_memory(const mu_vm *vm, const mu_ir_type *type, const void *
                      vm->functions[words[0]].func->entity.name);
         }
         break;
-    case MU_VALUE_OTHER: describe_composite(type, &value); break;
+    case MU_VALUE_OTHER: describe_composite(type, memory, &value); break;
     }
     return value;
 }

@@ -289,7 +289,8 @@ Test(muctl, trap_attach_asks_on_standard_input)
     (void)close(ends[1]);
     cr_assert_eq(dup2(ends[0], STDIN_FILENO), STDIN_FILENO);
     (void)close(ends[0]);
-    static const char prompt[] = "[pop N] [push FUNCTION...] resume [VALUE...], throw null|new|NAME, kill or detach> ";
+    static const char prompt[] =
+        "[pop N] [push FUNCTION...] resume [VALUE...], throw null|new|NAME, kill or detach> ";
     char err[1024];
     (void)snprintf(err, sizeof err,
                    "handling the traps of gcd\n%s%smuctl: mud refused the answer: one value is "

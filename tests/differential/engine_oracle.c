@@ -41,6 +41,9 @@ static void write_value(const oracle *from, engine_text *out, const oracle_value
                       .integer = value->integer,
                       .single_value = value->single_value,
                       .double_value = value->double_value};
+    if (info.kind == MU_VALUE_OTHER) {
+        snprintf(shown.text, sizeof shown.text, "%s", value->text);
+    }
     if (info.kind == MU_VALUE_FUNCREF && !value->is_null) {
         snprintf(shown.text, sizeof shown.text, "%s", oracle_function_name(from, value->integer));
     }

@@ -113,13 +113,9 @@ static const char *random_cell(program *p, const program_type *type)
     return program_null(p, type);
 }
 
-static const char *make_list(program *p, const program_type *type)
+const char *program_list_constant(program *p, const program_type *type, const char *const *items)
 {
     uint32_t count = type->kind == KIND_STRUCT ? type->field_count : type->length;
-    const char **items = MU_ARENA_ARRAY(p->arena, const char *, count);
-    for (uint32_t i = 0; i < count; i++) {
-        items[i] = program_constant(p, type->kind == KIND_STRUCT ? type->fields[i] : type->element);
-    }
     const char *name = name_constant(p, type);
     program_write(&p->head, "{");
     for (uint32_t i = 0; i < count; i++) {
@@ -127,6 +123,16 @@ static const char *make_list(program *p, const program_type *type)
     }
     program_write(&p->head, "}\n");
     return name;
+}
+
+static const char *make_list(program *p, const program_type *type)
+{
+    uint32_t count = type->kind == KIND_STRUCT ? type->field_count : type->length;
+    const char **items = MU_ARENA_ARRAY(p->arena, const char *, count);
+    for (uint32_t i = 0; i < count; i++) {
+        items[i] = program_constant(p, type->kind == KIND_STRUCT ? type->fields[i] : type->element);
+    }
+    return program_list_constant(p, type, items);
 }
 
 const char *program_constant(program *p, const program_type *type)
@@ -146,7 +152,8 @@ const char *program_constant(program *p, const program_type *type)
         program_write(&p->head, "bitsd(0x%llx)\n", (unsigned long long)interesting_double(p));
         return name;
     case KIND_STRUCT:
-    case KIND_ARRAY: return make_list(p, type);
+    case KIND_ARRAY:
+    case KIND_VECTOR: return make_list(p, type);
     case KIND_FUNCREF: return random_function(p, type);
     case KIND_IREF: return random_cell(p, type);
     case KIND_REF:

@@ -388,7 +388,7 @@ static void write_block(program *p)
         end_return(p);
         return;
     }
-    p->flavour = program_chance(p, 50) ? 0 : program_below(p, 5);
+    p->flavour = program_chance(p, 50) ? 0 : program_below(p, 6);
     uint32_t count = program_chance(p, 10) ? 70 : program_chance(p, 30) ? 20 : 8;
     write_insts(p, program_below(p, count));
     if (is_gate) {

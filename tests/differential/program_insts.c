@@ -98,7 +98,7 @@ static bool make_compare(program *p, program_op *op)
                                       "FOGT",   "FOGE",  "FOLT", "FOLE"};
     uint32_t dice = program_below(p, 10);
     const program_type *type = dice < 5 ? some_int(p) : dice < 8 ? random_fp(p) : some_type(p);
-    if (type->kind == KIND_STRUCT || type->kind == KIND_ARRAY) {
+    if (type->kind == KIND_STRUCT || type->kind == KIND_ARRAY || type->kind == KIND_VECTOR) {
         return false;
     }
     program_value a = program_pick(p, type, PICK_DANGLING);
@@ -299,7 +299,8 @@ const char *program_safe_index(program *p, const program_type **type, uint32_t l
 
 static bool make_element(program *p, program_op *op)
 {
-    const program_type *type = some_type_of_kind(p, KIND_ARRAY);
+    const program_type *type =
+        some_type_of_kind(p, program_chance(p, 50) ? KIND_ARRAY : KIND_VECTOR);
     if (!type) {
         return false;
     }
@@ -649,7 +650,7 @@ static bool make_trap(program *p, program_op *op)
 
 /* Blocks differ in what they mostly do, so that any class of registers or memory comes under
  * pressure. */
-typedef enum flavour { PLAIN, INTS, FPS, PLACES, PARTS } flavour;
+typedef enum flavour { PLAIN, INTS, FPS, PLACES, PARTS, VECTORS } flavour;
 
 /* clang-format off */
 static const struct {
@@ -665,6 +666,7 @@ static const struct {
     {make_element, 6, false, PARTS},    {make_new, 4, true, PLAIN},          {make_getiref, 4, false, PLAIN},
     {make_getfieldiref, 6, false, PLACES}, {make_getelemiref, 3, false, PLACES}, {make_shiftiref, 2, false, PLACES},
     {make_load, 8, true, PLACES},        {make_store, 8, true, PLACES},        {make_atomic, 6, true, PLACES},
+    {program_vector_inst, 12, false, VECTORS}, {program_vector_division, 2, true, VECTORS},
     {make_fence, 1, false, PLAIN},      {make_call, 6, true, PLAIN},         {make_trap, 2, true, PLAIN},
 };
 /* clang-format on */

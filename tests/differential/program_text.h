@@ -13,6 +13,7 @@ typedef enum type_kind {
     KIND_VOID,
     KIND_STRUCT,
     KIND_ARRAY,
+    KIND_VECTOR,
     KIND_HYBRID,
     KIND_REF,
     KIND_IREF,
@@ -24,7 +25,7 @@ typedef struct program_sig program_sig;
 struct program_type {
     type_kind kind;
     uint32_t bits;
-    const program_type *element; /* ARRAY, HYBRID, REF, IREF */
+    const program_type *element; /* ARRAY, VECTOR, HYBRID, REF, IREF */
     const program_type **fields;
     uint32_t field_count;
     uint32_t length;
@@ -124,12 +125,17 @@ const program_type *program_int_of(const program *p, uint32_t bits);
 const program_type *program_random_int(program *p);
 const program_type *program_random_value_type(program *p);
 const program_type *program_random_scalar(program *p);
+const program_type *program_random_vector(program *p);
+/* The vector type of so many of `lane`; NULL when it would be too large for a value. */
+const program_type *program_vector_of(program *p, const program_type *lane, uint32_t length);
 program_sig *program_make_sig(program *p, bool is_main);
 void program_write_types(program *p);
 
 /* program_constants.c */
 const char *program_constant(program *p, const program_type *type);
 const char *program_int_constant(program *p, const program_type *type, uint64_t value);
+/* Of a struct, array or vector, from names of constants. */
+const char *program_list_constant(program *p, const program_type *type, const char *const *items);
 const char *program_null(program *p, const program_type *type);
 
 /* program_values.c */
@@ -146,6 +152,10 @@ bool program_random_inst(program *p, program_op *op, bool wants_throwing);
 program_value program_any_int(program *p);
 const char *program_safe_index(program *p, const program_type **type, uint32_t length,
                                bool may_exceed);
+
+/* program_vectors.c: makers as in program_insts.c */
+bool program_vector_inst(program *p, program_op *op);
+bool program_vector_division(program *p, program_op *op);
 
 /* program_flow.c */
 void program_make_function(program *p, uint32_t index);

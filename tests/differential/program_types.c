@@ -69,6 +69,47 @@ const program_type *program_random_scalar(program *p)
     return p->types.items[program_below(p, WIDTH_COUNT + 2)];
 }
 
+static uint32_t lane_bytes(const program_type *lane)
+{
+    uint32_t bits = lane->kind == KIND_INT ? lane->bits : lane->kind == KIND_FLOAT ? 32 : 64;
+    return bits <= 8 ? 1 : bits <= 16 ? 2 : bits <= 32 ? 4 : 8;
+}
+
+const program_type *program_vector_of(program *p, const program_type *lane, uint32_t length)
+{
+    char name[24];
+    uint32_t bytes = 8;
+    while (bytes < length * lane_bytes(lane)) {
+        bytes *= 2;
+    }
+    if (bytes / 8 > WORDS_MAX) {
+        return NULL;
+    }
+    snprintf(name, sizeof name, "V%ux%.8s", length, lane->name);
+    for (uint32_t i = 0; i < p->types.count; i++) {
+        if (strcmp(p->types.items[i]->name, name) == 0) {
+            return p->types.items[i];
+        }
+    }
+    program_type *made = add_type(p, KIND_VECTOR, name);
+    made->element = lane;
+    made->length = length;
+    made->words = bytes / 8 + (bytes > 16 ? 3 : bytes / 16); /* with what aligns it */
+    return made;
+}
+
+const program_type *program_random_vector(program *p)
+{
+    static const uint32_t lengths[] = {4, 2, 8, 4, 2, 1, 3, 5, 16, 20, 33};
+    for (;;) {
+        uint32_t length = lengths[program_below(p, sizeof lengths / sizeof *lengths)];
+        const program_type *type = program_vector_of(p, program_random_scalar(p), length);
+        if (type) {
+            return type;
+        }
+    }
+}
+
 /* Scalars more often than the number of types would have it. */
 const program_type *program_random_value_type(program *p)
 {
@@ -192,6 +233,8 @@ void program_make_types(program *p)
     for (uint32_t i = 0; i < count; i++) {
         if (program_chance(p, 30)) {
             program_make_sig(p, false);
+        } else if (program_chance(p, 25)) {
+            program_random_vector(p);
         } else {
             add_composite(p, i);
         }
@@ -214,6 +257,9 @@ static void write_type(program *p, const program_type *type)
     case KIND_IREF: program_write(out, "iref<@%s>", type->element->name); break;
     case KIND_FUNCREF: program_write(out, "funcref<@%s>", type->sig->name); break;
     case KIND_ARRAY: program_write(out, "array<@%s %u>", type->element->name, type->length); break;
+    case KIND_VECTOR:
+        program_write(out, "vector<@%s %u>", type->element->name, type->length);
+        break;
     case KIND_STRUCT:
     case KIND_HYBRID:
         program_write(out, type->kind == KIND_STRUCT ? "struct<" : "hybrid<");
@@ -241,7 +287,8 @@ static void write_zero(program *p, const program_type *type)
     case KIND_IREF:
     case KIND_FUNCREF: program_write(out, "NULL"); break;
     case KIND_STRUCT:
-    case KIND_ARRAY: {
+    case KIND_ARRAY:
+    case KIND_VECTOR: {
         uint32_t count = type->kind == KIND_STRUCT ? type->field_count : type->length;
         program_write(out, "{");
         for (uint32_t i = 0; i < count; i++) {

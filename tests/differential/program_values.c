@@ -170,6 +170,7 @@ static program_value make_value(program *p, const program_type *type, uint32_t f
         break;
     case KIND_STRUCT:
     case KIND_ARRAY:
+    case KIND_VECTOR:
         if (p->depth <= DEPTH_MAX && program_chance(p, 40)) {
             program_value place =
                 program_pick(p, program_iref_to(p, type), PICK_DANGLING | PICK_NOT_NULL);

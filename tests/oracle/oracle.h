@@ -41,7 +41,7 @@ mu_ir_env *oracle_env(const oracle *self);
 void oracle_collect(oracle *self);
 uint64_t oracle_heap_bytes(const oracle *self);
 
-/* A value outside: scalars only; of a composite only the type is told. */
+/* A value outside: scalars only; of other composites than vectors only the type is told. */
 typedef struct oracle_value {
     const mu_ir_type *type;
     uint64_t integer; /* INT, UPTR, UFUNCPTR; FUNCREF: the function's number */
@@ -49,6 +49,7 @@ typedef struct oracle_value {
     double double_value;
     bool is_null;          /* REF, IREF, FUNCREF */
     oracle_object *object; /* REF, IREF; valid until the heap is collected */
+    char text[96];         /* VECTOR: the lanes, as mu_value has them */
 } oracle_value;
 
 typedef enum oracle_answer_kind {

@@ -1,6 +1,9 @@
 /* Byte images of values, and their ways in and out. */
 #include "oracle_state.h"
 
+#include <inttypes.h>
+#include <math.h>
+#include <stdio.h>
 #include <string.h>
 
 uint64_t size_of_type(const mu_ir_type *type)
@@ -161,6 +164,35 @@ void write_entity(oracle *self, uint8_t *image, const mu_ir_entity *entity)
     }
 }
 
+static void show_lane(const uint8_t *image, const mu_ir_type *lane, char *text, size_t bytes)
+{
+    if (lane->kind == MU_IR_INT) {
+        snprintf(text, bytes, "%" PRIu64, read_int(image, lane));
+    } else if (isnan(read_fp(image, lane))) {
+        snprintf(text, bytes, "nan");
+    } else {
+        snprintf(text, bytes, lane->kind == MU_IR_FLOAT ? "%.9g" : "%.17g", read_fp(image, lane));
+    }
+}
+
+/* "{1, 2}"; the lanes that do not fit are "...". */
+static void show_vector(const uint8_t *image, const mu_ir_type *type, char *text, size_t bytes)
+{
+    size_t used = 0;
+    for (uint64_t i = 0; i < type->length; i++) {
+        char lane[40];
+        char next[48];
+        show_lane(image + i * type->stride_bytes, type->element, lane, sizeof lane);
+        snprintf(next, sizeof next, "%s%s", i == 0 ? "{" : ", ", lane);
+        bool fits = used + strlen(next) + strlen("...}") < bytes;
+        used += (size_t)snprintf(text + used, bytes - used, "%s", fits ? next : "...");
+        if (!fits) {
+            break;
+        }
+    }
+    snprintf(text + used, bytes - used, "}");
+}
+
 oracle_value value_from_image(const uint8_t *image, const mu_ir_type *type)
 {
     oracle_value value = {.type = type};
@@ -185,10 +217,14 @@ oracle_value value_from_image(const uint8_t *image, const mu_ir_type *type)
         value.integer = read_word(image);
         value.is_null = value.integer == 0;
         break;
+    case MU_IR_VECTOR:
+        if (!type->has_refs) {
+            show_vector(image, type, value.text, sizeof value.text);
+        }
+        break;
     case MU_IR_STRUCT:
     case MU_IR_HYBRID:
     case MU_IR_ARRAY:
-    case MU_IR_VECTOR:
     case MU_IR_VOID:
     case MU_IR_TAGREF64:
     case MU_IR_THREADREF:

@@ -83,6 +83,9 @@ static mu_value value_outside(const oracle *from, const oracle_value *value)
                     .integer = value->integer,
                     .single_value = value->single_value,
                     .double_value = value->double_value};
+    if (info.kind == MU_VALUE_OTHER) {
+        snprintf(out.text, sizeof out.text, "%s", value->text);
+    }
     if (info.kind == MU_VALUE_FUNCREF && !value->is_null) {
         snprintf(out.text, sizeof out.text, "%s", oracle_function_name(from, value->integer));
     }

@@ -82,6 +82,11 @@ static text_value take_value(line_parser *p)
         expect(p, ")");
         return value;
     }
+    if (accept(p, "{")) {
+        snprintf(value.literal, sizeof value.literal, "{%s}", take_word(p, "}"));
+        expect(p, "}");
+        return value;
+    }
     const char *word = take_word(p, " \t,()[]|");
     const char *colon = strchr(word, ':');
     if (colon) {

@@ -146,7 +146,7 @@ static void show(const mu_value *value, char *text, size_t bytes)
     case MU_VALUE_FUNCREF:
         snprintf(text, bytes, "funcref:%s", value->is_null ? "NULL" : value->text);
         break;
-    case MU_VALUE_OTHER: snprintf(text, bytes, "other"); break;
+    case MU_VALUE_OTHER: snprintf(text, bytes, "%s", *value->text ? value->text : "other"); break;
     }
 }
 
@@ -171,9 +171,49 @@ static bool same_value(const mu_value *a, const mu_value *b)
     case MU_VALUE_IREF: return a->is_null == b->is_null;
     case MU_VALUE_FUNCREF:
         return a->is_null == b->is_null && (a->is_null || strcmp(a->text, b->text) == 0);
-    case MU_VALUE_OTHER: return true;
+    case MU_VALUE_OTHER:
+        /* Of composites, vectors show what is in them. */
+        return a->text[0] != '{' || b->text[0] != '{' || strcmp(a->text, b->text) == 0;
     }
     return false;
+}
+
+/* One lane, as an unsigned number if both are such, else as a floating point one. */
+static bool lane_matches(const char *expected, const char *seen)
+{
+    if (strcmp(expected, "_") == 0) {
+        return true;
+    }
+    uint64_t wanted;
+    uint64_t number;
+    if (parse_int(expected, 64, &wanted) && *seen != '-' && parse_int(seen, 64, &number)) {
+        return wanted == number;
+    }
+    return same_double(strtod(expected, NULL), strtod(seen, NULL));
+}
+
+/* "{1 2}" against "{1, 2}". */
+static bool lanes_match(const char *expected, const char *seen)
+{
+    static const char between[] = " ,{}";
+    for (;;) {
+        char wanted[40];
+        char lane[40];
+        expected += strspn(expected, between);
+        seen += strspn(seen, between);
+        size_t wanted_length = strcspn(expected, between);
+        size_t length = strcspn(seen, between);
+        snprintf(wanted, sizeof wanted, "%.*s", (int)wanted_length, expected);
+        snprintf(lane, sizeof lane, "%.*s", (int)length, seen);
+        if (!*wanted || !*lane) {
+            return *wanted == *lane;
+        }
+        if (!lane_matches(wanted, lane)) {
+            return false;
+        }
+        expected += wanted_length;
+        seen += length;
+    }
 }
 
 static bool matches(const text_value *expected, const mu_value *seen)
@@ -192,6 +232,9 @@ static bool matches(const text_value *expected, const mu_value *seen)
     }
     if (seen->kind == MU_VALUE_FUNCREF) {
         return strcmp(literal, seen->is_null ? "NULL" : seen->text) == 0;
+    }
+    if (seen->kind == MU_VALUE_OTHER) {
+        return literal[0] == '{' && seen->text[0] == '{' && lanes_match(literal, seen->text);
     }
     mu_value made;
     uint64_t bits;
