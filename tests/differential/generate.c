@@ -103,6 +103,7 @@ char *generate_program(uint64_t seed)
     for (uint32_t i = 0; i < p.funcs.count; i++) {
         program_make_function(&p, i);
     }
+    program_write_stack_bottoms(&p);
     write_calls(&p);
     program_write_types(&p);
     program_write(&p.head, "%s", p.body.text);

@@ -157,6 +157,7 @@ const char *program_constant(program *p, const program_type *type)
     case KIND_FUNCREF: return random_function(p, type);
     case KIND_IREF: return random_cell(p, type);
     case KIND_REF:
+    case KIND_STACKREF:
     case KIND_VOID:
     case KIND_HYBRID: break;
     }

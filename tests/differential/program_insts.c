@@ -602,12 +602,8 @@ static bool may_call(const program *p, const program_func *func)
     return !func->is_main && (func->is_checked || index > p->func_index);
 }
 
-static bool make_call(program *p, program_op *op)
+static void write_call(program *p, const program_func *func, program_op *op)
 {
-    const program_func *func = &p->funcs.items[program_below(p, p->funcs.count)];
-    if (p->is_quiet || !may_call(p, func)) {
-        return false;
-    }
     const program_sig *sig = func->sig;
     program_buffer arguments = {0};
     program_write(&arguments, "@%s (", func->name);
@@ -621,6 +617,20 @@ static bool make_call(program *p, program_op *op)
     }
     program_write(&op->text, "CALL <@%s> %s)", sig->name, arguments.text);
     mu_free(arguments.text);
+}
+
+static bool make_call(program *p, program_op *op)
+{
+    const program_func *func = &p->funcs.items[program_below(p, p->funcs.count)];
+    if (p->is_quiet || !may_call(p, func)) {
+        return false;
+    }
+    const program_sig *sig = func->sig;
+    if (program_chance(p, 15)) {
+        program_call_on_stack(p, func, op);
+    } else {
+        write_call(p, func, op);
+    }
     for (uint32_t i = 0; i < sig->result_count; i++) {
         op->results[i] = sig->results[i];
     }

@@ -18,6 +18,7 @@ typedef enum type_kind {
     KIND_REF,
     KIND_IREF,
     KIND_FUNCREF,
+    KIND_STACKREF,
 } type_kind;
 
 typedef struct program_type program_type;
@@ -99,6 +100,7 @@ typedef struct program {
     program_buffer head, body;
     MU_ARRAY(program_type *) types;
     MU_ARRAY(program_sig *) sigs;
+    const program_type *stackref;
     MU_ARRAY(program_func) funcs;
     MU_ARRAY(program_global) globals;
     uint32_t name_count;
@@ -130,6 +132,12 @@ const program_type *program_random_vector(program *p);
 const program_type *program_vector_of(program *p, const program_type *lane, uint32_t length);
 program_sig *program_make_sig(program *p, bool is_main);
 void program_write_types(program *p);
+
+/* program_stacks.c: calls on a stack of their own. Frames below are parked meanwhile. */
+/* Makes `op` run the function on a new stack, from which the results come back. */
+void program_call_on_stack(program *p, const program_func *func, program_op *op);
+/* What such calls begin with: one function a callee. */
+void program_write_stack_bottoms(program *p);
 
 /* program_constants.c */
 const char *program_constant(program *p, const program_type *type);

@@ -229,6 +229,7 @@ void program_make_types(program *p)
     add_type(p, KIND_FLOAT, "f");
     add_type(p, KIND_DOUBLE, "d");
     program_ref_to(p, add_type(p, KIND_VOID, "void"));
+    p->stackref = add_type(p, KIND_STACKREF, "sr");
     uint32_t count = 2 + program_below(p, 10);
     for (uint32_t i = 0; i < count; i++) {
         if (program_chance(p, 30)) {
@@ -256,6 +257,7 @@ static void write_type(program *p, const program_type *type)
     case KIND_REF: program_write(out, "ref<@%s>", type->element->name); break;
     case KIND_IREF: program_write(out, "iref<@%s>", type->element->name); break;
     case KIND_FUNCREF: program_write(out, "funcref<@%s>", type->sig->name); break;
+    case KIND_STACKREF: program_write(out, "stackref"); break;
     case KIND_ARRAY: program_write(out, "array<@%s %u>", type->element->name, type->length); break;
     case KIND_VECTOR:
         program_write(out, "vector<@%s %u>", type->element->name, type->length);
@@ -285,7 +287,8 @@ static void write_zero(program *p, const program_type *type)
     case KIND_DOUBLE: program_write(out, "0.0d"); break;
     case KIND_REF:
     case KIND_IREF:
-    case KIND_FUNCREF: program_write(out, "NULL"); break;
+    case KIND_FUNCREF:
+    case KIND_STACKREF: program_write(out, "NULL"); break;
     case KIND_STRUCT:
     case KIND_ARRAY:
     case KIND_VECTOR: {

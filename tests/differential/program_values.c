@@ -182,7 +182,8 @@ static program_value make_value(program *p, const program_type *type, uint32_t f
     case KIND_DOUBLE:
     case KIND_VOID:
     case KIND_HYBRID:
-    case KIND_FUNCREF: break;
+    case KIND_FUNCREF:
+    case KIND_STACKREF: break;
     }
     return of_constant(type, program_constant(p, type));
 }
