@@ -95,6 +95,20 @@ muclient_code muclient_collect(muclient *client, const char *vm, muclient_error 
     return exchange(client, &frame, MUD__SERVER_FRAME__REPLY_DONE, NULL, error);
 }
 
+muclient_code muclient_watch(muclient *client, const char *vm, uint32_t watchpoint, bool enabled,
+                             muclient_error **error)
+{
+    Mud__ClientFrame frame;
+    Mud__Watch request;
+    muclient_frame_begin(client, &frame, MUD__CLIENT_FRAME__REQUEST_WATCH);
+    mud__watch__init(&request);
+    frame.watch = &request;
+    request.vm = text_borrow(vm);
+    request.watchpoint = watchpoint;
+    request.enabled = enabled;
+    return exchange(client, &frame, MUD__SERVER_FRAME__REPLY_DONE, NULL, error);
+}
+
 muclient_code muclient_status(muclient *client, muclient_reply **reply, muclient_error **error)
 {
     Mud__ClientFrame frame;

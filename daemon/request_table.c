@@ -5,6 +5,7 @@
 #include "drain.h"
 #include "inspection.h"
 #include "trap_wait.h"
+#include "watch.h"
 
 static void hello_again(mud_session *session, const Mud__ClientFrame *frame)
 {
@@ -32,6 +33,7 @@ static const mud_request_row rows[] = {
     ROW(ATTACH_TRAPS, mud_request_attach_traps,  false),
     ROW(DETACH_TRAPS, mud_request_detach_traps,  false),
     ROW(ANSWER_TRAP,  mud_request_answer_trap,   false),
+    ROW(WATCH,        mud_request_watch,         false),
 };
 #undef ROW
 /* clang-format on */

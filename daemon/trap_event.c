@@ -79,6 +79,7 @@ Mud__TrapEvent *mud_trap_event(mud_call *call, proto_arena *arena)
     event->vm = mud_answer_copy(arena, call->vm->name);
     event->kind =
         info.is_undefined_function ? MUD__TRAP_KIND__UNDEFINED_FUNCTION : MUD__TRAP_KIND__TRAP;
+    event->watchpoint = info.watchpoint;
     event->result_types = mud_answer_allocate(arena, (info.result_count + 1) * sizeof(char *));
     for (uint32_t i = 0; i < info.result_count; i++) {
         char *type_text = mu_thread_trap_result_text(thread, i);

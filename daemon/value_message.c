@@ -44,6 +44,7 @@ Mud__Value *mud_message_of_value(const mu_value *value, const char *type_text, p
         message->value_case = MUD__VALUE__VALUE_REFERENCE;
         message->reference = reference_of(value, arena);
         break;
+    case MU_VALUE_TAGREF64:
     case MU_VALUE_OTHER:
         message->value_case = MUD__VALUE__VALUE_OPAQUE;
         message->opaque = mud_answer_copy(arena, value->text);

@@ -297,6 +297,13 @@ MUCLIENT_MUST_CHECK muclient_code muclient_inspect(muclient *client, const char 
 MUCLIENT_MUST_CHECK muclient_code muclient_collect(muclient *client, const char *vm,
                                                    muclient_error **error);
 
+/* Enables all watchpoints of the id in the VM, or disables them; also while its calls run. An
+ * enabled one traps, and the trap has the id. Errors: INVALID_ARGUMENT for the id 0;
+ * RESOURCE_EXHAUSTED when the VM has too many. */
+MUCLIENT_MUST_CHECK muclient_code muclient_watch(muclient *client, const char *vm,
+                                                 uint32_t watchpoint, bool enabled,
+                                                 muclient_error **error);
+
 /* --- Calls --- */
 
 typedef struct muclient_call_spec {
@@ -354,9 +361,9 @@ typedef struct muclient_trap {
     size_t result_count;
     const muclient_frame *frames; /* innermost first */
     size_t frame_count;
-    bool more_frames; /* than are listed */
-    bool resumed;     /* only told (log_traps): the answer is not used */
-    uint32_t watchpoint;
+    bool more_frames;    /* than are listed */
+    bool resumed;        /* only told (log_traps): the answer is not used */
+    uint32_t watchpoint; /* id of the WATCHPOINT; 0: a TRAP */
     const char *refusal; /* why mud did not take the last answer, else empty; it wants another */
 } muclient_trap;
 

@@ -48,6 +48,9 @@ void muctl_trap_print(FILE *out, const muclient_trap *trap)
     (void)fprintf(out, "trap %llu in call %llu: %s%s\n", (unsigned long long)trap->id,
                   (unsigned long long)trap->call,
                   trap->kind == MUCLIENT_UNDEFINED_FUNCTION ? "undefined function " : "", name);
+    if (trap->watchpoint != 0) {
+        (void)fprintf(out, "  watchpoint %u\n", trap->watchpoint);
+    }
     muctl_frames_print(out, trap->frames, trap->frame_count);
     if (trap->more_frames) {
         (void)fputs("  … and more frames\n", out);

@@ -25,6 +25,7 @@ void guest_type_text(mu_type_info type, char *out, size_t capacity)
     case MU_VALUE_REF: snprintf(out, capacity, "ref"); return;
     case MU_VALUE_IREF: snprintf(out, capacity, "iref"); return;
     case MU_VALUE_FUNCREF: snprintf(out, capacity, "funcref"); return;
+    case MU_VALUE_TAGREF64: snprintf(out, capacity, "tagref64"); return;
     case MU_VALUE_OTHER: snprintf(out, capacity, "value of a composite type"); return;
     }
 }
@@ -172,6 +173,30 @@ static mu_status read_null(const char *text, mu_type_info type, const char *name
     return MU_OK;
 }
 
+/* ---------------------------------------------------------------------------------- tagref64 */
+
+/* What an int is that has 52 bits is one; else it is a number like any other. */
+static mu_status read_tagref64(const char *text, const char *name, mu_report *report,
+                               mu_value *value)
+{
+    const mu_type_info tagref = {.kind = MU_VALUE_TAGREF64, .bits = 64};
+    const mu_type_info integer = {.kind = MU_VALUE_INT, .bits = 52};
+    const mu_type_info number = {.kind = MU_VALUE_DOUBLE, .bits = 64};
+    value->kind = MU_VALUE_REF;
+    if (read_null(text, tagref, name, NULL, value) == MU_OK) {
+        return MU_OK;
+    }
+    value->kind = MU_VALUE_INT;
+    if (read_int(text, integer, name, NULL, value) == MU_OK) {
+        return MU_OK;
+    }
+    value->kind = MU_VALUE_DOUBLE;
+    if (read_float(text, number, name, NULL, value) == MU_OK) {
+        return MU_OK;
+    }
+    return refuse(report, name, text, tagref, "; give a number or null");
+}
+
 /* ---------------------------------------------------------------------------------- the face */
 
 mu_status guest_value_read(const char *text, mu_type_info type, const char *name, mu_report *report,
@@ -193,6 +218,7 @@ mu_status guest_value_read(const char *text, mu_type_info type, const char *name
     case MU_VALUE_REF:
     case MU_VALUE_IREF:
     case MU_VALUE_FUNCREF: MU_TRY(read_null(text, type, name, report, &read)); break;
+    case MU_VALUE_TAGREF64: MU_TRY(read_tagref64(text, name, report, &read)); break;
     case MU_VALUE_OTHER:
         status = refuse(report, name, text, type, "; such a value cannot be given from outside");
         goto done;
@@ -229,6 +255,22 @@ static bool number_fits(const mu_value *given, mu_value *value)
     return true;
 }
 
+/* An int of 52 bits, another number as a double, a reference. */
+static bool tagref64_fits(const mu_value *given, mu_value *value)
+{
+    if (given->kind == MU_VALUE_INT && int_fits(given->integer, 52)) {
+        *value =
+            (mu_value){.kind = MU_VALUE_INT, .bits = 52, .integer = given->integer & mask_of(52)};
+        return true;
+    }
+    if (given->kind == MU_VALUE_REF) {
+        *value = *given;
+        return true;
+    }
+    value->kind = MU_VALUE_DOUBLE;
+    return number_fits(given, value);
+}
+
 mu_status guest_value_fit(const mu_value *given, mu_type_info type, const char *name,
                           mu_report *report, mu_value *value)
 {
@@ -254,6 +296,7 @@ mu_status guest_value_fit(const mu_value *given, mu_type_info type, const char *
         fitted.is_fresh = given->is_fresh;
         fitted.handle = given->handle;
         break;
+    case MU_VALUE_TAGREF64: fits = tagref64_fits(given, &fitted); break;
     case MU_VALUE_OTHER: break;
     }
     if (!fits) {
@@ -294,6 +337,7 @@ char *guest_value_text(const mu_value *value)
     case MU_VALUE_FUNCREF:
         return value->is_null ? mu_string_copy("null", 4)
                               : mu_string_copy(value->text, strlen(value->text));
+    case MU_VALUE_TAGREF64:
     case MU_VALUE_OTHER: return mu_string_copy(value->text, strlen(value->text));
     }
     return mu_string_copy("", 0);

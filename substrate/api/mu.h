@@ -118,6 +118,15 @@ mu_vm_stats mu_vm_get_stats(mu_vm *vm);
  * reach a yieldpoint. */
 void mu_vm_collect(mu_vm *vm);
 
+/* Enables all watchpoints of this id in the VM, or disables them again: those in what is loaded now
+ * and later. An evaluation that begins after the call has returned sees it; one that waits in a
+ * trap goes on as enabled. At once and without stopping anybody; also from a trap handler. What is
+ * so already is no error. Errors: INVALID for the id 0; LIMIT beyond MU_VM_MAX_WATCHPOINTS ids.
+ * Spec: instruction-set.rest, WATCHPOINT. */
+#define MU_VM_MAX_WATCHPOINTS 65536u
+MU_MUST_CHECK mu_status mu_vm_enable_watchpoint(mu_vm *vm, uint32_t id);
+MU_MUST_CHECK mu_status mu_vm_disable_watchpoint(mu_vm *vm, uint32_t id);
+
 /* The function with this global name (the leading '@' may be left out), or NULL. */
 mu_function *mu_vm_find_function(mu_vm *vm, const char *name);
 /* Functions in the order of their definition; `index` below mu_vm_stats.functions. NULL past the
@@ -141,8 +150,11 @@ typedef enum mu_value_kind {
     MU_VALUE_REF,     /* ref: `is_null`, `handle` */
     MU_VALUE_IREF,    /* iref: the same */
     MU_VALUE_FUNCREF, /* `integer` is 0 or the function's number, `text` its name */
-    MU_VALUE_OTHER,   /* a composite or opaque value: only `text`, a display form; a vector
-                         "{1, 2}", cut short if need be */
+    /* tagref64: `text` says what it holds. One is given as a DOUBLE, an INT of 52 bits or a REF,
+     * whose tag is then 0, or as the `handle` of a keep-alive. */
+    MU_VALUE_TAGREF64,
+    MU_VALUE_OTHER, /* a composite or opaque value: only `text`, a display form; a vector
+                       "{1, 2}", cut short if need be */
 } mu_value_kind;
 
 /* A handle to a reference of a trapped thread: valid until the thread goes on. */
@@ -160,7 +172,7 @@ typedef struct mu_value {
     float single_value;
     double double_value;
     mu_handle handle;
-    char text[96]; /* OTHER, FUNCREF */
+    char text[96]; /* OTHER, FUNCREF, TAGREF64 */
 } mu_value;
 
 /* A type as far as values of it can be made outside. */
@@ -250,6 +262,7 @@ char *mu_thread_keepalive_type(mu_thread *thread, uint32_t frame, uint32_t index
 typedef struct mu_trap_info {
     bool is_undefined_function; /* the call of a function without a version */
     uint32_t result_count;
+    uint32_t watchpoint; /* the id of the WATCHPOINT; 0: a TRAP */
 } mu_trap_info;
 mu_trap_info mu_thread_trap(mu_thread *thread);
 mu_type_info mu_thread_trap_result_type(mu_thread *thread, uint32_t index);

@@ -154,6 +154,16 @@ done:
     return status;
 }
 
+void mu_code_set_byte(mu_code_cache *cache, const unsigned char *at, unsigned char value)
+{
+    mu_code_memory_set_byte(&cache->memory, at, value);
+}
+
+void mu_code_synchronize(void)
+{
+    mu_code_memory_synchronize();
+}
+
 static uint32_t number_at(const mu_code_cache *cache, uintptr_t address)
 {
     uint64_t offset = address - (uintptr_t)cache->memory.executable;

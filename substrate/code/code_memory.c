@@ -37,7 +37,7 @@ static mu_status map_views(mu_code_memory *memory)
 /* A processor may have fetched what this memory held before; all of ours are made to fetch anew.
  * Where the kernel lacks the call, the coherence of x86 caches is what remains, and has always been
  * enough. */
-static void synchronize_cores(void)
+void mu_code_memory_synchronize(void)
 {
     syscall(SYS_membarrier, MEMBARRIER_CMD_PRIVATE_EXPEDITED_SYNC_CORE, 0, 0);
 }
@@ -111,7 +111,7 @@ mu_status mu_code_memory_put(mu_code_memory *memory, const unsigned char *bytes,
     }
     memset(memory->writable + offset + size_bytes, TRAP_BYTE, piece_bytes - size_bytes);
     if (offset < memory->touched_bytes) {
-        synchronize_cores();
+        mu_code_memory_synchronize();
     }
     if (memory->touched_bytes < offset + piece_bytes) {
         memory->touched_bytes = offset + piece_bytes;
@@ -151,6 +151,11 @@ void mu_code_memory_drop(mu_code_memory *memory, mu_code_range range)
                 (memory->free.count - 1 - at) * sizeof(mu_code_range));
         memory->free.items[at] = range;
     }
+}
+
+void mu_code_memory_set_byte(mu_code_memory *memory, const unsigned char *at, unsigned char value)
+{
+    __atomic_store_n(&memory->writable[at - memory->executable], value, __ATOMIC_RELEASE);
 }
 
 mu_code_range mu_code_memory_range(const mu_code_memory *memory, const unsigned char *start,

@@ -29,6 +29,10 @@ void mu_code_memory_deinit(mu_code_memory *memory);
  * one at least. Errors: LIMIT, no gap is large enough. */
 MU_MUST_CHECK mu_status mu_code_memory_put(mu_code_memory *memory, const unsigned char *bytes,
                                            uint32_t size_bytes, mu_code_range *range);
+/* Changes one byte at an executable address, while it may be running. Takes no lock. */
+void mu_code_memory_set_byte(mu_code_memory *memory, const unsigned char *at, unsigned char value);
+/* Makes every processor that runs a thread of ours fetch anew. */
+void mu_code_memory_synchronize(void);
 /* Makes the piece free again and any jump into it a trap. */
 void mu_code_memory_drop(mu_code_memory *memory, mu_code_range range);
 /* What put gave for `size_bytes` at this address. */

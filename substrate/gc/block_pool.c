@@ -97,6 +97,10 @@ static uintptr_t map_chunk(void)
         munmap(memory, before);
     }
     munmap(memory + before + CHUNK_BYTES, CHUNK_BYTES - before);
+    if (!mu_gc_memory_fits((uintptr_t)memory + before, CHUNK_BYTES)) {
+        munmap(memory + before, CHUNK_BYTES);
+        return 0;
+    }
     return (uintptr_t)memory + before;
 }
 

@@ -228,6 +228,9 @@ static void visit_weak(mu_gc_tracer *tracer, uintptr_t *slot)
 static void visit_tagref64(mu_gc_tracer *tracer, uintptr_t *slot)
 {
     uintptr_t ref = mu_abi_tagref64_to_address(*slot);
+    if (tracer->verify) {
+        mu_gc_check_tagref64(slot, tracer->owner);
+    }
     if (!mu_abi_tagref64_is_ref(*slot) || ref == 0) {
         return;
     }

@@ -47,6 +47,15 @@ static inline uint32_t mu_gc_start_index(uintptr_t ref)
     return (uint32_t)((ref - MU_ABI_HEADER_BYTES) & (MU_GC_BLOCK_BYTES - 1)) / 8;
 }
 
+/* A tagref64 holds the low 47 bits of an address. The system gives nothing beyond unless it is
+ * asked to, but it is the collector that promises. */
+#define MU_GC_ADDRESS_END ((uintptr_t)1 << 47)
+_Static_assert(MU_ABI_TAGREF64_ADDRESS == MU_GC_ADDRESS_END - 8, "every reference fits a tagref64");
+static inline bool mu_gc_memory_fits(uintptr_t start, uint64_t bytes)
+{
+    return start < MU_GC_ADDRESS_END && bytes <= MU_GC_ADDRESS_END - start;
+}
+
 /* --- The pool (block_pool.c) ------------------------------------------------------------------*/
 
 /* A block with its front zeroed but for `chunk` and `zeroed`, or NULL when the system has no
@@ -138,6 +147,9 @@ void mu_gc_heap_retire(mu_gc_heap *heap, uintptr_t *cursor, uintptr_t *limit);
 void mu_gc_check_before(mu_gc_heap *heap, const uintptr_t *slot, uintptr_t ref, const char *owner);
 /* The same after a collection, when the start of each object is known. */
 void mu_gc_check_after(mu_gc_heap *heap, const uintptr_t *slot, uintptr_t ref, const char *owner);
+/* Is the word one that a tagref64 can be: no NaN but the one that is stored and what hides among
+ * them? Aborts when not. */
+void mu_gc_check_tagref64(const uintptr_t *slot, const char *owner);
 
 /* --- Objects ----------------------------------------------------------------------------------*/
 

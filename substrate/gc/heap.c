@@ -246,6 +246,10 @@ static mu_status allocate_large(mu_gc_heap *heap, const mu_abi_type *type, uint6
     /* Zeroing much memory takes its time, so the others need not wait for it. */
     void *memory;
     mu_status status = mu_try_allocate(bytes, &memory);
+    if (status == MU_OK && !mu_gc_memory_fits((uintptr_t)memory, bytes)) {
+        mu_free(memory);
+        status = MU_NO_MEMORY;
+    }
     pthread_mutex_lock(&heap->lock);
     if (status == MU_OK) {
         mu_gc_large *large = memory;

@@ -69,6 +69,14 @@ void mu_gc_check_after(mu_gc_heap *heap, const uintptr_t *slot, uintptr_t ref, c
     check(heap, slot, ref, owner, AFTER);
 }
 
+void mu_gc_check_tagref64(const uintptr_t *slot, const char *owner)
+{
+    uint64_t word = *slot;
+    bool is_right = !mu_abi_tagref64_is_double(word) || mu_abi_tagref64_from_double(word) == word;
+    MU_INVARIANT(is_right, "the slot at %p in %s holds 0x%llx, no tagref64", (const void *)slot,
+                 owner, (unsigned long long)word);
+}
+
 bool mu_gc_owns(mu_gc_heap *heap, mu_ref ref)
 {
     pthread_mutex_lock(&heap->lock);

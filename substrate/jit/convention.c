@@ -9,6 +9,7 @@ quick_class quick_class_of(const mu_ir_type *type)
     case MU_IR_FLOAT: return QUICK_FLOAT;
     case MU_IR_DOUBLE: return QUICK_DOUBLE;
     case MU_IR_REF:
+    case MU_IR_TAGREF64:
     case MU_IR_THREADREF:
     case MU_IR_STACKREF:
     case MU_IR_FRAMECURSORREF: return QUICK_REF;
@@ -23,7 +24,6 @@ quick_class quick_class_of(const mu_ir_type *type)
     case MU_IR_HYBRID:
     case MU_IR_VOID:
     case MU_IR_WEAKREF:
-    case MU_IR_TAGREF64:
     case MU_IR_IRNODEREF: break;
     }
     MU_INVARIANT(false, "type kind %d reached the code generator", (int)type->kind);

@@ -10,6 +10,7 @@ mu_status mu_jit_new(mu_code_cache *cache, mu_jit **jit)
         return status;
     }
     pthread_mutex_init(&made->lock, NULL);
+    quick_watches_init(&made->watches, cache);
     *jit = made;
     return MU_OK;
 }
@@ -19,6 +20,7 @@ void mu_jit_free(mu_jit *jit)
     if (jit) {
         mu_code_remove(jit->cache, jit->stubs.object);
         pthread_mutex_destroy(&jit->lock);
+        quick_watches_deinit(&jit->watches);
         mu_free(jit);
     }
 }
@@ -60,6 +62,7 @@ const mu_code_object *mu_jit_object(const mu_ir_version *version)
 static void free_version(mu_jit *jit, mu_ir_version *version)
 {
     if (version && version->code) {
+        quick_watches_forget(&jit->watches, version->code);
         mu_code_remove(jit->cache, version->code);
         version->code = NULL;
     }

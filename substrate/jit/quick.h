@@ -13,6 +13,7 @@
  * which fold into addresses. Composite values live in slots only.
  */
 #include "mu_jit.h"
+#include "watch_sites.h"
 #include "x64_assembler.h"
 
 #define QUICK_NONE      UINT32_MAX
@@ -28,7 +29,7 @@
 
 typedef enum quick_class {
     QUICK_INT, /* int, pointer, funcref: zero-extended in a general register */
-    QUICK_REF, /* the same, and the collector cares */
+    QUICK_REF, /* ref, tagref64: the same, and the collector cares */
     QUICK_FLOAT,
     QUICK_DOUBLE,
     QUICK_IREF,
@@ -119,7 +120,9 @@ typedef enum quick_deferred_kind {
     QUICK_DEFER_YIELD,
     QUICK_DEFER_GROW,
     QUICK_DEFER_CHECK,
+    QUICK_DEFER_WATCH, /* an enabled watchpoint */
 } quick_deferred_kind;
+typedef struct quick_snapshot quick_snapshot; /* quick_watch.c: what lives where */
 typedef struct quick_deferred {
     quick_deferred_kind kind;
     x64_label label;
@@ -136,6 +139,7 @@ typedef struct quick_deferred {
     mu_abi_leave check;      /* CHECK: what to leave for; `moves` brings its arguments */
     bool drops_exception;    /* LANDING: the block does not want it */
     uint32_t landing;        /* index of the deferred landing of its site; QUICK_NONE */
+    const quick_snapshot *snapshot; /* WATCH */
 } quick_deferred;
 
 /* Constant words that are emitted behind everything else. */
@@ -192,6 +196,7 @@ typedef struct quick {
     MU_ARRAY(uint32_t) site_landings; /* parallel: index of a deferred landing, or QUICK_NONE */
     MU_ARRAY(mu_code_slot) map_slots;
     MU_ARRAY(mu_code_keepalive) map_keepalives;
+    MU_ARRAY(watch_offset) watches;
 } quick;
 
 /* ---- quick_compile.c */
@@ -315,6 +320,8 @@ x64_label quick_error(quick *q, mu_guest_error error);
  * moment. */
 void quick_collect_saves(quick *q, quick_deferred *deferred, bool include_operands);
 void quick_release_saves(quick *q, const quick_deferred *deferred);
+void quick_emit_saves(quick *q, const quick_deferred *deferred);
+void quick_emit_restores(quick *q, const quick_deferred *deferred);
 
 /* ---- lowerings */
 void quick_lower_binary_int(quick *q, const mu_ir_inst *inst);
@@ -337,6 +344,9 @@ void quick_lower_trap(quick *q, const mu_ir_inst *inst);
 void quick_lower_comminst(quick *q, const mu_ir_inst *inst);
 void quick_lower_newthread(quick *q, const mu_ir_inst *inst);
 void quick_lower_swapstack(quick *q, const mu_ir_inst *inst);
+void quick_lower_watch(quick *q, const mu_ir_inst *inst);
+void quick_emit_watch(quick *q, const quick_deferred *deferred);
+void quick_lower_tagref(quick *q, const mu_ir_inst *inst);
 void quick_lower_frem(quick *q, const mu_ir_inst *inst);
 void quick_lower_new(quick *q, const mu_ir_inst *inst);
 void quick_lower_alloca(quick *q, const mu_ir_inst *inst);

@@ -112,6 +112,16 @@ void quick_lower_comminst(quick *q, const mu_ir_inst *inst)
     switch ((int)inst->comminst) {
     case MU_COMMINST_THREAD_EXIT: lower_thread_exit(q); break;
     case MU_COMMINST_KILL_DEPENDENCY: lower_kill_dependency(q, inst); break;
+    case MU_COMMINST_TR64_IS_FP:
+    case MU_COMMINST_TR64_IS_INT:
+    case MU_COMMINST_TR64_IS_REF:
+    case MU_COMMINST_TR64_FROM_FP:
+    case MU_COMMINST_TR64_FROM_INT:
+    case MU_COMMINST_TR64_FROM_REF:
+    case MU_COMMINST_TR64_TO_FP:
+    case MU_COMMINST_TR64_TO_INT:
+    case MU_COMMINST_TR64_TO_REF:
+    case MU_COMMINST_TR64_TO_TAG: quick_lower_tagref(q, inst); break;
     default: lower_in_runtime(q, inst); break;
     }
 }

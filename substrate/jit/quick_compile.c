@@ -114,9 +114,9 @@ static void lower_by_shape(quick *q, const mu_ir_inst *inst)
     case MU_SHAPE_COMMINST: quick_lower_comminst(q, inst); break;
     case MU_SHAPE_NEWTHREAD: quick_lower_newthread(q, inst); break;
     case MU_SHAPE_SWAPSTACK: quick_lower_swapstack(q, inst); break;
-    case MU_SHAPE_SHUFFLE:
     case MU_SHAPE_WATCHPOINT:
-    case MU_SHAPE_WPBRANCH:
+    case MU_SHAPE_WPBRANCH: quick_lower_watch(q, inst); break;
+    case MU_SHAPE_SHUFFLE:
     case MU_SHAPE_CCALL:
         MU_INVARIANT(false, "%s reached the code generator", mu_ir_op_info_of(inst->op)->word);
     }
@@ -240,6 +240,7 @@ static void close_function(quick *q)
     MU_ARRAY_FREE(&q->site_landings);
     MU_ARRAY_FREE(&q->map_slots);
     MU_ARRAY_FREE(&q->map_keepalives);
+    MU_ARRAY_FREE(&q->watches);
     x64_assembler_free(q->a);
     mu_arena_free(q->arena);
 }
@@ -346,6 +347,7 @@ static mu_status install(quick *q)
     mu_status status = mu_code_install(q->jit->cache, object, code, size);
     mu_free(code);
     if (status == MU_OK) {
+        quick_watches_add(&q->jit->watches, object, q->watches.items, q->watches.count);
         __atomic_store_n(&q->version->code, object, __ATOMIC_RELEASE);
     } else {
         mu_code_object_free(object);

@@ -77,13 +77,15 @@ static void map_cell(quick *q, uint32_t cell, const quick_save *saves, uint32_t 
     if (!c->is_ref) {
         return;
     }
+    bool is_tagged = q->version->variables[cell / 2].type->kind == MU_IR_TAGREF64;
+    mu_abi_slot_kind kind = is_tagged ? MU_ABI_SLOT_TAGREF64 : MU_ABI_SLOT_REF;
     if (c->slot_valid) {
-        map_slot(q, c->slot, MU_ABI_SLOT_REF);
+        map_slot(q, c->slot, kind);
         return;
     }
     for (uint32_t i = 0; i < save_count; i++) {
         if (saves[i].cell == cell) {
-            map_slot(q, saves[i].slot, MU_ABI_SLOT_REF);
+            map_slot(q, saves[i].slot, kind);
             return;
         }
     }
@@ -239,7 +241,7 @@ x64_label quick_error(quick *q, mu_guest_error error)
 
 /* ---- what is emitted behind the body */
 
-static void emit_saves(quick *q, const quick_deferred *deferred)
+void quick_emit_saves(quick *q, const quick_deferred *deferred)
 {
     for (uint32_t i = 0; i < deferred->saves.count; i++) {
         const quick_save *save = &deferred->saves.items[i];
@@ -254,7 +256,7 @@ static void emit_saves(quick *q, const quick_deferred *deferred)
     }
 }
 
-static void emit_restores(quick *q, const quick_deferred *deferred)
+void quick_emit_restores(quick *q, const quick_deferred *deferred)
 {
     for (uint32_t i = 0; i < deferred->saves.count; i++) {
         const quick_save *save = &deferred->saves.items[i];
@@ -268,10 +270,10 @@ static void emit_restores(quick *q, const quick_deferred *deferred)
 
 static void emit_yield(quick *q, const quick_deferred *deferred)
 {
-    emit_saves(q, deferred);
+    quick_emit_saves(q, deferred);
     quick_call_leave(q, MU_ABI_LEAVE_YIELD);
     quick_site_here(q, deferred->site);
-    emit_restores(q, deferred);
+    quick_emit_restores(q, deferred);
     x64_jmp(q->a, deferred->back);
 }
 
@@ -297,7 +299,7 @@ static void emit_edge(quick *q, quick_deferred *deferred)
 
 static void emit_allocate(quick *q, const quick_deferred *deferred)
 {
-    emit_saves(q, deferred);
+    quick_emit_saves(q, deferred);
     if (deferred->length_reg >= 0) {
         if (deferred->length_reg != RCX) {
             x64_mov_rr(q->a, 8, RCX, (x64_gpr)deferred->length_reg);
@@ -311,14 +313,14 @@ static void emit_allocate(quick *q, const quick_deferred *deferred)
     if (deferred->result_reg != RAX) {
         x64_mov_rr(q->a, 8, (x64_gpr)deferred->result_reg, RAX);
     }
-    emit_restores(q, deferred);
+    quick_emit_restores(q, deferred);
     x64_jmp(q->a, deferred->back);
 }
 
 /* The cell's size and length are no references; they wait on the stack. */
 static void emit_grow(quick *q, const quick_deferred *deferred)
 {
-    emit_saves(q, deferred);
+    quick_emit_saves(q, deferred);
     for (int i = 0; i < 2; i++) {
         if (deferred->extra_gpr[i] >= 0) {
             x64_push(q->a, (x64_gpr)deferred->extra_gpr[i]);
@@ -332,7 +334,7 @@ static void emit_grow(quick *q, const quick_deferred *deferred)
             x64_pop(q->a, (x64_gpr)deferred->extra_gpr[i]);
         }
     }
-    emit_restores(q, deferred);
+    quick_emit_restores(q, deferred);
     x64_lea(q->a, 8, QUICK_TEMP, x64_at(RSP, -(int32_t)sizeof(mu_abi_alloca)));
     x64_alu_rr(q->a, X64_SUB, 8, QUICK_TEMP, (x64_gpr)deferred->extra_gpr[0]);
     x64_alu_ri(q->a, X64_AND, 8, QUICK_TEMP, -16);
@@ -342,7 +344,7 @@ static void emit_grow(quick *q, const quick_deferred *deferred)
 /* The runtime answers, or raises the error: a check is no safepoint. */
 static void emit_check(quick *q, const quick_deferred *deferred)
 {
-    emit_saves(q, deferred);
+    quick_emit_saves(q, deferred);
     for (int i = 0; i < 2; i++) {
         if (deferred->extra_gpr[i] >= 0) {
             x64_push(q->a, (x64_gpr)deferred->extra_gpr[i]);
@@ -356,7 +358,7 @@ static void emit_check(quick *q, const quick_deferred *deferred)
             x64_pop(q->a, (x64_gpr)deferred->extra_gpr[i]);
         }
     }
-    emit_restores(q, deferred);
+    quick_emit_restores(q, deferred);
     x64_jmp(q->a, deferred->back);
 }
 
@@ -375,12 +377,14 @@ static void emit_one(quick *q, quick_deferred *deferred)
     case QUICK_DEFER_YIELD: emit_yield(q, deferred); break;
     case QUICK_DEFER_GROW: emit_grow(q, deferred); break;
     case QUICK_DEFER_CHECK: emit_check(q, deferred); break;
+    case QUICK_DEFER_WATCH: quick_emit_watch(q, deferred); break;
     }
 }
 
 void quick_emit_deferred(quick *q)
 {
-    for (uint32_t i = 0; i < q->deferred.count; i++) {
+    /* Watchpoints go on adding. */
+    for (uint32_t i = 0; i < q->deferred.count && !quick_is_too_large(q); i++) {
         quick_deferred deferred = q->deferred.items[i];
         emit_one(q, &deferred);
     }

@@ -16,6 +16,7 @@ struct mu_jit {
     mu_code_cache *cache;
     mu_jit_stubs stubs;
     pthread_mutex_t lock; /* one compilation at a time */
+    watch_registry watches;
 };
 
 MU_MUST_CHECK mu_status mu_jit_stubs_make(mu_code_cache *cache, mu_jit_stubs *stubs);

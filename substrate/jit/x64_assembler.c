@@ -436,6 +436,13 @@ void x64_jmp(x64_assembler *a, x64_label to)
     jump(a, 0xeb, 0xe9, to);
 }
 
+void x64_test_label(x64_assembler *a, x64_label to)
+{
+    MU_INVARIANT(to.index < a->labels.count, "label %u of %u", to.index, a->labels.count);
+    x64_code_only(a, 0xa9);
+    put_distance(a, to, X64_FROM_FIELD_END);
+}
+
 void x64_jcc(x64_assembler *a, x64_cond condition, x64_label to)
 {
     jump(a, 0x70u + condition, X64_CODE_0F | (0x80u + condition), to);

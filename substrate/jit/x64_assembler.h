@@ -172,6 +172,9 @@ void x64_shift_cl(x64_assembler *a, x64_shift op, uint8_t width, x64_gpr operand
 /* Jumps and calls. */
 void x64_jmp(x64_assembler *a, x64_label to);
 void x64_jcc(x64_assembler *a, x64_cond condition, x64_label to);
+/* TEST EAX, imm32 with the distance to `to`: a jump there once its first byte is changed to 0xe9.
+ */
+void x64_test_label(x64_assembler *a, x64_label to);
 void x64_jmp_r(x64_assembler *a, x64_gpr to);
 void x64_jmp_m(x64_assembler *a, x64_mem to);
 void x64_call_r(x64_assembler *a, x64_gpr to);

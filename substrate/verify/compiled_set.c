@@ -10,23 +10,40 @@ enum {
 
 /* clang-format off */
 static const bool uncompiled_ops[MU_OP_COUNT] = {
-    [MU_OP_WATCHPOINT] = true,
-    [MU_OP_WPBRANCH] = true,
     [MU_OP_CCALL] = true,
 };
 static const bool compiled_comminsts[MU_COMMINST_COUNT] = {
-    [MU_COMMINST_THREAD_EXIT] = true,         [MU_COMMINST_KILL_DEPENDENCY] = true,
-    [MU_COMMINST_NEW_STACK] = true,           [MU_COMMINST_KILL_STACK] = true,
-    [MU_COMMINST_CURRENT_STACK] = true,       [MU_COMMINST_SET_THREADLOCAL] = true,
-    [MU_COMMINST_GET_THREADLOCAL] = true,     [MU_COMMINST_META_NEW_CURSOR] = true,
-    [MU_COMMINST_META_NEXT_FRAME] = true,     [MU_COMMINST_META_COPY_CURSOR] = true,
-    [MU_COMMINST_META_CLOSE_CURSOR] = true,   [MU_COMMINST_META_CUR_FUNC] = true,
-    [MU_COMMINST_META_CUR_FUNC_VER] = true,   [MU_COMMINST_META_CUR_INST] = true,
-    [MU_COMMINST_META_DUMP_KEEPALIVES] = true, [MU_COMMINST_META_POP_FRAMES_TO] = true,
+    [MU_COMMINST_THREAD_EXIT] = true,
+    [MU_COMMINST_KILL_DEPENDENCY] = true,
+    [MU_COMMINST_NEW_STACK] = true,
+    [MU_COMMINST_KILL_STACK] = true,
+    [MU_COMMINST_CURRENT_STACK] = true,
+    [MU_COMMINST_SET_THREADLOCAL] = true,
+    [MU_COMMINST_GET_THREADLOCAL] = true,
+    [MU_COMMINST_META_NEW_CURSOR] = true,
+    [MU_COMMINST_META_NEXT_FRAME] = true,
+    [MU_COMMINST_META_COPY_CURSOR] = true,
+    [MU_COMMINST_META_CLOSE_CURSOR] = true,
+    [MU_COMMINST_META_CUR_FUNC] = true,
+    [MU_COMMINST_META_CUR_FUNC_VER] = true,
+    [MU_COMMINST_META_CUR_INST] = true,
+    [MU_COMMINST_META_DUMP_KEEPALIVES] = true,
+    [MU_COMMINST_META_POP_FRAMES_TO] = true,
     [MU_COMMINST_META_PUSH_FRAME] = true,
+    [MU_COMMINST_META_ENABLE_WATCHPOINT] = true,
+    [MU_COMMINST_META_DISABLE_WATCHPOINT] = true,
+    [MU_COMMINST_TR64_IS_FP] = true,
+    [MU_COMMINST_TR64_IS_INT] = true,
+    [MU_COMMINST_TR64_IS_REF] = true,
+    [MU_COMMINST_TR64_FROM_FP] = true,
+    [MU_COMMINST_TR64_FROM_INT] = true,
+    [MU_COMMINST_TR64_FROM_REF] = true,
+    [MU_COMMINST_TR64_TO_FP] = true,
+    [MU_COMMINST_TR64_TO_INT] = true,
+    [MU_COMMINST_TR64_TO_REF] = true,
+    [MU_COMMINST_TR64_TO_TAG] = true,
 };
 static const bool uncompiled_kinds[] = {
-    [MU_IR_TAGREF64] = true,
     [MU_IR_IRNODEREF] = true,
 };
 /* clang-format on */
@@ -116,7 +133,7 @@ static bool refuse_inst_types(mu_verifier *v)
 {
     const mu_ir_inst *inst = v->inst;
     uint32_t mask = value_type_mask(inst);
-    if (inst->op == MU_OP_TRAP) {
+    if (inst->op == MU_OP_TRAP || inst->op == MU_OP_WATCHPOINT) {
         return refuse_list(v, inst->entity.where, "results of ", mu_verify_name_of_inst(inst),
                            &v->version->types[inst->types.first], inst->types.count);
     }

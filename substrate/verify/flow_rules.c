@@ -125,9 +125,11 @@ void mu_verify_check_trap(mu_verifier *v)
 
 void mu_verify_check_watchpoint(mu_verifier *v)
 {
-    if (v->inst->literal < 1 || v->inst->literal > UINT32_MAX) {
-        mu_verify_complain_inst(v, "has the id %llu; ids are 1 to 4294967295",
-                                (unsigned long long)v->inst->literal);
+    /* A WATCHPOINT of id 0, by which handlers know a TRAP, is one: it cannot be disabled. */
+    uint64_t lowest = v->inst->op == MU_OP_WATCHPOINT ? 0 : 1;
+    if (v->inst->literal < lowest || v->inst->literal > UINT32_MAX) {
+        mu_verify_complain_inst(v, "has the id %llu; ids are %u to 4294967295",
+                                (unsigned long long)v->inst->literal, (unsigned)lowest);
     }
     mu_verify_expect_value_types(v, 0, v->inst->types.count);
 }

@@ -74,6 +74,16 @@ static slice_end current_stack(mu_thread *thread)
     return SLICE_GOES_ON;
 }
 
+/* ---- watchpoints; the id 0 names none */
+
+static slice_end watch(mu_thread *thread, bool enables)
+{
+    uint32_t id = (uint32_t)thread->abi.gpr[0];
+    mu_status status = enables ? mu_vm_enable_watchpoint(thread->vm, id)
+                               : mu_vm_disable_watchpoint(thread->vm, id);
+    return status == MU_LIMIT ? thread_raise(thread, MU_GUEST_ERROR_OUT_OF_MEMORY) : SLICE_GOES_ON;
+}
+
 /* ---- all */
 
 static void expect_operands(mu_thread *thread, const mu_ir_inst *inst)
@@ -97,6 +107,8 @@ static slice_end perform(mu_thread *thread, const mu_ir_inst *inst)
     case MU_COMMINST_CURRENT_STACK: return current_stack(thread);
     case MU_COMMINST_GET_THREADLOCAL: thread->abi.gpr[0] = thread->local; return SLICE_GOES_ON;
     case MU_COMMINST_SET_THREADLOCAL: thread->local = thread->abi.gpr[0]; return SLICE_GOES_ON;
+    case MU_COMMINST_META_ENABLE_WATCHPOINT: return watch(thread, true);
+    case MU_COMMINST_META_DISABLE_WATCHPOINT: return watch(thread, false);
     default: return thread_cursor_inst(thread, inst);
     }
 }

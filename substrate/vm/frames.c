@@ -111,7 +111,9 @@ char *mu_thread_keepalive_type(mu_thread *thread, uint32_t frame, uint32_t index
 
 mu_trap_info mu_thread_trap(mu_thread *thread)
 {
-    return (mu_trap_info){thread->trap_is_hidden, thread->pending_count};
+    return (mu_trap_info){.is_undefined_function = thread->trap_is_hidden,
+                          .result_count = thread->pending_count,
+                          .watchpoint = thread->trap_watchpoint};
 }
 
 mu_type_info mu_thread_trap_result_type(mu_thread *thread, uint32_t index)

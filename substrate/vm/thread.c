@@ -28,7 +28,8 @@ static mu_status check_arguments(const mu_ir_func *func, const mu_value *argumen
         snprintf(what, sizeof what, "argument %u of %s", i + 1, func->entity.name);
         status = value_check(&arguments[i], func->sig->params[i], what, report);
         if (status == MU_OK && !arguments[i].is_null &&
-            (arguments[i].kind == MU_VALUE_REF || arguments[i].kind == MU_VALUE_IREF)) {
+            (arguments[i].kind == MU_VALUE_REF || arguments[i].kind == MU_VALUE_IREF ||
+             arguments[i].kind == MU_VALUE_TAGREF64)) {
             status = mu_report_add(report, MU_INVALID, (mu_location){0},
                                    "%s: a reference given from outside must be NULL", what);
         }

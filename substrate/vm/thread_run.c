@@ -197,6 +197,7 @@ static slice_end leave_trap(mu_thread *thread)
         return thread_raise(thread, MU_GUEST_ERROR_TRAP_HANDLER_GONE);
     }
     thread->trap_is_hidden = version->hidden;
+    thread->trap_watchpoint = inst->op == MU_OP_WATCHPOINT ? (uint32_t)inst->literal : 0;
     thread->pending_types = &version->types[inst->types.first];
     thread->pending_count = inst->types.count;
     return SLICE_TRAPPED;
@@ -256,6 +257,9 @@ static slice_end after_leaving(mu_thread *thread)
     case MU_ABI_LEAVE_COMMON: return thread_common_inst(thread);
     case MU_ABI_LEAVE_NEWTHREAD: return thread_newthread(thread);
     case MU_ABI_LEAVE_SWAPSTACK: return thread_swapstack(thread);
+    case MU_ABI_LEAVE_CHECK_WATCHPOINT:
+        thread->abi.gpr[0] = vm_watchpoint_is_enabled(thread->vm, (uint32_t)thread->abi.gpr[0]);
+        return SLICE_GOES_ON;
     case MU_ABI_LEAVE_COUNT: break;
     }
     MU_INVARIANT(false, "leave reason %d", (int)reason);

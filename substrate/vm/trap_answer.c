@@ -23,13 +23,17 @@ static bool resolve_handle(const mu_thread *thread, const mu_value *value, uint6
 static bool handle_fits(const mu_thread *thread, const mu_value *value, const mu_ir_type *type)
 {
     const mu_ir_variable *variable;
-    return thread_keepalive(thread, value->handle.frame, value->handle.keepalive, &variable) &&
-           mu_ir_type_equal(variable->type, type);
+    if (!thread_keepalive(thread, value->handle.frame, value->handle.keepalive, &variable)) {
+        return false;
+    }
+    bool is_tagged = type->kind == MU_IR_TAGREF64 && value->kind == MU_VALUE_REF;
+    return is_tagged ? variable->type->kind == MU_IR_REF : mu_ir_type_equal(variable->type, type);
 }
 
 static bool is_handle(const mu_value *value)
 {
-    return (value->kind == MU_VALUE_REF || value->kind == MU_VALUE_IREF) && !value->is_null;
+    return value->kind == MU_VALUE_TAGREF64 ||
+           ((value->kind == MU_VALUE_REF || value->kind == MU_VALUE_IREF) && !value->is_null);
 }
 
 static mu_status check_values(const mu_thread *thread, const stack_state *state,

@@ -16,13 +16,13 @@ mu_type_info value_type_info(const mu_ir_type *type)
     case MU_IR_REF: return (mu_type_info){MU_VALUE_REF, 64};
     case MU_IR_IREF: return (mu_type_info){MU_VALUE_IREF, 128};
     case MU_IR_FUNCREF: return (mu_type_info){MU_VALUE_FUNCREF, 64};
+    case MU_IR_TAGREF64: return (mu_type_info){MU_VALUE_TAGREF64, 64};
     case MU_IR_STRUCT:
     case MU_IR_HYBRID:
     case MU_IR_ARRAY:
     case MU_IR_VECTOR:
     case MU_IR_VOID:
     case MU_IR_WEAKREF:
-    case MU_IR_TAGREF64:
     case MU_IR_THREADREF:
     case MU_IR_STACKREF:
     case MU_IR_FRAMECURSORREF:
@@ -39,6 +39,12 @@ static bool fits_int(const mu_value *value, uint32_t bits)
            (as_signed < 0 && as_signed >= -(int64_t)(1ull << (bits - 1)));
 }
 
+static bool fits_tagref64(const mu_value *value)
+{
+    return value->kind == MU_VALUE_DOUBLE || value->kind == MU_VALUE_REF ||
+           value->kind == MU_VALUE_TAGREF64 || (value->kind == MU_VALUE_INT && fits_int(value, 52));
+}
+
 mu_status value_check(const mu_value *value, const mu_ir_type *type, const char *what,
                       mu_report *report)
 {
@@ -48,7 +54,8 @@ mu_status value_check(const mu_value *value, const mu_ir_type *type, const char 
     if (wanted.kind == MU_VALUE_OTHER) {
         status = mu_report_add(report, MU_UNSUPPORTED, (mu_location){0},
                                "%s: a value of type %s cannot be given from outside", what, text);
-    } else if (value->kind != wanted.kind) {
+    } else if (wanted.kind == MU_VALUE_TAGREF64 ? !fits_tagref64(value)
+                                                : value->kind != wanted.kind) {
         status =
             mu_report_add(report, MU_INVALID, (mu_location){0}, "%s is not of type %s", what, text);
     } else if (wanted.kind == MU_VALUE_INT && !fits_int(value, wanted.bits)) {
@@ -62,10 +69,31 @@ mu_status value_check(const mu_value *value, const mu_ir_type *type, const char 
     return status;
 }
 
+static uint64_t tagref64_word(const mu_value *value, const uint64_t *handle_words)
+{
+    uint64_t bits = 0;
+    uint64_t handle = handle_words && !value->is_null ? handle_words[0] : 0;
+    if (value->kind == MU_VALUE_INT) {
+        return mu_abi_tagref64_from_int(value->integer);
+    }
+    if (value->kind == MU_VALUE_REF) {
+        return mu_abi_tagref64_from_ref(handle, 0);
+    }
+    if (value->kind == MU_VALUE_TAGREF64) {
+        return handle;
+    }
+    memcpy(&bits, &value->double_value, sizeof bits);
+    return mu_abi_tagref64_from_double(bits);
+}
+
 void value_to_words(const mu_value *value, const mu_ir_type *type, const uint64_t *handle_words,
                     uint64_t words[2])
 {
     words[0] = words[1] = 0;
+    if (type->kind == MU_IR_TAGREF64) {
+        words[0] = tagref64_word(value, handle_words);
+        return;
+    }
     switch (value->kind) {
     case MU_VALUE_INT:
         words[0] = value->integer;
@@ -84,7 +112,25 @@ void value_to_words(const mu_value *value, const mu_ir_type *type, const uint64_
         }
         break;
     case MU_VALUE_FUNCREF:
+    case MU_VALUE_TAGREF64:
     case MU_VALUE_OTHER: break;
+    }
+}
+
+/* What a tagref64 holds, without addresses. */
+static void describe_tagref64(uint64_t word, mu_value *value)
+{
+    double number;
+    memcpy(&number, &word, sizeof number);
+    if (mu_abi_tagref64_is_int(word)) {
+        int64_t integer = (int64_t)(mu_abi_tagref64_to_int(word) << 12) >> 12;
+        snprintf(value->text, sizeof value->text, "int<52> %lld", (long long)integer);
+    } else if (mu_abi_tagref64_is_ref(word)) {
+        snprintf(value->text, sizeof value->text, "%s with tag %u",
+                 mu_abi_tagref64_to_address(word) ? "ref" : "NULL",
+                 (unsigned)mu_abi_tagref64_to_tag(word));
+    } else {
+        snprintf(value->text, sizeof value->text, "double %.17g", number);
     }
 }
 
@@ -161,6 +207,7 @@ mu_value value_from_memory(const mu_vm *vm, const mu_ir_type *type, const void *
                      vm->functions[words[0]].func->entity.name);
         }
         break;
+    case MU_VALUE_TAGREF64: describe_tagref64(words[0], &value); break;
     case MU_VALUE_OTHER: describe_composite(type, memory, &value); break;
     }
     return value;

@@ -38,6 +38,7 @@ mu_status mu_vm_new(mu_substrate *substrate, const mu_vm_config *config, mu_vm *
     pthread_mutex_init(&vm->lock, NULL);
     pthread_mutex_init(&vm->load_lock, NULL);
     pthread_cond_init(&vm->changed, NULL);
+    vm_watchpoints_init(vm);
     pthread_mutex_lock(&substrate->lock);
     vm->next = substrate->vms;
     if (vm->next) {
@@ -100,6 +101,7 @@ void mu_vm_free(mu_vm *vm)
         vm_stack_free(vm, vm->stacks);
     }
     mu_gc_heap_free(vm->heap);
+    vm_watchpoints_deinit(vm);
     vm_release_env(vm->substrate, vm->env);
     if (vm->globals) {
         munmap(vm->globals, vm->globals_bytes);

@@ -57,6 +57,12 @@ typedef struct vm_cell {
 } vm_cell;
 
 typedef struct vm_stack vm_stack;
+/* The VM's enabled watchpoints; watchpoints.c. */
+typedef struct vm_watchpoints {
+    pthread_mutex_t lock;                  /* taken after every other but the code generator's */
+    MU_ARRAY(uint32_t) enabled;            /* ascending */
+    uint64_t filter[MU_ABI_WATCH_ENTRIES]; /* atomic; compiled code reads it */
+} vm_watchpoints;
 
 struct mu_vm {
     mu_substrate *substrate;
@@ -88,6 +94,7 @@ struct mu_vm {
     uint32_t script_object_count;
     uint32_t bundles;
     uint64_t finished_count;
+    vm_watchpoints watchpoints; /* has its own lock */
 };
 
 /* How a thread goes on when it is entered. */
@@ -159,6 +166,7 @@ struct mu_thread {
     bool yield_wanted;
     uint32_t stressed_yields; /* MU_YIELD_STRESS */
     bool trap_is_hidden;
+    uint32_t trap_watchpoint; /* 0: a TRAP */
     bool throw_wanted;        /* at abi.exception, once it runs */
     bool throws_handler_gone; /* the same, with our own error */
     resume_kind resume;
@@ -318,6 +326,11 @@ bool thread_first_frame(const mu_thread *thread, mu_stack_cursor *cursor);
 bool location_has_type(mu_ref base, uint64_t offset, const mu_ir_type *wanted);
 /* Are there locations of type `wanted` in one array at both offsets? */
 bool location_shifts(mu_ref base, uint64_t from, uint64_t to, const mu_ir_type *wanted);
+
+/* ---- watchpoints.c */
+void vm_watchpoints_init(mu_vm *vm);
+void vm_watchpoints_deinit(mu_vm *vm);
+bool vm_watchpoint_is_enabled(mu_vm *vm, uint32_t id);
 
 /* ---- values.c */
 mu_type_info value_type_info(const mu_ir_type *type);

@@ -25,6 +25,7 @@ static void come_in(mu_thread *thread)
     thread->is_in_world = true;
     thread->abi.functions = vm->table;
     thread->abi.globals = vm->globals;
+    thread->abi.watchpoints = vm->watchpoints.filter;
     vm_allow_running(thread);
 }
 

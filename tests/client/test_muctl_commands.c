@@ -197,6 +197,19 @@ Test(muctl, small_commands_tell_what_they_did)
     GIVES(fake, 0, "removed gcd\n", "", "rm", "gcd", "--force");
     GIVES(fake, 0, "collected gcd\n", "", "gc", "gcd");
     GIVES(fake, 0, "{\"schema\":\"muctl.gc/1\",\"vm\":\"gcd\"}\n", "", "gc", "gcd", "--json");
+    GIVES(fake, 0, "enabled watchpoint 7 of gcd\nenabled watchpoint 4294967295 of gcd\n", "",
+          "watch", "gcd", "7", "4294967295");
+    GIVES(fake, 0, "disabled watchpoint 7 of gcd\n", "", "unwatch", "gcd", "7");
+    GIVES(fake, 0, "{\"schema\":\"muctl.watch/1\",\"vm\":\"gcd\",\"watchpoints\":[7,8]}\n", "",
+          "watch", "gcd", "7", "8", "--json");
+    GIVES(fake, 2, "",
+          "muctl: \"0\" is not the id of a watchpoint\n"
+          "hint: it is the number behind WATCHPOINT or WPBRANCH\n",
+          "watch", "gcd", "7", "0");
+    GIVES(fake, 2, "",
+          "muctl: \"4294967296\" is not the id of a watchpoint\n"
+          "hint: it is the number behind WATCHPOINT or WPBRANCH\n",
+          "unwatch", "gcd", "4294967296");
     GIVES(fake, 4, "", "muctl: no such call\n", "kill", "5");
     GIVES(fake, 2, "",
           "muctl: \"x\" is not the number of a call\n"

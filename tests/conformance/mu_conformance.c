@@ -142,6 +142,13 @@ static void do_run(conformance *self, const char *line)
     transcript_free(&seen);
 }
 
+static void do_watch(conformance *self, const char *rest, bool enables)
+{
+    if (load_bundle(self)) {
+        self->engine->watch(self->state, (uint32_t)strtoul(rest, NULL, 10), enables);
+    }
+}
+
 static bool load_text(conformance *self, const char *name, const char *text, char *fault,
                       size_t bytes)
 {
@@ -282,6 +289,8 @@ static void do_line(conformance *self, char *line)
         do_also(self, kept);
     } else if (strcmp(line, "own") == 0 || strcmp(line, "hail") == 0) {
         do_load(self, kept, *line == 'h');
+    } else if (strcmp(line, "watch") == 0 || strcmp(line, "unwatch") == 0) {
+        do_watch(self, rest, *line == 'w');
     } else if (strcmp(line, "many-bundles") == 0) {
         do_many_bundles(self);
     } else if (strcmp(line, "skip") == 0) {

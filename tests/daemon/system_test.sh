@@ -154,6 +154,29 @@ gives "and leaves no VM" 4 "alone" muctl inspect alone
 printf '.newhybrid $x <@List> 1000000000000\n' >"$work/large.hail"
 gives "an object that does not fit is a limit" 9 "\$x does not fit in the VM's heap" \
     muctl load "$work/large.hail" --vm shapes
+muctl load "$examples/watchpoint.uir" >/dev/null
+gives "a disabled watchpoint is passed" 0 55 muctl call watchpoint.sum 10
+gives "watch enables watchpoints" 0 "enabled watchpoint 8 of watchpoint" muctl watch watchpoint 7 8
+gives "an enabled watchpoint traps" 5 "trap @sum.v1.again.step" muctl call watchpoint.sum 10
+gives "an enabled watchpoint branches" 0 1 muctl call watchpoint.mode
+gives "another VM of the same text is not concerned" 0 55 \
+    muctl run "$examples/watchpoint.uir" --call sum -- 10
+gives "unwatch disables them" 0 "disabled watchpoint 7 of watchpoint" muctl unwatch watchpoint 7 8
+gives "a disabled watchpoint is passed again" 0 55 muctl call watchpoint.sum 10
+gives "a disabled watchpoint does not branch" 0 0 muctl call watchpoint.mode
+gives "watching needs a VM" 4 "" muctl watch nowhere 7
+"$MUCTL" trap attach watchpoint --resume --count 1 --json >"$work/watcher" 2>&1 </dev/null &
+watcher=$!
+"$MUCTL" call watchpoint.spin >"$work/spin" 2>&1 &
+spin=$!
+background="$background $watcher $spin"
+until_true running
+gives "a watchpoint is enabled while a call runs" 0 "" muctl watch watchpoint 9
+wait $spin
+verdict $? "the call has come to it"
+wait $watcher
+gives "its trap told the id" 0 '"trap":"@spin.v1.again.turn","wp":9' cat "$work/watcher"
+muctl rm watchpoint >/dev/null
 gives "gc is answered" 0 "" muctl gc gcd
 gives "rm removes" 0 "" muctl rm greeter
 gives "what was removed is gone" 4 "" muctl call greeter.ask

@@ -51,6 +51,7 @@ void engine_write_value(engine_text *out, const mu_value *value)
     case MU_VALUE_REF: engine_write(out, value->is_null ? " ref:NULL" : " ref"); break;
     case MU_VALUE_IREF: engine_write(out, value->is_null ? " iref:NULL" : " iref"); break;
     case MU_VALUE_FUNCREF: engine_write(out, " %s", value->is_null ? "NULL" : value->text); break;
+    case MU_VALUE_TAGREF64: engine_write(out, " tagref64"); break;
     case MU_VALUE_POINTER:
     case MU_VALUE_OTHER:
         /* Of composites, vectors show what is in them. */
@@ -85,6 +86,22 @@ uint64_t engine_scramble(uint64_t *state)
     z = (z ^ z >> 30) * UINT64_C(0xbf58476d1ce4e5b9);
     z = (z ^ z >> 27) * UINT64_C(0x94d049bb133111eb);
     return z ^ z >> 31;
+}
+
+uint32_t engine_watchpoint(uint32_t index)
+{
+    static const uint32_t ids[ENGINE_WATCHPOINTS] = {1, 2, 3, 65, 129, 4000000001};
+    return ids[index];
+}
+
+bool engine_draw_watchpoints(uint32_t calls, uint32_t traps, bool is_trap, uint32_t *mask)
+{
+    uint64_t state = (uint64_t)calls << 32 | traps;
+    if (is_trap && engine_scramble(&state) % 3 != 0) {
+        return false;
+    }
+    *mask = (uint32_t)engine_scramble(&state) & ((1u << ENGINE_WATCHPOINTS) - 1);
+    return true;
 }
 
 engine_answer engine_answer_of(uint32_t trap, bool is_undefined_function)
@@ -122,6 +139,12 @@ bool engine_make_value(mu_type_info type, uint64_t word, mu_value *value)
     case MU_VALUE_REF:
     case MU_VALUE_IREF:
     case MU_VALUE_FUNCREF: value->is_null = true; return true;
+    case MU_VALUE_TAGREF64:
+        value->kind = word % 3 == 0 ? MU_VALUE_INT : word % 3 == 1 ? MU_VALUE_DOUBLE : MU_VALUE_REF;
+        value->integer = word & 0xfffffffffffff;
+        memcpy(&value->double_value, &word, sizeof word);
+        value->is_null = value->kind == MU_VALUE_REF;
+        return true;
     case MU_VALUE_POINTER:
     case MU_VALUE_OTHER: break;
     }

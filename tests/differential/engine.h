@@ -50,6 +50,12 @@ typedef struct engine_answer {
     uint64_t random;
 } engine_answer;
 engine_answer engine_answer_of(uint32_t trap, bool is_undefined_function);
+/* Watchpoints that programs have; some share their place in a VM's filter. Which of them are
+ * enabled is drawn anew before each call and at some traps. */
+enum { ENGINE_WATCHPOINTS = 6 };
+uint32_t engine_watchpoint(uint32_t index);
+/* False: nothing changes. Bit `index` of the mask says whether that one is enabled now. */
+bool engine_draw_watchpoints(uint32_t calls, uint32_t traps, bool is_trap, uint32_t *mask);
 uint64_t engine_scramble(uint64_t *state);
 /* The value of this type that an answer or argument made of `word` has; false: no such can be made.
  */

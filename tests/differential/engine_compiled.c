@@ -10,6 +10,7 @@ typedef struct compiled_session {
     mu_vm *vm;
     engine_text *out;
     uint32_t traps;
+    uint32_t calls;
     pthread_mutex_t lock;
     pthread_cond_t signal;
     bool is_finished;
@@ -18,7 +19,7 @@ typedef struct compiled_session {
 static void write_trap(mu_thread *thread, engine_text *out)
 {
     uint32_t count = mu_thread_frame_count(thread);
-    engine_write(out, "trap, %u frames\n", count);
+    engine_write(out, "trap, watchpoint %u, %u frames\n", mu_thread_trap(thread).watchpoint, count);
     for (uint32_t i = 0; i < count && i < ENGINE_FRAMES_MAX; i++) {
         mu_frame frame;
         if (mu_thread_frame(thread, i, &frame) != MU_OK) {
@@ -71,12 +72,27 @@ static mu_status answer_throw(mu_thread *thread, engine_answer_kind kind)
     return mu_thread_throw(thread, &exception, NULL);
 }
 
+static void draw_watchpoints(compiled_session *session, bool is_trap)
+{
+    uint32_t mask;
+    if (!engine_draw_watchpoints(session->calls, session->traps, is_trap, &mask)) {
+        return;
+    }
+    for (uint32_t i = 0; i < ENGINE_WATCHPOINTS; i++) {
+        uint32_t id = engine_watchpoint(i);
+        mu_status status = mask >> i & 1 ? mu_vm_enable_watchpoint(session->vm, id)
+                                         : mu_vm_disable_watchpoint(session->vm, id);
+        MU_INVARIANT(status == MU_OK, "watchpoint %u: %s", id, mu_status_name(status));
+    }
+}
+
 static void on_trap(mu_thread *thread, void *context)
 {
     compiled_session *session = context;
     write_trap(thread, session->out);
     engine_answer chosen =
         engine_answer_of(session->traps++, mu_thread_trap(thread).is_undefined_function);
+    draw_watchpoints(session, true);
     if (chosen.collects) {
         mu_vm_collect(session->vm);
     }
@@ -175,6 +191,8 @@ engine_verdict engine_run_compiled(mu_substrate *substrate, const char *program,
     }
     engine_call call;
     while (status == MU_OK && engine_next_call(&program, &call)) {
+        session.calls++;
+        draw_watchpoints(&session, false);
         run_call(&session, &call);
     }
     mu_report_free(report);

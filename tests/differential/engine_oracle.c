@@ -12,6 +12,7 @@
 typedef struct oracle_session {
     engine_text *out;
     uint32_t traps;
+    uint32_t calls;
 } oracle_session;
 
 static mu_type_info info_of_type(const mu_ir_type *type)
@@ -27,6 +28,7 @@ static mu_type_info info_of_type(const mu_ir_type *type)
     case MU_IR_REF: info.kind = MU_VALUE_REF; break;
     case MU_IR_IREF: info.kind = MU_VALUE_IREF; break;
     case MU_IR_FUNCREF: info.kind = MU_VALUE_FUNCREF; break;
+    case MU_IR_TAGREF64: info.kind = MU_VALUE_TAGREF64; break;
     default: break;
     }
     return info;
@@ -60,6 +62,7 @@ static bool make_value(const mu_ir_type *type, uint64_t word, oracle_value *valu
         value->single_value = made.single_value;
         value->double_value = made.double_value;
         value->is_null = made.is_null;
+        value->is_integer = made.kind == MU_VALUE_INT;
     }
     return is_made;
 }
@@ -67,7 +70,7 @@ static bool make_value(const mu_ir_type *type, uint64_t word, oracle_value *valu
 static void write_trap(const oracle *from, engine_text *out)
 {
     uint32_t count = oracle_frame_count(from);
-    engine_write(out, "trap, %u frames\n", count);
+    engine_write(out, "trap, watchpoint %u, %u frames\n", oracle_trap_watchpoint(from), count);
     for (uint32_t i = 0; i < count && i < ENGINE_FRAMES_MAX; i++) {
         oracle_frame frame = oracle_frame_at(from, i);
         engine_write(out, "  %s %s:", frame.version ? frame.version : frame.function,
@@ -92,12 +95,24 @@ static void throw_kept(const oracle *from, oracle_answer *answer)
     }
 }
 
+static void draw_watchpoints(oracle *on, const oracle_session *session, bool is_trap)
+{
+    uint32_t mask;
+    if (!engine_draw_watchpoints(session->calls, session->traps, is_trap, &mask)) {
+        return;
+    }
+    for (uint32_t i = 0; i < ENGINE_WATCHPOINTS; i++) {
+        oracle_watch(on, engine_watchpoint(i), mask >> i & 1);
+    }
+}
+
 static void on_trap(oracle *from, void *context, oracle_answer *answer)
 {
     oracle_session *session = context;
     write_trap(from, session->out);
     engine_answer chosen =
         engine_answer_of(session->traps++, oracle_frame_at(from, 0).version == NULL);
+    draw_watchpoints(from, session, true);
     if (chosen.collects) {
         oracle_collect(from);
     }
@@ -189,6 +204,8 @@ engine_verdict engine_run_oracle(const char *program, engine_text *out)
         oracle_session session = {.out = out};
         engine_call call;
         while (verdict == ENGINE_RAN && engine_next_call(&program, &call)) {
+            session.calls++;
+            draw_watchpoints(on, &session, false);
             verdict = run_call(on, &call, &session) ? ENGINE_RAN : ENGINE_UNDEFINED;
         }
         oracle_free(on);

@@ -158,6 +158,7 @@ const char *program_constant(program *p, const program_type *type)
     case KIND_IREF: return random_cell(p, type);
     case KIND_REF:
     case KIND_STACKREF:
+    case KIND_TAGREF:
     case KIND_VOID:
     case KIND_HYBRID: break;
     }

@@ -254,11 +254,67 @@ static void end_throwing(program *p)
     mu_free(clauses.text);
 }
 
+/* Ids of engine_watchpoint, and 0, which always traps. */
+static const char *random_watchpoint(program *p, bool may_be_trap)
+{
+    static const char *const ids[] = {"1", "2", "3", "65", "129", "4000000001", "1", "65", "0"};
+    return ids[program_below(p, may_be_trap ? 9 : 8)];
+}
+
+static void end_wpbranch(program *p)
+{
+    program_buffer dests = {0};
+    write_dest(p, &dests, random_target(p, false), NULL, 0);
+    program_write(&dests, " ");
+    write_dest(p, &dests, random_target(p, false), NULL, 0);
+    program_write(&p->body, "        WPBRANCH %s %s\n", random_watchpoint(p, false), dests.text);
+    mu_free(dests.text);
+}
+
+/* As end_throwing: the enabled destination may use the results. */
+static void end_watchpoint(program *p)
+{
+    program_op op = {.label = "w"};
+    program_buffer clauses = {0};
+    program_value results[40] = {0};
+    uint32_t first = p->name_count;
+    op.result_count = program_below(p, program_chance(p, 20) ? 14 : 4);
+    program_write(&op.text, "WATCHPOINT %s <", random_watchpoint(p, true));
+    for (uint32_t i = 0; i < op.result_count; i++) {
+        op.results[i] = program_random_value_type(p);
+        program_write(&op.text, "%s@%s", i ? " " : "", op.results[i]->name);
+        results[i] = (program_value){.type = op.results[i]};
+        snprintf(results[i].name, sizeof results[i].name, "%%v%u.%s", first + i,
+                 op.results[i]->name);
+    }
+    program_write(&op.text, ">");
+    p->name_count += op.result_count;
+    program_write(&clauses, " ");
+    write_dest(p, &clauses, random_target(p, false), NULL, 0);
+    program_write(&clauses, " ");
+    write_dest(p, &clauses, random_target(p, false), results, op.result_count);
+    if (program_chance(p, 60)) {
+        program_write(&clauses, " WPEXC(");
+        write_dest(p, &clauses, random_target(p, true), NULL, 0);
+        program_write(&clauses, ")");
+    }
+    program_keepalives(p, &clauses);
+    uint32_t after = p->name_count;
+    p->name_count = first; /* the results get the names that the destination uses */
+    program_emit_with(p, &op, clauses.text, results);
+    p->name_count = after + 1;
+    mu_free(clauses.text);
+}
+
 static void end_block(program *p)
 {
     uint32_t dice = program_below(p, 100);
-    if (dice < 18) {
+    if (dice < 8) {
         end_branch(p);
+    } else if (dice < 12) {
+        end_wpbranch(p);
+    } else if (dice < 18) {
+        end_watchpoint(p);
     } else if (dice < 45) {
         end_branch2(p);
     } else if (dice < 54) {
@@ -347,7 +403,7 @@ static void write_start(program *p)
                   program_int_constant(p, program_int_of(p, 64), 5 + program_below(p, 60)));
     for (uint32_t i = 0; i < p->globals.count; i++) {
         const program_global *global = &p->globals.items[i];
-        if (program_chance(p, 60)) {
+        if (program_chance(p, 60) && !global->type->has_tagref) {
             program_write(&p->body, "        STORE <@%s> @%s %s\n", global->type->name,
                           global->name, program_constant(p, global->type));
         }

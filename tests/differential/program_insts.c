@@ -98,7 +98,8 @@ static bool make_compare(program *p, program_op *op)
                                       "FOGT",   "FOGE",  "FOLT", "FOLE"};
     uint32_t dice = program_below(p, 10);
     const program_type *type = dice < 5 ? some_int(p) : dice < 8 ? random_fp(p) : some_type(p);
-    if (type->kind == KIND_STRUCT || type->kind == KIND_ARRAY || type->kind == KIND_VECTOR) {
+    if (type->kind == KIND_STRUCT || type->kind == KIND_ARRAY || type->kind == KIND_VECTOR ||
+        type->kind == KIND_TAGREF) {
         return false;
     }
     program_value a = program_pick(p, type, PICK_DANGLING);
@@ -501,7 +502,8 @@ static const program_type *some_accessible(program *p)
 
 static bool has_atomics(const program_type *type)
 {
-    return type->kind == KIND_INT || type->kind == KIND_REF || type->kind == KIND_FUNCREF;
+    return type->kind == KIND_INT || type->kind == KIND_REF || type->kind == KIND_FUNCREF ||
+           type->kind == KIND_TAGREF;
 }
 
 static const char *order_for(program *p, const program_type *type, bool is_load)
@@ -551,7 +553,7 @@ static bool make_atomic(program *p, program_op *op)
     program_value value = program_pick(p, type, 0);
     op->may_throw = true;
     const char *order = orders[program_below(p, 5)];
-    if (program_chance(p, 50)) {
+    if (type->kind == KIND_TAGREF || program_chance(p, 50)) {
         program_write(&op->text, "ATOMICRMW %s %s <@%s> %s %s", order,
                       words[type->kind == KIND_INT ? program_below(p, 11) : 0], type->name,
                       place.name, value.name);
@@ -674,6 +676,7 @@ static const struct {
     {make_bitcast, 2, false, PLAIN},    {make_select, 7, false, PLAIN},      {make_refcast, 2, false, PLAIN},
     {make_kill_dependency, 1, false, PLAIN}, {make_extract, 6, false, PARTS}, {make_insert, 4, false, PARTS},
     {make_element, 6, false, PARTS},    {make_new, 4, true, PLAIN},          {make_getiref, 4, false, PLAIN},
+    {program_tagref_inst, 6, false, PLAIN},
     {make_getfieldiref, 6, false, PLACES}, {make_getelemiref, 3, false, PLACES}, {make_shiftiref, 2, false, PLACES},
     {make_load, 8, true, PLACES},        {make_store, 8, true, PLACES},        {make_atomic, 6, true, PLACES},
     {program_vector_inst, 12, false, VECTORS}, {program_vector_division, 2, true, VECTORS},

@@ -19,6 +19,7 @@ typedef enum type_kind {
     KIND_IREF,
     KIND_FUNCREF,
     KIND_STACKREF,
+    KIND_TAGREF,
 } type_kind;
 
 typedef struct program_type program_type;
@@ -33,6 +34,7 @@ struct program_type {
     const program_sig *sig;
     uint32_t words;     /* of a value, rounded up generously */
     bool has_iref;      /* an iref anywhere in a value */
+    bool has_tagref;    /* a tagref64: there are no constants, but a cell @zc.NAME of zeros */
     char name[24];      /* "@S1" is written for "S1" */
     program_type *ref;  /* to this one, once made */
     program_type *iref; /* likewise */
@@ -154,6 +156,10 @@ program_value *program_find(program *p, type_kind kind,
 program_value program_emit(program *p, program_op *op);
 void program_emit_with(program *p, program_op *op, const char *clauses, program_value *results);
 bool program_is_value_type(const program_type *type);
+
+/* program_tagref.c */
+program_value program_make_tagref(program *p); /* a new one */
+bool program_tagref_inst(program *p, program_op *op);
 
 /* program_insts.c */
 bool program_random_inst(program *p, program_op *op, bool wants_throwing);

@@ -15,6 +15,7 @@ static program_type *add_type(program *p, type_kind kind, const char *name)
     type->kind = kind;
     type->words = kind == KIND_IREF ? 2 : 1;
     type->has_iref = kind == KIND_IREF;
+    type->has_tagref = kind == KIND_TAGREF;
     snprintf(type->name, sizeof type->name, "%s", name);
     MU_ARRAY_PUSH(&p->types, type);
     return type;
@@ -151,6 +152,7 @@ static void add_fields(program *p, program_type *type, uint32_t count)
         type->fields[type->field_count++] = field;
         words += field->words + (field->has_iref ? 1 : 0);
         type->has_iref = type->has_iref || field->has_iref;
+        type->has_tagref = type->has_tagref || field->has_tagref;
     }
     type->words = words;
 }
@@ -175,6 +177,7 @@ static void add_composite(program *p, uint32_t number)
         }
         made->words = (element->words + element->has_iref) * made->length;
         made->has_iref = element->has_iref;
+        made->has_tagref = element->has_tagref;
     } else {
         snprintf(name, sizeof name, "H%u", number);
         program_type *made = add_type(p, KIND_HYBRID, name);
@@ -229,6 +232,8 @@ void program_make_types(program *p)
     add_type(p, KIND_FLOAT, "f");
     add_type(p, KIND_DOUBLE, "d");
     program_ref_to(p, add_type(p, KIND_VOID, "void"));
+    add_type(p, KIND_TAGREF, "t");
+    add_type(p, KIND_INT, "i6")->bits = 6;
     p->stackref = add_type(p, KIND_STACKREF, "sr");
     uint32_t count = 2 + program_below(p, 10);
     for (uint32_t i = 0; i < count; i++) {
@@ -253,6 +258,7 @@ static void write_type(program *p, const program_type *type)
     case KIND_INT: program_write(out, "int<%u>", type->bits); break;
     case KIND_FLOAT: program_write(out, "float"); break;
     case KIND_DOUBLE: program_write(out, "double"); break;
+    case KIND_TAGREF: program_write(out, "tagref64"); break;
     case KIND_VOID: program_write(out, "void"); break;
     case KIND_REF: program_write(out, "ref<@%s>", type->element->name); break;
     case KIND_IREF: program_write(out, "iref<@%s>", type->element->name); break;
@@ -280,6 +286,10 @@ static void write_type(program *p, const program_type *type)
 static void write_zero(program *p, const program_type *type)
 {
     program_buffer *out = &p->head;
+    if (type->has_tagref) {
+        program_write(out, ".global @zc.%s <@%s>\n", type->name, type->name);
+        return;
+    }
     program_write(out, ".const @z.%s <@%s> = ", type->name, type->name);
     switch (type->kind) {
     case KIND_INT: program_write(out, "0"); break;
@@ -302,6 +312,7 @@ static void write_zero(program *p, const program_type *type)
         program_write(out, "}");
         break;
     }
+    case KIND_TAGREF:
     case KIND_VOID:
     case KIND_HYBRID: break;
     }

@@ -178,12 +178,21 @@ static program_value make_value(program *p, const program_type *type, uint32_t f
                             mu_arena_format(p->arena, "LOAD <@%s> %s", type->name, place.name));
         }
         break;
+    case KIND_TAGREF:
+        if (p->depth <= DEPTH_MAX) {
+            return program_make_tagref(p);
+        }
+        break;
     case KIND_FLOAT:
     case KIND_DOUBLE:
     case KIND_VOID:
     case KIND_HYBRID:
     case KIND_FUNCREF:
     case KIND_STACKREF: break;
+    }
+    if (type->has_tagref) {
+        return emit_one(p, type, false, false,
+                        mu_arena_format(p->arena, "LOAD <@%s> @zc.%s", type->name, type->name));
     }
     return of_constant(type, program_constant(p, type));
 }

@@ -75,6 +75,8 @@ void oracle_free(oracle *self)
     MU_ARRAY_FREE(&self->cells);
     MU_ARRAY_FREE(&self->marks);
     MU_ARRAY_FREE(&self->marked_stacks);
+    MU_ARRAY_FREE(&self->boxes);
+    MU_ARRAY_FREE(&self->watchpoints);
     mu_free(self->scratch);
     mu_ir_env_release(self->env, NULL);
     mu_free(self);
@@ -106,10 +108,53 @@ static void do_trap(oracle *self, frame *at)
     for (uint32_t i = 0; i < results.count; i++) {
         const oracle_value none = {0};
         const oracle_value *value = i < answer.count ? &answer.values[i] : &none;
-        image_from_value(result_image(at, i), at->plan->version->variables[results.first + i].type,
-                         value);
+        image_from_value(self, result_image(at, i),
+                         at->plan->version->variables[results.first + i].type, value);
     }
     continue_normally(self);
+}
+
+static bool is_watched(const oracle *self, uint64_t id)
+{
+    for (uint32_t i = 0; i < self->watchpoints.count; i++) {
+        if (self->watchpoints.items[i] == id) {
+            return true;
+        }
+    }
+    return false;
+}
+
+void oracle_watch(oracle *self, uint32_t id, bool enables)
+{
+    uint32_t kept = 0;
+    for (uint32_t i = 0; i < self->watchpoints.count; i++) {
+        if (self->watchpoints.items[i] != id) {
+            self->watchpoints.items[kept++] = self->watchpoints.items[i];
+        }
+    }
+    self->watchpoints.count = kept;
+    if (enables) {
+        MU_ARRAY_PUSH(&self->watchpoints, id);
+    }
+}
+
+uint32_t oracle_trap_watchpoint(const oracle *self)
+{
+    const mu_ir_inst *inst = inst_of(running_stack(self)->top);
+    return inst->op == MU_OP_WATCHPOINT ? (uint32_t)inst->literal : 0;
+}
+
+/* The id 0 is always enabled. */
+static void do_watchpoint(oracle *self, frame *at)
+{
+    const mu_ir_inst *inst = inst_of(at);
+    if (inst->literal != 0 && !is_watched(self, inst->literal)) {
+        jump_to(self, dest_of(at, 0), NULL);
+    } else if (inst->op == MU_OP_WATCHPOINT) {
+        do_trap(self, at);
+    } else {
+        jump_to(self, dest_of(at, 1), NULL);
+    }
 }
 
 static frame *frame_at(const oracle *self, uint32_t index)
@@ -185,11 +230,25 @@ static void do_switch(oracle *self, frame *at)
 
 static void do_comminst(oracle *self, frame *at)
 {
-    if (inst_of(at)->comminst == MU_COMMINST_KILL_DEPENDENCY) {
+    switch ((int)inst_of(at)->comminst) {
+    case MU_COMMINST_KILL_DEPENDENCY:
         memcpy(result_image(at, 0), operand(at, 0), size_of_type(type_param(at, 0)));
         continue_normally(self);
-    } else if (!do_stack_comminst(self, at) && !do_cursor_comminst(self, at)) {
-        undefined(self, "%s is not interpreted", mu_ir_comminst_name(inst_of(at)->comminst));
+        break;
+    case MU_COMMINST_META_ENABLE_WATCHPOINT:
+    case MU_COMMINST_META_DISABLE_WATCHPOINT: {
+        mu_ir_type word = {.kind = MU_IR_INT, .bits = 32};
+        uint32_t id = (uint32_t)read_int(operand(at, 0), &word);
+        if (id) {
+            oracle_watch(self, id, inst_of(at)->comminst == MU_COMMINST_META_ENABLE_WATCHPOINT);
+        }
+        continue_normally(self);
+        break;
+    }
+    default:
+        if (!do_tagref(self, at) && !do_stack_comminst(self, at) && !do_cursor_comminst(self, at)) {
+            undefined(self, "%s is not interpreted", mu_ir_comminst_name(inst_of(at)->comminst));
+        }
     }
 }
 
@@ -227,7 +286,7 @@ static void do_instruction(oracle *self, frame *at)
     case MU_SHAPE_NEWTHREAD: do_newthread(self, at); break;
     case MU_SHAPE_SWAPSTACK: do_swapstack(self, at); break;
     case MU_SHAPE_WATCHPOINT:
-    case MU_SHAPE_WPBRANCH:
+    case MU_SHAPE_WPBRANCH: do_watchpoint(self, at); break;
     case MU_SHAPE_CCALL:
         undefined(self, "%s is not interpreted", mu_ir_op_info_of(inst->op)->word);
         break;
@@ -245,7 +304,7 @@ static void enter(oracle *self, const mu_ir_func *function, const oracle_value *
     const mu_ir_version *version = of->version;
     mu_ir_range params = version->blocks[0].params;
     for (uint32_t i = 0; i < params.count; i++) {
-        image_from_value(running_stack(self)->top->slots + of->slots[params.first + i],
+        image_from_value(self, running_stack(self)->top->slots + of->slots[params.first + i],
                          version->variables[params.first + i].type, &arguments[i]);
     }
 }

@@ -39,6 +39,8 @@ void oracle_set_env(oracle *self, mu_ir_env *env);
 mu_ir_env *oracle_env(const oracle *self);
 /* Collects the heap. Also from a trap handler. */
 void oracle_collect(oracle *self);
+/* Enables a watchpoint, or disables it. Also from a trap handler. */
+void oracle_watch(oracle *self, uint32_t id, bool enables);
 uint64_t oracle_heap_bytes(const oracle *self);
 
 /* A value outside: scalars only; of other composites than vectors only the type is told. */
@@ -47,6 +49,7 @@ typedef struct oracle_value {
     uint64_t integer; /* INT, UPTR, UFUNCPTR; FUNCREF: the function's number */
     float single_value;
     double double_value;
+    bool is_integer;       /* TAGREF64 given: `integer`; else, if not `is_null`, `double_value` */
     bool is_null;          /* REF, IREF, FUNCREF */
     oracle_object *object; /* REF, IREF; valid until the heap is collected */
     char text[96];         /* VECTOR: the lanes, as mu_value has them */
@@ -79,6 +82,7 @@ typedef struct oracle_frame {
 uint32_t oracle_frame_count(const oracle *self);
 oracle_frame oracle_frame_at(const oracle *self, uint32_t index); /* 0 is the innermost */
 oracle_value oracle_keepalive(const oracle *self, uint32_t frame, uint32_t index);
+uint32_t oracle_trap_watchpoint(const oracle *self); /* 0: a TRAP */
 uint32_t oracle_trap_result_count(const oracle *self);
 const mu_ir_type *oracle_trap_result_type(const oracle *self, uint32_t index);
 

@@ -101,7 +101,9 @@ const mu_ir_dest *dest_of(const frame *at, uint32_t index)
 void continue_normally(oracle *self)
 {
     frame *at = running_stack(self)->top;
-    if (inst_of(at)->has_exc) {
+    if (inst_of(at)->op == MU_OP_WATCHPOINT) {
+        jump_to(self, dest_of(at, 1), NULL);
+    } else if (inst_of(at)->has_exc) {
         jump_to(self, dest_of(at, 0), NULL);
     } else {
         at->inst++;
@@ -142,7 +144,8 @@ void unwind(oracle *self)
         /* A frame that has not begun has nothing that could catch. */
         if (on->top->plan && inst_of(on->top)->has_exc) {
             const oracle_object *exception = at->exception;
-            jump_to(self, dest_of(on->top, 1), &exception);
+            uint32_t caught_by = inst_of(on->top)->op == MU_OP_WATCHPOINT ? 2 : 1;
+            jump_to(self, dest_of(on->top, caught_by), &exception);
             at->exception = NULL;
             return;
         }

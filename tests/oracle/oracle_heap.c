@@ -104,6 +104,11 @@ static void walk_image(oracle *self, uint8_t *image, const mu_ir_type *type, boo
             mark_object(self, read_ref(image));
         }
         break;
+    case MU_IR_TAGREF64:
+        if (!clears_weak) {
+            mark_object(self, object_of_tagref(self, image));
+        }
+        break;
     case MU_IR_IREF:
         if (!clears_weak) {
             mark_object(self, read_iref(image).object);
@@ -144,7 +149,6 @@ static void walk_image(oracle *self, uint8_t *image, const mu_ir_type *type, boo
     case MU_IR_UPTR:
     case MU_IR_UFUNCPTR:
     case MU_IR_VOID:
-    case MU_IR_TAGREF64:
     case MU_IR_FUNCREF:
     case MU_IR_THREADREF:
     case MU_IR_IRNODEREF: break;

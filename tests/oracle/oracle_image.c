@@ -235,7 +235,8 @@ oracle_value value_from_image(const uint8_t *image, const mu_ir_type *type)
     return value;
 }
 
-void image_from_value(uint8_t *image, const mu_ir_type *type, const oracle_value *value)
+void image_from_value(oracle *self, uint8_t *image, const mu_ir_type *type,
+                      const oracle_value *value)
 {
     memset(image, 0, size_of_type(type));
     switch (type->kind) {
@@ -246,6 +247,7 @@ void image_from_value(uint8_t *image, const mu_ir_type *type, const oracle_value
     case MU_IR_DOUBLE: memcpy(image, &value->double_value, sizeof(double)); break;
     case MU_IR_REF: write_ref(image, value->object); break;
     case MU_IR_FUNCREF: write_word(image, value->integer); break;
+    case MU_IR_TAGREF64: image_from_tagref(self, image, value); break;
     case MU_IR_IREF:
     case MU_IR_WEAKREF:
     case MU_IR_STRUCT:
@@ -253,7 +255,6 @@ void image_from_value(uint8_t *image, const mu_ir_type *type, const oracle_value
     case MU_IR_ARRAY:
     case MU_IR_VECTOR:
     case MU_IR_VOID:
-    case MU_IR_TAGREF64:
     case MU_IR_THREADREF:
     case MU_IR_STACKREF:
     case MU_IR_FRAMECURSORREF:

@@ -84,6 +84,14 @@ typedef struct run {
     oracle_result *result;
 } run;
 
+/* What a tagref64 that is no double holds: an integer, or a reference with a tag. */
+typedef struct tagref_box {
+    bool is_ref;
+    uint8_t tag;
+    uint64_t integer;
+    oracle_object *object;
+} tagref_box;
+
 struct oracle {
     mu_ir_env *env;
     oracle_limits limits;
@@ -104,6 +112,8 @@ struct oracle {
     uint64_t threads_made;           /* a threadref is its thread's number, from 1 */
     MU_ARRAY(oracle_object *) marks; /* objects to trace */
     MU_ARRAY(stack *) marked_stacks; /* to trace */
+    MU_ARRAY(tagref_box) boxes;      /* oracle_tagref.c */
+    MU_ARRAY(uint32_t) watchpoints;  /* that are enabled */
     uint8_t *scratch;                /* arguments on their way into a block */
     uint32_t scratch_bytes;
     run *run; /* NULL: none */
@@ -126,7 +136,8 @@ void write_word(uint8_t *image, uint64_t value);
 /* The image of a constant, global cell or function. */
 void write_entity(oracle *self, uint8_t *image, const mu_ir_entity *entity);
 oracle_value value_from_image(const uint8_t *image, const mu_ir_type *type);
-void image_from_value(uint8_t *image, const mu_ir_type *type, const oracle_value *value);
+void image_from_value(oracle *self, uint8_t *image, const mu_ir_type *type,
+                      const oracle_value *value);
 
 /* --- the heap: oracle_heap.c */
 /* NULL when the heap's quota does not allow it. */
@@ -253,3 +264,7 @@ void do_swapstack(oracle *self, frame *at);
 /* The common instructions of stacks and threads; false: it is none of these. */
 bool do_stack_comminst(oracle *self, frame *at);
 bool do_cursor_comminst(oracle *self, frame *at); /* oracle_cursors.c */
+bool do_tagref(oracle *self, frame *at); /* oracle_tagref.c; false: another common instruction */
+void image_from_tagref(oracle *self, uint8_t *image, const oracle_value *value);
+/* The object in a tagref64's image, or NULL. */
+oracle_object *object_of_tagref(const oracle *self, const uint8_t *image);

@@ -107,6 +107,17 @@ static void read_run(reader *at, uint32_t line, bool is_heavy, const char *text)
     }
 }
 
+static void read_watch(reader *at, uint32_t line, bool enables, const char *text)
+{
+    text_step step = {.kind = STEP_WATCH, .line = line, .enables = enables};
+    step.watchpoint = (uint32_t)strtoul(text, NULL, 10);
+    if (step.watchpoint) {
+        MU_ARRAY_PUSH(&at->steps, step);
+    } else {
+        complain(at, line, "watch", "expected a watchpoint's id");
+    }
+}
+
 static text_settings *settings_of(reader *at)
 {
     return at->cases.count > 0 ? &at->cases.items[at->cases.count - 1].settings : &at->settings;
@@ -146,6 +157,8 @@ static void read_directive(reader *at, uint32_t line, const char *word, const ch
         read_refusal(at, line, rest);
     } else if (strcmp(word, "fresh") == 0) {
         read_step(at, line, STEP_FRESH, "");
+    } else if (strcmp(word, "watch") == 0 || strcmp(word, "unwatch") == 0) {
+        read_watch(at, line, *word == 'w', rest);
     } else if (strcmp(word, "error") == 0) {
         read_error(at, line, rest);
     } else if (strcmp(word, "require") == 0) {

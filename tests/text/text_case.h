@@ -27,10 +27,13 @@ typedef struct text_trap {
     text_frame *frames; /* innermost first */
     uint32_t frame_count;
     uint32_t times;
-    bool collects;    /* before answering */
-    const char *load; /* a file to load before answering, or NULL */
-    uint32_t pops;    /* frames to pop before answering */
-    const char *push; /* the function of a frame to push then, or NULL */
+    uint32_t watchpoint; /* its id; 0: a TRAP */
+    bool collects;       /* before answering */
+    uint32_t enables;    /* a watchpoint, before answering; 0: none */
+    uint32_t disables;   /* likewise */
+    const char *load;    /* a file to load before answering, or NULL */
+    uint32_t pops;       /* frames to pop before answering */
+    const char *push;    /* the function of a frame to push then, or NULL */
     text_answer_kind answer;
     text_values values;
     bool is_fresh;     /* THROW a new object */
@@ -49,7 +52,13 @@ typedef struct text_run {
     text_values results;
 } text_run;
 
-typedef enum text_step_kind { STEP_RUN, STEP_LOAD, STEP_HAIL, STEP_FRESH } text_step_kind;
+typedef enum text_step_kind {
+    STEP_RUN,
+    STEP_LOAD,
+    STEP_HAIL,
+    STEP_FRESH,
+    STEP_WATCH
+} text_step_kind;
 typedef struct text_step {
     text_step_kind kind;
     bool is_heavy; /* RUN: left out by --light */
@@ -58,6 +67,8 @@ typedef struct text_step {
     const char *file;    /* LOAD */
     const char *script;  /* HAIL */
     const char *refusal; /* HAIL: a part of the message with which it must be refused, or NULL */
+    uint32_t watchpoint; /* WATCH */
+    bool enables;        /* WATCH */
 } text_step;
 
 typedef struct text_error {

@@ -60,6 +60,14 @@ static mu_status load_compiled(void *opaque, const char *name, const char *text,
     return mu_vm_load(state->vm, name, text, strlen(text), report, NULL);
 }
 
+static void watch_compiled(void *opaque, uint32_t watchpoint, bool enables)
+{
+    compiled_state *state = opaque;
+    mu_status status = enables ? mu_vm_enable_watchpoint(state->vm, watchpoint)
+                               : mu_vm_disable_watchpoint(state->vm, watchpoint);
+    MU_INVARIANT(status == MU_OK, "watchpoint %u: %s", watchpoint, mu_status_name(status));
+}
+
 struct compiled_run {
     compiled_state *state;
     const text_run *run;
@@ -98,7 +106,8 @@ static void record_frame(mu_thread *thread, uint32_t index, compiled_run *at, se
 
 static void record_trap(mu_thread *thread, compiled_run *at)
 {
-    seen_trap trap = {.frame_total = mu_thread_frame_count(thread)};
+    seen_trap trap = {.frame_total = mu_thread_frame_count(thread),
+                      .watchpoint = mu_thread_trap(thread).watchpoint};
     for (uint32_t i = 0; i < trap.frame_total && i < TRANSCRIPT_FRAMES; i++) {
         record_frame(thread, i, at, &trap);
     }
@@ -201,6 +210,12 @@ static void answer_trap(mu_thread *thread, compiled_run *at)
     mu_status status = MU_STATE;
     if (expected && expected->collects) {
         mu_vm_collect(at->state->vm);
+    }
+    if (expected && expected->enables) {
+        watch_compiled(at->state, expected->enables, true);
+    }
+    if (expected && expected->disables) {
+        watch_compiled(at->state, expected->disables, false);
     }
     if (expected && (!expected->load || load_in_trap(at, expected->load))) {
         status = expected->answer == ANSWER_KILL ? MU_STATE : give_answer(thread, expected, at);
@@ -359,8 +374,8 @@ static void run_compiled(void *opaque, const text_run *run, const char *path, tr
     pthread_mutex_destroy(&at.trap_lock);
 }
 
-static const text_engine compiled_engine = {"compiled", open_compiled, close_compiled,
-                                            load_compiled, run_compiled};
+static const text_engine compiled_engine = {"compiled",    open_compiled,  close_compiled,
+                                            load_compiled, watch_compiled, run_compiled};
 
 const text_engine *text_compiled_engine(void)
 {

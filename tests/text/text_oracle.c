@@ -54,6 +54,12 @@ done:
     return status;
 }
 
+static void watch_oracle(void *opaque, uint32_t watchpoint, bool enables)
+{
+    oracle_state *state = opaque;
+    oracle_watch(state->oracle, watchpoint, enables);
+}
+
 static mu_type_info info_of_type(const mu_ir_type *type)
 {
     mu_type_info info = {.kind = MU_VALUE_OTHER};
@@ -69,6 +75,7 @@ static mu_type_info info_of_type(const mu_ir_type *type)
     case MU_IR_REF: info.kind = MU_VALUE_REF; break;
     case MU_IR_IREF: info.kind = MU_VALUE_IREF; break;
     case MU_IR_FUNCREF: info.kind = MU_VALUE_FUNCREF; break;
+    case MU_IR_TAGREF64: info.kind = MU_VALUE_TAGREF64; break;
     default: break;
     }
     return info;
@@ -100,6 +107,8 @@ static bool value_inside(const text_value *written, const mu_ir_type *type, orac
     }
     *value = (oracle_value){.type = type,
                             .integer = made.integer,
+                            .is_integer = made.kind == MU_VALUE_INT,
+                            .is_null = made.is_null,
                             .single_value = made.single_value,
                             .double_value = made.double_value};
     return true;
@@ -114,7 +123,8 @@ typedef struct oracle_trapping {
 
 static void record_trap(const oracle *from, transcript *seen)
 {
-    seen_trap trap = {.frame_total = oracle_frame_count(from)};
+    seen_trap trap = {.frame_total = oracle_frame_count(from),
+                      .watchpoint = oracle_trap_watchpoint(from)};
     for (uint32_t i = 0; i < trap.frame_total && i < TRANSCRIPT_FRAMES; i++) {
         oracle_frame frame = oracle_frame_at(from, i);
         seen_frame recorded = {.is_undefined = !frame.version};
@@ -182,6 +192,12 @@ static void answer_trap(oracle *from, void *context, oracle_answer *answer)
     if (expected->collects) {
         oracle_collect(from);
     }
+    if (expected->enables) {
+        oracle_watch(from, expected->enables, true);
+    }
+    if (expected->disables) {
+        oracle_watch(from, expected->disables, false);
+    }
     if (expected->load && !load_in_trap(at, expected->load)) {
         return;
     }
@@ -246,5 +262,5 @@ static void run_oracle(void *opaque, const text_run *run, const char *path, tran
     mu_free(result);
 }
 
-const text_engine text_oracle_engine = {"oracle", open_oracle, close_oracle, load_oracle,
-                                        run_oracle};
+const text_engine text_oracle_engine = {"oracle",    open_oracle,  close_oracle,
+                                        load_oracle, watch_oracle, run_oracle};

@@ -144,6 +144,9 @@ static void take_frames(line_parser *p, text_trap *trap)
     text_frame frames[32];
     uint32_t count = 0;
     expect(p, "[");
+    if (accept_word(p, "wp")) {
+        trap->watchpoint = take_number(p);
+    }
     do {
         if (count == 32) {
             fail(p, "at most 32 frames");
@@ -176,6 +179,12 @@ static void take_answer(line_parser *p, text_trap *trap)
     }
     if (accept_word(p, "load")) {
         trap->load = take_word(p, " \t,");
+    }
+    if (accept_word(p, "watch")) {
+        trap->enables = take_number(p);
+    }
+    if (accept_word(p, "unwatch")) {
+        trap->disables = take_number(p);
     }
     if (accept_word(p, "pop")) {
         trap->pops = take_number(p);

@@ -210,6 +210,11 @@ static bool take_step(runner *self, opened *engines, uint32_t count, const text_
             check_script(self, &engines[i], file, step);
         }
         break;
+    case STEP_WATCH:
+        for (uint32_t i = 0; i < count; i++) {
+            engines[i].engine->watch(engines[i].state, step->watchpoint, step->enables);
+        }
+        break;
     case STEP_FRESH:
         for (uint32_t i = 0; i < count; i++) {
             goes_on = reopen(self, &engines[i], file, the_case, step->line) && goes_on;

@@ -94,6 +94,22 @@ static bool parse_fp(const char *text, mu_type_info type, mu_value *value)
     return end != text && *end == '\0';
 }
 
+/* NULL, an int of 52 bits, or a double. */
+static bool make_tagref64(const text_value *written, mu_value *value)
+{
+    value->kind = MU_VALUE_REF;
+    value->is_null = true;
+    if (strcmp(written->literal, "NULL") == 0) {
+        return true;
+    }
+    *value = (mu_value){.kind = MU_VALUE_INT, .bits = 52};
+    if (parse_int(written->literal, 52, &value->integer)) {
+        return true;
+    }
+    *value = (mu_value){.kind = MU_VALUE_DOUBLE};
+    return parse_fp(written->literal, (mu_type_info){MU_VALUE_DOUBLE, 64}, value);
+}
+
 bool text_value_make(const text_value *written, mu_type_info type, mu_value *value)
 {
     *value = (mu_value){.kind = type.kind, .bits = type.bits};
@@ -105,6 +121,7 @@ bool text_value_make(const text_value *written, mu_type_info type, mu_value *val
     case MU_VALUE_REF:
     case MU_VALUE_IREF:
     case MU_VALUE_FUNCREF: value->is_null = true; return strcmp(written->literal, "NULL") == 0;
+    case MU_VALUE_TAGREF64: return make_tagref64(written, value);
     case MU_VALUE_OTHER: return false;
     }
     return false;
@@ -120,6 +137,7 @@ static void type_word(const mu_value *value, char *word, size_t bytes)
     case MU_VALUE_REF: snprintf(word, bytes, "ref"); break;
     case MU_VALUE_IREF: snprintf(word, bytes, "iref"); break;
     case MU_VALUE_FUNCREF: snprintf(word, bytes, "funcref"); break;
+    case MU_VALUE_TAGREF64: snprintf(word, bytes, "tagref64"); break;
     case MU_VALUE_OTHER: snprintf(word, bytes, "other"); break;
     }
 }
@@ -146,6 +164,7 @@ static void show(const mu_value *value, char *text, size_t bytes)
     case MU_VALUE_FUNCREF:
         snprintf(text, bytes, "funcref:%s", value->is_null ? "NULL" : value->text);
         break;
+    case MU_VALUE_TAGREF64: snprintf(text, bytes, "tagref64"); break;
     case MU_VALUE_OTHER: snprintf(text, bytes, "%s", *value->text ? value->text : "other"); break;
     }
 }
@@ -171,6 +190,7 @@ static bool same_value(const mu_value *a, const mu_value *b)
     case MU_VALUE_IREF: return a->is_null == b->is_null;
     case MU_VALUE_FUNCREF:
         return a->is_null == b->is_null && (a->is_null || strcmp(a->text, b->text) == 0);
+    case MU_VALUE_TAGREF64: return true;
     case MU_VALUE_OTHER:
         /* Of composites, vectors show what is in them. */
         return a->text[0] != '{' || b->text[0] != '{' || strcmp(a->text, b->text) == 0;
@@ -276,6 +296,11 @@ static bool check_trap(const text_trap *expected, const seen_trap *seen, char *f
     if (expected->frame_count > seen->frames.count) {
         snprintf(fault, bytes, "a trap has %u frames, %u expected", seen->frames.count,
                  expected->frame_count);
+        return false;
+    }
+    if (expected->watchpoint != seen->watchpoint) {
+        snprintf(fault, bytes, "a trap at %s is of watchpoint %u, expected %u",
+                 seen->frames.items[0].place, seen->watchpoint, expected->watchpoint);
         return false;
     }
     for (uint32_t i = 0; i < expected->frame_count; i++) {

@@ -13,6 +13,7 @@ typedef struct seen_frame {
 
 typedef struct seen_trap {
     uint32_t frame_total;
+    uint32_t watchpoint;
     MU_ARRAY(seen_frame) frames;
 } seen_trap;
 
@@ -46,6 +47,7 @@ typedef struct text_engine {
     void *(*open)(const text_settings *settings);
     void (*close)(void *state);
     mu_status (*load)(void *state, const char *name, const char *text, mu_report *report);
+    void (*watch)(void *state, uint32_t watchpoint, bool enables);
     void (*run)(void *state, const text_run *run, const char *path, transcript *seen);
 } text_engine;
 

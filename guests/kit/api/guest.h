@@ -35,7 +35,8 @@ typedef struct guest_class {
 } guest_class;
 
 /* Reads `text` as a value of `type`: ints decimal or 0x…, with a sign, any that fit the width
- * signed or unsigned; floats as strtod does in the C locale, and nan, inf; "null" for references.
+ * signed or unsigned; floats as strtod does in the C locale, and nan, inf; "null" for references;
+ * for a tagref64 an int of 52 bits, else a double, or "null".
  * Errors: INVALID; the report says what was expected. `name` comes first in the message and is like
  * "argument 2". */
 MU_MUST_CHECK mu_status guest_value_read(const char *text, mu_type_info type, const char *name,

@@ -209,8 +209,15 @@ typedef enum mu_abi_leave {
                                at a call */
     MU_ABI_LEAVE_NEWTHREAD, /* `site_stack`, `site_local`; what is passed travels as arguments */
     MU_ABI_LEAVE_SWAPSTACK, /* the same without `site_local`; results are expected */
+    MU_ABI_LEAVE_CHECK_WATCHPOINT, /* is the watchpoint gpr[0] enabled in this VM? gpr[0] = 1 or 0
+                                    */
     MU_ABI_LEAVE_COUNT,
 } mu_abi_leave;
+
+/* Which watchpoints a VM has enabled: entry `id` % MU_ABI_WATCH_ENTRIES of the thread's filter is 0
+ * (none of those ids), the one id that is, or MU_ABI_WATCH_SEVERAL, when only the runtime knows. */
+#define MU_ABI_WATCH_ENTRIES 64u
+#define MU_ABI_WATCH_SEVERAL UINT64_MAX
 
 /* A cell that ALLOCA made, in the frame: the payload follows. The frame's `alloca_slot` heads the
  * list. */

@@ -60,7 +60,8 @@ struct mu_code_object {
     mu_code_slot *slots;
     mu_code_keepalive *keepalives;
     uint32_t site_count, slot_count, keepalive_count;
-    void *debug; /* what perf and gdb were given; this room's */
+    void *debug;    /* what perf and gdb were given; this room's */
+    void *switches; /* bytes that are changed later; the compiler's, which frees it */
 };
 
 typedef struct mu_code_config {
@@ -82,6 +83,12 @@ MU_MUST_CHECK mu_status mu_code_install(mu_code_cache *cache, mu_code_object *ob
 void mu_code_remove(mu_code_cache *cache, mu_code_object *object);
 /* Frees an object that was never installed. */
 void mu_code_object_free(mu_code_object *object);
+
+/* Changes one byte of installed code, at an executable address, at once and for threads that run
+ * there: so both instructions must be as long as each other. mu_code_synchronize: when it returns,
+ * no processor runs what it has fetched before. Thread-safe. */
+void mu_code_set_byte(mu_code_cache *cache, const unsigned char *at, unsigned char value);
+void mu_code_synchronize(void);
 
 /* The piece of code that holds `address`, or NULL. The end of the piece belongs to it (and some
  * padding behind that), since it is the return address of a call that is the last instruction.

@@ -34,6 +34,11 @@ uintptr_t mu_jit_adapter(const mu_jit *jit);
 /* The entry of `version`'s code, compiled now if it is not yet. Once a version, whichever VM asks.
  * Thread-safe. Errors: LIMIT when the code cache is full. */
 MU_MUST_CHECK mu_status mu_jit_compile(mu_jit *jit, mu_ir_version *version, const void **entry);
+/* A VM has enabled the watchpoint `id`, or disabled it again. Code of every VM that has the id asks
+ * from then on, until as many have disabled it, whether its own VM has (see mu_abi.h). When it
+ * returns, no processor runs the code as it was before. Thread-safe. */
+void mu_jit_watch(mu_jit *jit, uint32_t id);
+void mu_jit_unwatch(mu_jit *jit, uint32_t id);
 /* Frees what was made for a bundle: code, descriptors, conventions. No VM uses it any more. */
 void mu_jit_free_bundle(mu_jit *jit, mu_ir_bundle *bundle);
 

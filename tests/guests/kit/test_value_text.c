@@ -228,6 +228,20 @@ Test(guest_value, references_are_null_or_nothing)
     cr_assert_not(reads("1", (mu_type_info){.kind = MU_VALUE_OTHER}, &value));
 }
 
+Test(guest_value, tagref64_is_an_int_of_52_bits_another_number_or_null)
+{
+    const mu_type_info tagref = {.kind = MU_VALUE_TAGREF64, .bits = 64};
+    mu_value value;
+    cr_assert(reads("-7", tagref, &value) && value.kind == MU_VALUE_INT);
+    cr_assert_eq(value.integer, 0xffffffffffff9);
+    cr_assert(reads("7.0", tagref, &value) && value.kind == MU_VALUE_DOUBLE);
+    cr_assert(reads("4503599627370496", tagref, &value) && value.kind == MU_VALUE_DOUBLE);
+    cr_assert_eq(value.double_value, 0x1p52);
+    cr_assert(reads("null", tagref, &value) && value.kind == MU_VALUE_REF && value.is_null);
+    cr_assert_not(reads("x", tagref, &value));
+    check_text(&(mu_value){.kind = MU_VALUE_TAGREF64, .text = "ref with tag 3"}, "ref with tag 3");
+}
+
 static bool fits(mu_value given, mu_type_info type, mu_value *value)
 {
     return guest_value_fit(&given, type, "argument 1", NULL, value) == MU_OK;

@@ -44,6 +44,19 @@ Test(mu_code, installed_code_runs)
     cr_assert_eq(one->size_bytes, 6);
 }
 
+Test(mu_code, byte_of_installed_code_is_changed_in_place)
+{
+    mu_code_object *one = install(6, 11);
+    mu_code_object *other = install(6, 22);
+    mu_code_set_byte(cache, one->start + 1, 33);
+    mu_code_synchronize();
+    cr_assert_eq(fixture_run(one), 33);
+    cr_assert_eq(fixture_run(other), 22);
+    mu_code_set_byte(cache, one->start + 1, 11);
+    mu_code_synchronize();
+    cr_assert_eq(fixture_run(one), 11);
+}
+
 Test(mu_code, every_byte_and_the_end_lead_to_their_piece)
 {
     mu_code_object *pieces[64];

@@ -83,6 +83,34 @@ Test(mu_gc_check, reference_to_another_heap_aborts, .signal = SIGABRT)
     collect_with_slot(object_of_other_heap);
 }
 
+static void collect_with_tagged(uint64_t word)
+{
+    fake_mutator m;
+    fake_start(&m, &checked);
+    m.roots[0] = fake_new(&m, &fake_tagged, 0);
+    *fake_word(m.roots[0], 0) = word;
+    fake_collect(&m);
+}
+
+/* Negative, so no reference; no double is stored with these bits. */
+Test(mu_gc_check, word_that_is_no_tagref64_aborts, .signal = SIGABRT)
+{
+    collect_with_tagged(0xfff0000000000002);
+}
+
+Test(mu_gc_check, nan_that_is_not_the_stored_one_aborts, .signal = SIGABRT)
+{
+    collect_with_tagged(0x7ff8000000000004);
+}
+
+Test(mu_gc_check, tagged_reference_to_no_object_aborts, .signal = SIGABRT)
+{
+    fake_mutator m;
+    fake_start(&m, &checked);
+    m.tagged_root = mu_abi_tagref64_from_ref(fake_new(&m, &fake_words, 4) + 16, 21);
+    fake_collect(&m);
+}
+
 /* A root that turns up only after the collection, as if it had been forgotten: what it refers to
  * has moved without it. */
 typedef struct forgetful {

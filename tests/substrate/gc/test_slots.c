@@ -77,6 +77,36 @@ Test(mu_gc, weak_slot_in_a_large_object_is_cleared)
     fake_end(&m);
 }
 
+/* A tagref64 alone keeps its object, wherever that is moved, and a large one where it is. */
+Test(mu_gc, tagref64_keeps_small_and_large_objects_with_any_tag)
+{
+    fake_mutator m;
+    fake_start(&m, &checked);
+    for (uint64_t tag = 0; tag < 64; tag++) {
+        m.roots[tag] = fake_new(&m, &fake_tagged, 0);
+        uintptr_t referee = tag % 8 ? numbered(&m, tag) : fake_new(&m, &fake_words, 2000);
+        *fake_word(referee, 0) = tag;
+        *fake_word(m.roots[tag], 0) = mu_abi_tagref64_from_ref(referee, tag);
+    }
+    for (uint32_t round = 0; round < 3; round++) {
+        fake_collect(&m);
+        for (uint64_t tag = 0; tag < 64; tag++) {
+            uint64_t word = *fake_word(m.roots[tag], 0);
+            mu_ref referee = {mu_abi_tagref64_to_address(word)};
+            cr_assert_eq(mu_abi_tagref64_to_tag(word), tag);
+            cr_assert(mu_gc_owns(m.heap, referee));
+            cr_assert_eq(*fake_word(referee.address, 0), tag);
+        }
+    }
+    for (uint64_t tag = 0; tag < 64; tag++) {
+        *fake_word(m.roots[tag], 0) = mu_abi_tagref64_from_int(tag);
+    }
+    uint64_t before = mu_gc_heap_stats(m.heap).live_bytes;
+    fake_collect(&m);
+    cr_assert_lt(mu_gc_heap_stats(m.heap).live_bytes, before - 8 * 16000);
+    fake_end(&m);
+}
+
 Test(mu_gc, tagref64_words_survive_as_what_they_were)
 {
     fake_mutator m;

@@ -94,6 +94,47 @@ Test(x64_assembler_run, jumps_calls_and_addresses_forward_are_patched)
     cr_assert_eq(length, 5, "calls have no short form");
 }
 
+/* TEST EAX, imm32 does nothing but set flags, until its first byte is that of JMP rel32. */
+Test(x64_assembler_run, test_of_a_label_becomes_a_jump_to_it)
+{
+    x64_label back = x64_label_new(a);
+    x64_label forward = x64_label_new(a);
+    x64_mov_ri(a, RAX, 1);
+    x64_ret(a);
+    x64_bind(a, back);
+    x64_mov_ri(a, RAX, 2);
+    x64_ret(a);
+    uint32_t first = x64_offset(a);
+    x64_test_label(a, forward);
+    uint32_t second = x64_offset(a);
+    x64_test_label(a, back);
+    cr_assert_eq(x64_offset(a), second + 5);
+    x64_mov_ri(a, RAX, 3);
+    x64_ret(a);
+    x64_align(a, 64);
+    x64_bind(a, forward);
+    x64_mov_ri(a, RAX, 4);
+    x64_ret(a);
+    unsigned char *code = executable();
+    const int wanted[4] = {3, 4, 2, 4};
+    for (uint32_t jumps = 0; jumps < 4; jumps++) {
+        cr_assert_eq(mprotect(code, x64_offset(a), PROT_READ | PROT_WRITE), 0);
+        code[first] = jumps & 1 ? 0xe9 : 0xa9;
+        code[second] = jumps & 2 ? 0xe9 : 0xa9;
+        cr_assert_eq(mprotect(code, x64_offset(a), PROT_READ | PROT_EXEC), 0);
+        ZydisDecodedInstruction instruction;
+        ZydisDecodedOperand operands[ZYDIS_MAX_OPERAND_COUNT];
+        oracle_decode(code + first, 5, &instruction, operands);
+        cr_assert_eq(instruction.length, 5);
+        cr_assert_eq(instruction.mnemonic, jumps & 1 ? ZYDIS_MNEMONIC_JMP : ZYDIS_MNEMONIC_TEST);
+        union {
+            unsigned char *address;
+            int (*function)(void);
+        } entry = {.address = code + first};
+        cr_assert_eq(entry.function(), wanted[jumps]);
+    }
+}
+
 Test(x64_assembler_run, padding_consists_of_nops)
 {
     for (uint32_t gap = 0; gap < 64; gap++) {
