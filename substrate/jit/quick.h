@@ -355,6 +355,9 @@ void quick_lower_load(quick *q, const mu_ir_inst *inst);
 void quick_lower_store(quick *q, const mu_ir_inst *inst);
 void quick_lower_cmpxchg(quick *q, const mu_ir_inst *inst);
 void quick_lower_atomicrmw(quick *q, const mu_ir_inst *inst);
+/* quick_wide_atomics.c: the same on irefs, of which the second is XCHG. */
+void quick_lower_cmpxchg_iref(quick *q, const mu_ir_inst *inst);
+void quick_lower_exchange_iref(quick *q, const mu_ir_inst *inst);
 void quick_lower_aggregate(quick *q, const mu_ir_inst *inst);
 /* Whether the instruction works on vectors lane by lane; such are lowered by quick_lower_vector. */
 bool quick_is_on_vectors(const quick *q, const mu_ir_inst *inst);

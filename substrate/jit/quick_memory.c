@@ -387,7 +387,12 @@ void quick_store_value(quick *q, const mu_ir_type *type, x64_mem mem, mu_ir_valu
             x64_mfence(q->a);
         }
         break;
-    case QUICK_IREF: store_iref(q, mem, value); break;
+    case QUICK_IREF:
+        store_iref(q, mem, value);
+        if (is_seq_cst) {
+            x64_mfence(q->a);
+        }
+        break;
     case QUICK_COMPOSITE: store_composite(q, mem, value, type); break;
     }
 }
@@ -406,6 +411,10 @@ void quick_lower_cmpxchg(quick *q, const mu_ir_inst *inst)
 {
     const mu_ir_value *operands = &q->version->operands[inst->operands.first];
     const mu_ir_type *type = q->version->types[inst->types.first];
+    if (type->kind == MU_IR_IREF) {
+        quick_lower_cmpxchg_iref(q, inst);
+        return;
+    }
     quick_gpr_take_fixed(q, RAX);
     x64_gpr desired = quick_read_gpr(q, operands[2]);
     x64_gpr expected = quick_read_gpr(q, operands[1]);
@@ -471,6 +480,10 @@ void quick_lower_atomicrmw(quick *q, const mu_ir_inst *inst)
 {
     const mu_ir_value *operands = &q->version->operands[inst->operands.first];
     const mu_ir_type *type = q->version->types[inst->types.first];
+    if (type->kind == MU_IR_IREF) {
+        quick_lower_exchange_iref(q, inst);
+        return;
+    }
     uint8_t width = memory_width(type);
     uint32_t bits = quick_int_bits(type);
     mu_ir_rmw rmw = (mu_ir_rmw)inst->rmw;

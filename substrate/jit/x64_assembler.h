@@ -217,6 +217,8 @@ void x64_fp_take_high(x64_assembler *a, x64_xmm to,
 /* Atomics and blocks. */
 void x64_lock_cmpxchg(x64_assembler *a, uint8_t width, x64_mem at,
                       x64_gpr desired); /* rax expected */
+/* Compares rdx:rax with 16 bytes, aligned so, and makes them rcx:rbx when equal. */
+void x64_lock_cmpxchg16b(x64_assembler *a, x64_mem at);
 void x64_lock_xadd(x64_assembler *a, uint8_t width, x64_mem at, x64_gpr addend);
 void x64_xchg_mr(x64_assembler *a, uint8_t width, x64_mem at, x64_gpr value);
 void x64_mfence(x64_assembler *a);

@@ -110,6 +110,11 @@ void x64_lock_cmpxchg(x64_assembler *a, uint8_t width, x64_mem at, x64_gpr desir
     x64_code_rm(a, X64_CODE_LOCK | X64_CODE_0F | x64_sized(0xb0, width), desired, at);
 }
 
+void x64_lock_cmpxchg16b(x64_assembler *a, x64_mem at)
+{
+    x64_code_rm(a, X64_CODE_LOCK | X64_CODE_0F | X64_CODE_WIDE | 0xc7, 1, at);
+}
+
 void x64_lock_xadd(x64_assembler *a, uint8_t width, x64_mem at, x64_gpr addend)
 {
     x64_code_rm(a, X64_CODE_LOCK | X64_CODE_0F | x64_sized(0xc0, width), addend, at);

@@ -154,14 +154,9 @@ static bool refuse_inst_types(mu_verifier *v)
 static bool is_uncompiled_on(const mu_ir_inst *inst, const mu_ir_type *type)
 {
     switch (mu_ir_op_info_of(inst->op)->shape) {
-    case MU_SHAPE_SWITCH:
-        return !is_kind(type, MU_IR_INT) && !is_pointer(type) && !is_kind(type, MU_IR_FUNCREF);
+    case MU_SHAPE_SWITCH: return is_kind(type, MU_IR_IREF);
     case MU_SHAPE_CMPXCHG:
-    case MU_SHAPE_ATOMICRMW:
-        return is_kind(type, MU_IR_IREF) || is_kind(type, MU_IR_FLOAT) ||
-               is_kind(type, MU_IR_DOUBLE);
-    case MU_SHAPE_LOAD:
-    case MU_SHAPE_STORE: return is_kind(type, MU_IR_IREF) && inst->order != MU_ORDER_NOT_ATOMIC;
+    case MU_SHAPE_ATOMICRMW: return is_kind(type, MU_IR_FLOAT) || is_kind(type, MU_IR_DOUBLE);
     default: return false;
     }
 }
@@ -183,11 +178,9 @@ void mu_verify_refuse_uncompiled_inst(mu_verifier *v)
         return;
     }
     const mu_ir_type *type = mu_verify_inst_type(v, 0);
-    bool is_access = inst->op == MU_OP_LOAD || inst->op == MU_OP_STORE;
     if (type && is_uncompiled_on(inst, type)) {
         mu_verify_complain_here(v, MU_UNSUPPORTED, inst->entity.where,
-                                "%s%s on %s is not compiled by this version",
-                                is_access && inst->order != MU_ORDER_NOT_ATOMIC ? "atomic " : "",
+                                "%s on %s is not compiled by this version",
                                 mu_verify_name_of_inst(inst), mu_verify_text_of_type(type).text);
     }
 }

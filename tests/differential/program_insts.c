@@ -503,7 +503,7 @@ static const program_type *some_accessible(program *p)
 static bool has_atomics(const program_type *type)
 {
     return type->kind == KIND_INT || type->kind == KIND_REF || type->kind == KIND_FUNCREF ||
-           type->kind == KIND_TAGREF;
+           type->kind == KIND_IREF || type->kind == KIND_STACKREF || type->kind == KIND_TAGREF;
 }
 
 static const char *order_for(program *p, const program_type *type, bool is_load)

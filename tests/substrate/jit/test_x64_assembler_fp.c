@@ -100,6 +100,10 @@ Test(x64_assembler_fp, atomics_are_locked_at_every_width)
         ENCODES(x64_lock_xadd(a, w, at, reg), "lock xadd %s, %s", mem(at, w).text, name);
         ENCODES(x64_xchg_mr(a, w, at, reg), "xchg %s, %s", mem(at, w).text, name);
     }
+    FOR_SOME_FORMS(m)
+    {
+        ENCODES(x64_lock_cmpxchg16b(a, form(m)), "lock cmpxchg16b %s", mem(form(m), 16).text);
+    }
 }
 
 Test(x64_assembler_fp, fences_and_blocks)

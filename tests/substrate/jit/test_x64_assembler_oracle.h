@@ -94,7 +94,8 @@ static inline const char *gpr_name(x64_gpr reg, uint32_t width)
 
 static inline const char *width_name(uint32_t width)
 {
-    static const char *const names[4] = {"byte ptr ", "word ptr ", "dword ptr ", "qword ptr "};
+    static const char *const names[5] = {"byte ptr ", "word ptr ", "dword ptr ", "qword ptr ",
+                                         "xmmword ptr "};
     return names[__builtin_ctz(width)];
 }
 
