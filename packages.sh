@@ -10,9 +10,9 @@ for purpose in "$@"; do
     case $purpose in
     build)
         wanted="$wanted gcc libc6-dev meson ninja-build pkg-config libuv1-dev libprotobuf-c-dev protobuf-c-compiler
-            libjemalloc-dev libsodium-dev" ;;
+            libjemalloc-dev libsodium-dev libzydis-dev libzycore-dev" ;;
     tests)
-        wanted="$wanted libcriterion-dev libzydis-dev libzycore-dev gdb" ;;
+        wanted="$wanted libcriterion-dev gdb" ;;
     *)
         echo "packages.sh: $purpose is neither build nor tests" >&2
         exit 2 ;;

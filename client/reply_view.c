@@ -10,6 +10,7 @@ struct muclient_reply {
         muclient_returned returned;
         muclient_listing listing;
         muclient_status_info status;
+        muclient_function_code code;
         const char *vm_name;
     };
 };
@@ -117,6 +118,28 @@ static bool inspection_view(proto_arena *arena, const Mud__Inspection *from, muc
     return true;
 }
 
+static bool code_view(proto_arena *arena, const Mud__FunctionCode *from,
+                      muclient_function_code *out)
+{
+    muclient_code_line *views = proto_arena_allocate(arena, from->n_lines * sizeof *views);
+    if (views == NULL) {
+        return false;
+    }
+    for (size_t i = 0; i < from->n_lines; i++) {
+        views[i] = (muclient_code_line){.offset = from->lines[i]->offset,
+                                        .block = from->lines[i]->block,
+                                        .text = from->lines[i]->text};
+    }
+    *out = (muclient_function_code){.version = from->version,
+                                    .address = from->address,
+                                    .bytes = from->code.data,
+                                    .byte_count = from->code.len,
+                                    .lines = views,
+                                    .line_count = from->n_lines,
+                                    .cut = from->cut != 0};
+    return true;
+}
+
 static bool reply_fill(muclient_reply *reply, const Mud__ServerFrame *frame)
 {
     reply->kind = frame->reply_case;
@@ -134,6 +157,8 @@ static bool reply_fill(muclient_reply *reply, const Mud__ServerFrame *frame)
     case MUD__SERVER_FRAME__REPLY_INSPECTION:
         reply->kind = MUD__SERVER_FRAME__REPLY_LISTING;
         return inspection_view(reply->arena, frame->inspection, &reply->listing);
+    case MUD__SERVER_FRAME__REPLY_FUNCTION_CODE:
+        return code_view(reply->arena, frame->function_code, &reply->code);
     default: return true;
     }
 }
@@ -179,6 +204,11 @@ const muclient_returned *muclient_reply_returned(const muclient_reply *reply)
 const muclient_listing *muclient_reply_listing(const muclient_reply *reply)
 {
     return reply->kind == MUD__SERVER_FRAME__REPLY_LISTING ? &reply->listing : NULL;
+}
+
+const muclient_function_code *muclient_reply_code(const muclient_reply *reply)
+{
+    return reply->kind == MUD__SERVER_FRAME__REPLY_FUNCTION_CODE ? &reply->code : NULL;
 }
 
 const muclient_status_info *muclient_reply_status(const muclient_reply *reply)

@@ -84,6 +84,19 @@ muclient_code muclient_inspect(muclient *client, const char *vm, muclient_reply 
     return exchange(client, &frame, MUD__SERVER_FRAME__REPLY_INSPECTION, reply, error);
 }
 
+muclient_code muclient_get_code(muclient *client, const char *vm, const char *function,
+                                muclient_reply **reply, muclient_error **error)
+{
+    Mud__ClientFrame frame;
+    Mud__GetCode request;
+    muclient_frame_begin(client, &frame, MUD__CLIENT_FRAME__REQUEST_GET_CODE);
+    mud__get_code__init(&request);
+    frame.get_code = &request;
+    request.vm = text_borrow(vm);
+    request.function = text_borrow(function);
+    return exchange(client, &frame, MUD__SERVER_FRAME__REPLY_FUNCTION_CODE, reply, error);
+}
+
 muclient_code muclient_collect(muclient *client, const char *vm, muclient_error **error)
 {
     Mud__ClientFrame frame;

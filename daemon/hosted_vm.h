@@ -9,6 +9,7 @@
 /* That wait or run, in one VM: each holds memory until its turn comes. */
 #define MUD_LOADS_MOST       256u
 #define MUD_COLLECTIONS_MOST 4u
+#define MUD_CODE_VIEWS_MOST  4u
 #define MUD_DIGEST_BYTES     65u /* SHA-256 in hex, with the ending NUL */
 
 typedef struct mud_bundle {
@@ -34,7 +35,7 @@ typedef struct mud_vm {
     uint32_t pins; /* running calls, loads and collections */
     MU_ARRAY(mud_bundle) bundles;
     struct mud_load *first_load, *last_load; /* the first one is running: bundle_load.c */
-    uint32_t loads, collections;             /* under way */
+    uint32_t loads, collections, code_views; /* under way */
     struct mud_call_list calls;              /* that run or wait in a trap */
     uint64_t calls_running, calls_trapped, calls_done;
     uint64_t handler; /* session; 0: none */

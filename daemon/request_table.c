@@ -1,6 +1,7 @@
 #include "request_table.h"
 #include "bundle_load.h"
 #include "call.h"
+#include "code_view.h"
 #include "collection.h"
 #include "drain.h"
 #include "inspection.h"
@@ -33,6 +34,7 @@ static const mud_request_row rows[] = {
     ROW(ATTACH_TRAPS, mud_request_attach_traps,  false),
     ROW(DETACH_TRAPS, mud_request_detach_traps,  false),
     ROW(ANSWER_TRAP,  mud_request_answer_trap,   false),
+    ROW(GET_CODE,     mud_request_get_code,      true),
     ROW(WATCH,        mud_request_watch,         false),
 };
 #undef ROW

@@ -199,6 +199,23 @@ typedef struct muclient_listing {
     size_t function_count;
 } muclient_listing;
 
+typedef struct muclient_code_line {
+    uint32_t offset;   /* in the code; up to the next line's */
+    const char *block; /* empty: what stands apart, for rare cases */
+    const char *text;  /* the instruction */
+} muclient_code_line;
+
+/* Of muclient_get_code: x86-64. */
+typedef struct muclient_function_code {
+    const char *version;
+    uint64_t address;
+    const uint8_t *bytes;
+    size_t byte_count;
+    const muclient_code_line *lines;
+    size_t line_count;
+    bool cut; /* there is more */
+} muclient_function_code;
+
 typedef struct muclient_status_info {
     const char *version;
     uint64_t pid;
@@ -221,6 +238,7 @@ typedef struct muclient_reply muclient_reply;
 const muclient_loaded *muclient_reply_loaded(const muclient_reply *reply);
 const muclient_returned *muclient_reply_returned(const muclient_reply *reply);
 const muclient_listing *muclient_reply_listing(const muclient_reply *reply);
+const muclient_function_code *muclient_reply_code(const muclient_reply *reply);
 const muclient_status_info *muclient_reply_status(const muclient_reply *reply);
 const char *muclient_reply_vm_name(const muclient_reply *reply); /* of muclient_vm_create */
 void muclient_reply_free(muclient_reply *reply);                 /* NULL is allowed */
@@ -293,6 +311,11 @@ MUCLIENT_MUST_CHECK muclient_code muclient_list(muclient *client, muclient_reply
                                                 muclient_error **error);
 MUCLIENT_MUST_CHECK muclient_code muclient_inspect(muclient *client, const char *vm,
                                                    muclient_reply **reply, muclient_error **error);
+/* The machine code of a function's newest version, which is compiled if it was not. Errors:
+ * NOT_FOUND; FAILED_PRECONDITION when no version is loaded. */
+MUCLIENT_MUST_CHECK muclient_code muclient_get_code(muclient *client, const char *vm,
+                                                    const char *function, muclient_reply **reply,
+                                                    muclient_error **error);
 /* Collects the VM's garbage now. */
 MUCLIENT_MUST_CHECK muclient_code muclient_collect(muclient *client, const char *vm,
                                                    muclient_error **error);

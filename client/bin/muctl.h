@@ -57,6 +57,9 @@ int muctl_done(const muctl_program *muctl, const char *name, const char *key, co
 
 /* Values written on the command line; the caller frees the array. NULL when memory is out. */
 muclient_value *muctl_values(const char *const *words, size_t count);
+/* Takes VM.FUNC apart; the caller frees `vm`. An exit status other than 0 after a message. */
+int muctl_function_split(muctl_program *muctl, const char *target, char **vm,
+                         const char **function);
 /* Calls, with ^C killing the call; prints the results. */
 int muctl_call_and_print(muctl_program *muctl, const muclient_call_spec *spec);
 /* Reads --timeout; 0 and `*milliseconds`, or the exit status. */

@@ -99,6 +99,18 @@ int muctl_call_and_print(muctl_program *muctl, const muclient_call_spec *spec)
     return first_signal == SIGTERM || first_signal == SIGHUP ? 128 + first_signal : status;
 }
 
+int muctl_function_split(muctl_program *muctl, const char *target, char **vm, const char **function)
+{
+    const char *dot = strchr(target, '.');
+    if (dot == NULL || dot == target || dot[1] == 0) {
+        return muctl_usage(muctl, "write it like gcd.gcd; muctl ls shows the VMs",
+                           "\"%s\" is not VM.FUNC", target);
+    }
+    *vm = strndup(target, (size_t)(dot - target));
+    *function = dot + 1;
+    return *vm == NULL ? muctl_trouble(muctl, MUCLIENT_RESOURCE_EXHAUSTED, "", "out of memory") : 0;
+}
+
 int muctl_call_command(muctl_program *muctl)
 {
     const muctl_arguments *arguments = &muctl->arguments;
@@ -107,15 +119,13 @@ int muctl_call_command(muctl_program *muctl)
     if (status != 0) {
         return status;
     }
-    const char *target = arguments->words[0];
-    const char *dot = strchr(target, '.');
-    if (dot == NULL || dot == target || dot[1] == 0) {
-        return muctl_usage(muctl, "write it like gcd.gcd; muctl ls shows the VMs",
-                           "\"%s\" is not VM.FUNC", target);
+    char *vm = NULL;
+    status = muctl_function_split(muctl, arguments->words[0], &vm, &spec.function);
+    if (status != 0) {
+        return status;
     }
-    char *vm = strndup(target, (size_t)(dot - target));
     muclient_value *values = muctl_values(arguments->words + 1, spec.argument_count);
-    if (vm == NULL || values == NULL) {
+    if (values == NULL) {
         status = muctl_trouble(muctl, MUCLIENT_RESOURCE_EXHAUSTED, "", "out of memory");
     }
     if (status == 0) {
@@ -123,7 +133,6 @@ int muctl_call_command(muctl_program *muctl)
     }
     if (status == 0) {
         spec.vm = vm;
-        spec.function = dot + 1;
         spec.arguments = values;
         status = muctl_call_and_print(muctl, &spec);
     }

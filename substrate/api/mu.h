@@ -186,6 +186,28 @@ mu_type_info mu_function_result_type(const mu_function *function, uint32_t index
 char *mu_function_param_text(const mu_function *function, uint32_t index);
 char *mu_function_result_text(const mu_function *function, uint32_t index);
 
+/* The machine code of a function's newest version, and which instruction each part of it is of:
+ * from a line's offset up to the next line's. */
+typedef struct mu_code_part {
+    uint32_t offset_bytes;
+    const char *block; /* global name; NULL, as is the text: what stands apart, for rare cases */
+    char *text;        /* the instruction */
+} mu_code_part;
+typedef struct mu_function_code {
+    const char *version; /* global name; borrowed from the VM */
+    uint64_t address;
+    unsigned char *bytes;
+    uint32_t size_bytes;
+    mu_code_part *lines;
+    uint32_t line_count;
+} mu_function_code;
+/* Compiles it if need be, which may take a while: not on a thread that others wait for. The caller
+ * frees `code` with mu_function_code_free, before the VM. Errors: STATE when no version is loaded;
+ * LIMIT when it cannot be compiled. */
+MU_MUST_CHECK mu_status mu_function_get_code(mu_vm *vm, const mu_function *function,
+                                             mu_report *report, mu_function_code **code);
+void mu_function_code_free(mu_function_code *code);
+
 /* ------------------------------------------------------------------------------------- threads */
 
 typedef enum mu_thread_state {

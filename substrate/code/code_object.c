@@ -8,6 +8,7 @@ void mu_code_object_free(mu_code_object *object)
         mu_free(object->sites);
         mu_free(object->slots);
         mu_free(object->keepalives);
+        mu_free(object->lines);
         mu_free(object);
     }
 }

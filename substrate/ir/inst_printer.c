@@ -247,3 +247,10 @@ void mu_ir_print_inst(mu_ir_buffer *buffer, const mu_ir_version *version, const 
         print_step(&to, *step);
     }
 }
+
+char *mu_ir_inst_text(const mu_ir_version *version, const mu_ir_inst *inst)
+{
+    mu_ir_buffer buffer = {0};
+    mu_ir_print_inst(&buffer, version, inst);
+    return mu_ir_buffer_take(&buffer);
+}

@@ -192,6 +192,7 @@ typedef struct quick {
 
     MU_ARRAY(quick_deferred) deferred;
     MU_ARRAY(quick_literal) literals;
+    MU_ARRAY(mu_code_line) lines;
     MU_ARRAY(mu_code_site) sites;
     MU_ARRAY(uint32_t) site_landings; /* parallel: index of a deferred landing, or QUICK_NONE */
     MU_ARRAY(mu_code_slot) map_slots;

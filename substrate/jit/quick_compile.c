@@ -164,6 +164,12 @@ bool quick_is_too_large(const quick *q)
            q->deferred_words > DEFERRED_MAX_WORDS || mu_arena_bytes(q->arena) > ARENA_MAX_BYTES;
 }
 
+static void begin_line(quick *q, uint32_t inst)
+{
+    mu_code_line line = {x64_offset(q->a), inst};
+    MU_ARRAY_PUSH(&q->lines, line);
+}
+
 static bool emit_block(quick *q, uint32_t block)
 {
     const mu_ir_block *ir = &q->version->blocks[block];
@@ -187,8 +193,10 @@ static bool emit_block(quick *q, uint32_t block)
         const mu_ir_inst *inst = &q->version->insts[ir->insts.first + i];
         q->inst = ir->insts.first + i;
         q->position = 2 * (i + 1);
+        begin_line(q, q->inst);
         bool is_compare = mu_ir_op_info_of(inst->op)->shape == MU_SHAPE_COMPARE;
         if (is_compare && quick_fuses(q, inst)) {
+            begin_line(q, q->inst + 1);
             lower_pair(q, inst);
             i++;
         } else {
@@ -236,6 +244,7 @@ static void close_function(quick *q)
     MU_ARRAY_FREE(&q->literals);
     MU_ARRAY_FREE(&q->live);
     MU_ARRAY_FREE(&q->slot_stamps);
+    MU_ARRAY_FREE(&q->lines);
     MU_ARRAY_FREE(&q->sites);
     MU_ARRAY_FREE(&q->site_landings);
     MU_ARRAY_FREE(&q->map_slots);
@@ -275,6 +284,7 @@ static bool emit_function(quick *q)
             return false;
         }
     }
+    begin_line(q, MU_CODE_LINE_OTHER);
     quick_emit_deferred(q);
     emit_prologue_slow(q, slow, cont);
     quick_emit_literals(q);
@@ -317,6 +327,8 @@ static mu_code_object *make_object(quick *q)
     object->frame_bytes = q->slot_count * 8;
     object->alloca_slot = q->uses_alloca ? quick_slot_offset(q->alloca_slot) : 0;
     object->site_count = q->sites.count;
+    object->line_count = q->lines.count;
+    object->lines = copy_items(q->lines.items, q->lines.count * sizeof *q->lines.items);
     object->slot_count = q->map_slots.count;
     object->keepalive_count = q->map_keepalives.count;
     object->sites = copy_items(q->sites.items, q->sites.count * sizeof *q->sites.items);

@@ -194,9 +194,16 @@ gives "rm --force kills them" 0 "" muctl rm fib --force
 wait $forever
 gives "a killed call has its own status" 137 "" sh -c "exit $?"
 
+# ------------------------------------------------------------------------------------------- code
+gives "disasm shows an instruction" 0 "= UREM <@i64>" muctl disasm gcd.gcd
+gives "and the machine code that it became" 0 "div rsi" muctl disasm gcd.gcd
+gives "also as JSON" 0 '"text":"div rsi"' muctl disasm gcd.gcd --json
+gives "a function that is not there has no code" 4 "no function nobody" muctl disasm gcd.nobody
+
 # ------------------------------------------------------------------------------------------ traps
 muctl load "$examples/traps.uir" >/dev/null
 gives "a trap without a handler is an error that says what to do" 5 "trap attach traps" muctl call traps.ask 7
+gives "a function that is only declared has no code" 5 "no version of it is loaded" muctl disasm traps.missing
 gives "so is an undefined function" 5 "@missing" muctl call traps.calls_missing 7
 gives "a logged trap is a line of JSON, and the call goes on" 0 '"trap":"@ask.v1.entry.question"' \
     muctl run "$examples/traps.uir" --call ask --log-traps -- 7

@@ -48,6 +48,14 @@ typedef struct mu_code_keepalive {
     uint64_t constant[2];
 } mu_code_keepalive;
 
+/* From this offset on, up to the next, code is an instruction's; MU_CODE_LINE_OTHER: what every
+ * function has, or stands apart for rare cases. Ascending. */
+typedef struct mu_code_line {
+    uint32_t offset;
+    uint32_t inst; /* index in its version */
+} mu_code_line;
+#define MU_CODE_LINE_OTHER UINT32_MAX
+
 /* What a compiler hands in and the runtime looks at. */
 struct mu_code_object {
     const unsigned char *start; /* executable address; filled in when it is installed */
@@ -59,7 +67,8 @@ struct mu_code_object {
     mu_code_site *sites; /* owned arrays */
     mu_code_slot *slots;
     mu_code_keepalive *keepalives;
-    uint32_t site_count, slot_count, keepalive_count;
+    mu_code_line *lines;
+    uint32_t site_count, slot_count, keepalive_count, line_count;
     void *debug;    /* what perf and gdb were given; this room's */
     void *switches; /* bytes that are changed later; the compiler's, which frees it */
 };
