@@ -423,7 +423,8 @@ char *mu_ir_print(const mu_ir_bundle *bundle);
  * referents: "int<64>", "ref<@Node>"; signatures "(int<64> int<64>) -> (int<64>)". */
 char *mu_ir_type_text(const mu_ir_type *type);
 char *mu_ir_sig_text(const mu_ir_sig *sig);
-/* An instruction of a version, in the text form with global names; the caller frees with mu_free. */
+/* An instruction of a version, in the text form with global names; the caller frees with mu_free.
+ */
 char *mu_ir_inst_text(const mu_ir_version *version, const mu_ir_inst *inst);
 
 /* ------------------------------------------------------------------------------------- queries */
