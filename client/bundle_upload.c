@@ -39,6 +39,7 @@ static muclient_code upload_begin(const upload_state *upload, const muclient_loa
     begin.file = proto_arena_copy(arena, spec->file);
     begin.guest = proto_arena_copy(arena, spec->guest);
     begin.heap_bytes = spec->heap_bytes;
+    begin.grant_native = spec->grant_native;
     bool has_memory = begin.vm && begin.bundle && begin.file && begin.guest;
     muclient_code code = has_memory ? muclient_send(upload->client, &frame, NULL, error)
                                     : muclient_fail_memory(error);

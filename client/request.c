@@ -35,7 +35,7 @@ static muclient_code exchange(muclient *client, const Mud__ClientFrame *frame, i
 }
 
 muclient_code muclient_vm_create(muclient *client, const char *name, const char *guest,
-                                 uint64_t heap_bytes, muclient_reply **reply,
+                                 uint64_t heap_bytes, bool grant_native, muclient_reply **reply,
                                  muclient_error **error)
 {
     Mud__ClientFrame frame;
@@ -46,6 +46,7 @@ muclient_code muclient_vm_create(muclient *client, const char *name, const char 
     request.name = text_borrow(name);
     request.guest = text_borrow(guest);
     request.heap_bytes = heap_bytes;
+    request.grant_native = grant_native;
     return exchange(client, &frame, MUD__SERVER_FRAME__REPLY_VM_CREATED, reply, error);
 }
 

@@ -13,8 +13,9 @@
 /* ----------------------------------------------------------------------------------- creation */
 
 static bool check_creation(mud_daemon *daemon, mud_ticket ticket, const char *name,
-                           uint64_t heap_bytes)
+                           const mud_vm_wish *wish)
 {
+    uint64_t heap_bytes = wish->heap_bytes;
     if (name != NULL && mud_vm_table_find(&daemon->vms, name) != NULL) {
         mud_answer_error(daemon, ticket, MUD__CODE__ALREADY_EXISTS,
                          "take another name, or remove it with 'muctl rm'", "there is a VM %s",
@@ -32,6 +33,12 @@ static bool check_creation(mud_daemon *daemon, mud_ticket ticket, const char *na
                          "a heap quota is from 1 MiB to 1 TiB");
         return false;
     }
+    if (wish->native && !daemon->options->allows_native) {
+        mud_answer_error(daemon, ticket, MUD__CODE__PERMISSION_DENIED,
+                         "start mud with --allow-native, if you trust all who can connect to it",
+                         "this mud does not give the grant native");
+        return false;
+    }
     if (daemon->vms.vms.count + daemon->vms_going >= MUD_VMS_MOST) {
         mud_answer_error(daemon, ticket, MUD__CODE__RESOURCE_EXHAUSTED, "remove one first",
                          "there are %u VMs already", MUD_VMS_MOST);
@@ -41,13 +48,14 @@ static bool check_creation(mud_daemon *daemon, mud_ticket ticket, const char *na
 }
 
 mud_vm *mud_vm_create(mud_daemon *daemon, mud_ticket ticket, const char *name, uint64_t owner,
-                      const guest_class *guest, uint64_t heap_bytes)
+                      const guest_class *guest, const mud_vm_wish *wish)
 {
-    if (!check_creation(daemon, ticket, name, heap_bytes)) {
+    if (!check_creation(daemon, ticket, name, wish)) {
         return NULL;
     }
-    mu_vm_config config = {.heap_bytes =
-                               heap_bytes != 0 ? heap_bytes : daemon->options->heap_bytes};
+    mu_vm_config config = {.heap_bytes = wish->heap_bytes != 0 ? wish->heap_bytes
+                                                               : daemon->options->heap_bytes,
+                           .grant_native = wish->native};
     guest_vm *inner = NULL;
     mu_status status = guest->vm_new(daemon->substrate, &config, &inner);
     if (status != MU_OK) {
@@ -60,6 +68,7 @@ mud_vm *mud_vm_create(mud_daemon *daemon, mud_ticket ticket, const char *name, u
     vm->guest = guest;
     vm->inner = inner;
     vm->owner = owner;
+    vm->has_native = wish->native;
     if (name == NULL) {
         mud_vm_table_make_name(&daemon->vms, vm->name);
     } else {
@@ -190,8 +199,9 @@ void mud_request_create_vm(mud_session *session, const Mud__ClientFrame *frame)
                          create->guest);
         return;
     }
+    mud_vm_wish wish = {.heap_bytes = create->heap_bytes, .native = create->grant_native};
     mud_vm *vm = mud_vm_create(daemon, ticket, is_named ? create->name : NULL,
-                               is_named ? 0 : session->id, guest, create->heap_bytes);
+                               is_named ? 0 : session->id, guest, &wish);
     if (vm == NULL) {
         return;
     }

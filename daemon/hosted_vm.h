@@ -32,7 +32,8 @@ typedef struct mud_vm {
     uint64_t owner;     /* the session it goes with; 0: none */
     bool made_for_load; /* no bundle yet: goes again when its first load fails */
     bool is_removed;
-    uint32_t pins; /* running calls, loads and collections */
+    bool has_native; /* the grant */
+    uint32_t pins;   /* running calls, loads and collections */
     MU_ARRAY(mud_bundle) bundles;
     struct mud_load *first_load, *last_load; /* the first one is running: bundle_load.c */
     uint32_t loads, collections, code_views; /* under way */
@@ -44,11 +45,16 @@ typedef struct mud_vm {
     uv_work_t freeing;
 } mud_vm;
 
+/* What a client asks of a new VM. */
+typedef struct mud_vm_wish {
+    uint64_t heap_bytes; /* 0: the default */
+    bool native;         /* the grant */
+} mud_vm_wish;
 /* Errors: an answer has been sent, and the result is NULL.
  *   name   NULL: one is made up
  *   owner  session; 0: none */
 mud_vm *mud_vm_create(mud_daemon *daemon, mud_ticket ticket, const char *name, uint64_t owner,
-                      const guest_class *guest, uint64_t heap_bytes);
+                      const guest_class *guest, const mud_vm_wish *wish);
 /* The VM of this name; NULL after an answer that there is none. */
 mud_vm *mud_vm_require(mud_daemon *daemon, mud_ticket ticket, const char *name);
 /* Takes the name away, kills its calls, drops its queued loads. */

@@ -10,6 +10,9 @@ static const char help_text[] =
     "  --socket PATH        listen here (default: $XDG_RUNTIME_DIR/mud/mud.sock, else\n"
     "                       /run/mud/mud.sock); its directory is created when absent\n"
     "  --private            stop as soon as standard input ends\n"
+    "  --allow-native       let clients make VMs whose code may use pointers and call C; whoever "
+    "can\n"
+    "                       connect can then do anything that mud can\n"
     "  --workers N          threads that run guest code (default: one a core)\n"
     "  --heap-default SIZE  heap quota of a VM that asks for none, such as 64M (default: 256M)\n"
     "  --log LEVEL          error, warning, info (default) or debug; goes to standard error\n"
@@ -161,6 +164,10 @@ mud_options_outcome mud_options_parse(int argument_count, char *const *arguments
         }
         if (strcmp(arguments[i], "--private") == 0) {
             read.is_private = true;
+            continue;
+        }
+        if (strcmp(arguments[i], "--allow-native") == 0) {
+            read.allows_native = true;
             continue;
         }
         char *wrong = take_valued(argument_count, arguments, &i, &read);

@@ -98,6 +98,7 @@ void mud_upload_begin(mud_session *session, const Mud__ClientFrame *frame)
     upload->file = copy_text(begin->file);
     upload->guest = copy_text(begin->guest);
     upload->heap_bytes = begin->heap_bytes;
+    upload->grant_native = begin->grant_native;
 }
 
 /* ------------------------------------------------------------------------------------ chunks */
@@ -174,6 +175,12 @@ static mud_vm *target_of(mud_daemon *daemon, mud_ticket ticket, const mud_upload
                              vm->guest->name, upload->guest);
             return NULL;
         }
+        if (upload->grant_native && !vm->has_native) {
+            mud_answer_error(daemon, ticket, MUD__CODE__FAILED_PRECONDITION,
+                             "load it into another VM; a grant is given when a VM is made",
+                             "VM %s was made without the grant native", vm->name);
+            return NULL;
+        }
         if (!mud_vm_can_add_bundle(vm, upload->bundle)) {
             mud_answer_error(daemon, ticket, MUD__CODE__RESOURCE_EXHAUSTED, "",
                              "VM %s has %u bundles already", vm->name, MUD_BUNDLES_MOST);
@@ -195,7 +202,8 @@ static mud_vm *target_of(mud_daemon *daemon, mud_ticket ticket, const mud_upload
                          "no guest knows what %s is", upload->file);
         return NULL;
     }
-    vm = mud_vm_create(daemon, ticket, upload->vm, 0, guest, upload->heap_bytes);
+    mud_vm_wish wish = {.heap_bytes = upload->heap_bytes, .native = upload->grant_native};
+    vm = mud_vm_create(daemon, ticket, upload->vm, 0, guest, &wish);
     if (vm != NULL) {
         vm->made_for_load = true;
     }

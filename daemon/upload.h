@@ -13,6 +13,7 @@ typedef struct mud_upload {
     uint32_t number; /* the client's */
     char *vm, *bundle, *file, *guest;
     uint64_t heap_bytes;
+    bool grant_native;
     uint8_t *bytes;
     size_t length;
     size_t capacity;

@@ -282,6 +282,7 @@ typedef struct muclient_load_spec {
     const char *file;    /* what messages call the text; may be NULL */
     const char *guest;   /* NULL: found by the file's name and content */
     uint64_t heap_bytes; /* of a VM that is made now; 0: the default */
+    bool grant_native;   /* the VM's code may use pointers and call C; see muclient_vm_create */
 } muclient_load_spec;
 
 /* Gives the next bytes of the bundle: their count, 0 at the end, negative to give up. */
@@ -299,10 +300,13 @@ MUCLIENT_MUST_CHECK muclient_code muclient_load_bytes(muclient *client,
                                                       const void *bytes, size_t length,
                                                       muclient_reply **reply,
                                                       muclient_error **error);
-/* `name` NULL: mud makes a name up, and the VM goes when this connection does. */
+/* `name` NULL: mud makes a name up, and the VM goes when this connection does. With `grant_native`
+ * the VM's code may use pointers and call C functions; PERMISSION_DENIED unless mud was started
+ * with
+ * --allow-native. */
 MUCLIENT_MUST_CHECK muclient_code muclient_vm_create(muclient *client, const char *name,
                                                      const char *guest, uint64_t heap_bytes,
-                                                     muclient_reply **reply,
+                                                     bool grant_native, muclient_reply **reply,
                                                      muclient_error **error);
 /* Without `force` a VM with running calls stays (FAILED_PRECONDITION). */
 MUCLIENT_MUST_CHECK muclient_code muclient_vm_remove(muclient *client, const char *vm, bool force,

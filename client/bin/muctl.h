@@ -75,6 +75,8 @@ int muctl_load_file(muctl_program *muctl, const char *file, const muclient_load_
 char *muctl_bundle_name(const char *file);
 /* Reads --heap; 0 and `*bytes` (0: not given), or the exit status. */
 int muctl_heap(const muctl_program *muctl, uint64_t *bytes);
+/* Reads --grant; 0 and `*native`, or the exit status. */
+int muctl_grant(const muctl_program *muctl, bool *native);
 
 /* --- The commands --- */
 #define MUCTL_COMMAND(function, name, options, fewest, most, usage, text)                          \

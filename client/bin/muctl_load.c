@@ -38,6 +38,16 @@ int muctl_heap(const muctl_program *muctl, uint64_t *bytes)
     return 0;
 }
 
+int muctl_grant(const muctl_program *muctl, bool *native)
+{
+    const char *text = muctl->arguments.values[MUCTL_GRANT];
+    *native = text != NULL;
+    if (text != NULL && strcmp(text, "native") != 0) {
+        return muctl_usage(muctl, "the one there is is native", "there is no grant \"%s\"", text);
+    }
+    return 0;
+}
+
 static ssize_t file_read(void *data, uint8_t *bytes, size_t capacity)
 {
     const int *fd = data;
@@ -117,6 +127,9 @@ int muctl_load_command(muctl_program *muctl)
     }
     muclient_load_spec spec = {.file = file, .guest = arguments->values[MUCTL_GUEST]};
     int status = muctl_heap(muctl, &spec.heap_bytes);
+    if (status == 0) {
+        status = muctl_grant(muctl, &spec.grant_native);
+    }
     if (status != 0) {
         return status;
     }

@@ -73,13 +73,13 @@ static int function_call(muctl_program *muctl, const char *vm, uint64_t timeout_
     return status;
 }
 
-static int vm_run(muctl_program *muctl, uint64_t heap_bytes, uint64_t timeout_ms)
+static int vm_run(muctl_program *muctl, uint64_t heap_bytes, bool native, uint64_t timeout_ms)
 {
     const muctl_arguments *arguments = &muctl->arguments;
     muclient_reply *reply = NULL;
     muclient_error *error = NULL;
-    if (muclient_vm_create(muctl->client, NULL, arguments->values[MUCTL_GUEST], heap_bytes, &reply,
-                           &error) != MUCLIENT_OK) {
+    if (muclient_vm_create(muctl->client, NULL, arguments->values[MUCTL_GUEST], heap_bytes, native,
+                           &reply, &error) != MUCLIENT_OK) {
         return muctl_failed(muctl, error);
     }
     const char *vm = muclient_reply_vm_name(reply);
@@ -98,7 +98,11 @@ int muctl_run_command(muctl_program *muctl)
 {
     uint64_t heap_bytes = 0;
     uint64_t timeout_ms = 0;
+    bool native = false;
     int status = muctl_heap(muctl, &heap_bytes);
+    if (status == 0) {
+        status = muctl_grant(muctl, &native);
+    }
     if (status == 0) {
         status = muctl_timeout(muctl, &timeout_ms);
     }
@@ -111,7 +115,7 @@ int muctl_run_command(muctl_program *muctl)
     muctl_private *private_mud = NULL;
     status = run_connect(muctl, &private_mud);
     if (status == 0) {
-        status = vm_run(muctl, heap_bytes, timeout_ms);
+        status = vm_run(muctl, heap_bytes, native, timeout_ms);
     }
     muclient_close(muctl->client);
     muctl->client = NULL;

@@ -14,6 +14,7 @@
 enum { START_MS = 15000, STOP_MS = 5000, STEP_MS = 5, LOG_SHOWN_BYTES = 600 };
 
 struct muctl_private {
+    bool allows_native; /* it serves us alone, and we asked for the grant */
     char *folder;
     char *socket;
     pid_t pid;    /* 0: not running */
@@ -75,7 +76,13 @@ static int spawn_with(muctl_private *made, char *program, int read_fd, posix_spa
 {
     char socket_option[] = "--socket";
     char private_option[] = "--private";
-    char *argv[] = {program, socket_option, made->socket, private_option, NULL};
+    char native_option[] = "--allow-native";
+    char *argv[] = {program,
+                    socket_option,
+                    made->socket,
+                    private_option,
+                    made->allows_native ? native_option : NULL,
+                    NULL};
     sigset_t none;
     sigset_t all;
     (void)sigemptyset(&none);
@@ -178,7 +185,8 @@ int muctl_private_start(muctl_program *muctl, muctl_private **out)
     char *program = program_find();
     int status = 0;
     if (made != NULL) {
-        *made = (muctl_private){.stdin_fd = -1, .log_fd = -1};
+        *made = (muctl_private){
+            .allows_native = muctl->arguments.given[MUCTL_GRANT], .stdin_fd = -1, .log_fd = -1};
     }
     if (made == NULL || program == NULL) {
         status = muctl_trouble(muctl, MUCLIENT_RESOURCE_EXHAUSTED, "", "out of memory");

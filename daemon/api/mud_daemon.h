@@ -12,6 +12,7 @@ typedef enum mud_log_level {
 typedef struct mud_options {
     char *socket_path;   /* owned */
     bool is_private;     /* exit when standard input ends */
+    bool allows_native;  /* clients may give VMs the grant `native` */
     uint32_t workers;    /* 0: as the environment says, else one a core */
     uint64_t heap_bytes; /* quota of a VM that names none; 0: the substrate's default */
     mud_log_level log_level;

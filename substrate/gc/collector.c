@@ -8,7 +8,9 @@
  *      block   [ front, starts: …0010001 ][ header payload ][ length header payload … ][ free ]
  *
  * Two streams of blocks are open at a time, see heap.c; a block that is closed before it was
- * scanned goes on a stack. Large objects stay; they are marked, and grey ones are chained.
+ * scanned goes on a stack. Large objects stay; they are marked, and grey ones are chained. Pinned
+ * objects stay, too: they are shown first, and their bits are set in the blocks that they are in
+ * (pinned_blocks.c).
  *
  * Passes. COPY does the above and only notes where weak slots are. WEAK goes through those places
  * again when all is known that lives. CHECK goes through everything, on request.
@@ -161,25 +163,12 @@ static inline uintptr_t keep(mu_gc_tracer *tracer, uintptr_t ref)
         return ref;
     }
     /* A slot that was shown twice refers to the copy already. */
-    if (mu_gc_block_of(ref)->epoch == tracer->epoch) {
+    const mu_gc_block *block = mu_gc_block_of(ref);
+    if (block->epoch == tracer->epoch || mu_gc_is_in_place(block, ref)) {
         return ref;
     }
     return copy_object(tracer, ref, (const mu_abi_type *)header);
 }
-
-/* Where the object is, once all that lives is known, or 0 when it died. */
-static uintptr_t find_living(const mu_gc_tracer *tracer, uintptr_t ref)
-{
-    uintptr_t header = *mu_abi_header((mu_ref){ref});
-    if (header & MU_GC_HEADER_MOVED) {
-        return header & ~(uintptr_t)MU_GC_HEADER_MOVED;
-    }
-    bool lives = header & MU_GC_HEADER_LARGE ? mu_gc_large_of(ref)->marked
-                                             : mu_gc_block_of(ref)->epoch == tracer->epoch;
-    return lives ? ref : 0;
-}
-
-/* --------------------------------------------------------------------------------------- slots */
 
 static __attribute__((noinline)) void check_slot(mu_gc_tracer *tracer, const uintptr_t *slot,
                                                  uintptr_t ref)
@@ -194,6 +183,47 @@ static __attribute__((noinline)) void check_slot(mu_gc_tracer *tracer, const uin
         mu_gc_check_before(tracer->heap, slot, ref, tracer->owner);
     }
 }
+
+void mu_gc_trace_pin(mu_gc_tracer *tracer, mu_ref ref)
+{
+    if (tracer->verify) {
+        check_slot(tracer, &ref.address, ref.address);
+    }
+    uintptr_t header = *mu_abi_header(ref);
+    if (header & MU_GC_HEADER_LARGE) {
+        mark_large(tracer, ref.address);
+        return;
+    }
+    mu_gc_block *block = mu_gc_block_of(ref.address);
+    if (header & MU_ABI_HEADER_IMMORTAL || mu_gc_is_in_place(block, ref.address)) {
+        return;
+    }
+    MU_INVARIANT(block->pin_count > 0, "an object is shown as pinned that nobody pinned");
+    const mu_abi_type *type = (const mu_abi_type *)header;
+    uint64_t length = type->is_hybrid ? *mu_abi_length(ref) : 0;
+    uint64_t total = mu_gc_prefix_bytes(type) + mu_gc_payload_bytes(type, length);
+    tracer->object_bytes += total;
+    tracer->medium_bytes += total > MU_GC_INLINE_BYTES ? total : 0;
+    tracer->aligned_count += type->align_bytes > 8;
+    uint32_t index = mu_gc_start_index(ref.address);
+    block->starts[index / 64] |= (uint64_t)1 << (index % 64);
+}
+
+/* Where the object is, once all that lives is known, or 0 when it died. */
+static uintptr_t find_living(const mu_gc_tracer *tracer, uintptr_t ref)
+{
+    uintptr_t header = *mu_abi_header((mu_ref){ref});
+    if (header & MU_GC_HEADER_MOVED) {
+        return header & ~(uintptr_t)MU_GC_HEADER_MOVED;
+    }
+    if (header & MU_GC_HEADER_LARGE) {
+        return mu_gc_large_of(ref)->marked ? ref : 0;
+    }
+    const mu_gc_block *block = mu_gc_block_of(ref);
+    return block->epoch == tracer->epoch || mu_gc_is_in_place(block, ref) ? ref : 0;
+}
+
+/* --------------------------------------------------------------------------------------- slots */
 
 static inline void visit_reference(mu_gc_tracer *tracer, uintptr_t *slot)
 {
@@ -429,7 +459,7 @@ static void begin(mu_gc_tracer *tracer)
                  heap->buffers_out);
     tracer->old_blocks = heap->blocks;
     tracer->epoch = ++heap->epoch;
-    heap->blocks = NULL;
+    heap->blocks = tracer->grey_blocks = mu_gc_pinned_take(&tracer->old_blocks);
     heap->rests = NULL;
     pthread_mutex_unlock(&heap->lock);
 }
@@ -450,6 +480,7 @@ static void finish(mu_gc_tracer *tracer)
     pthread_mutex_lock(&heap->lock);
     close_stream(tracer, &tracer->streams[0]);
     close_stream(tracer, &tracer->streams[1]);
+    mu_gc_pinned_finish(heap, poison ? POISON : -1);
     mu_gc_pool_count_large(heap->pool, -(int64_t)mu_gc_large_sweep(&heap->large));
     heap->block_count -= old_count;
     heap->object_bytes = tracer->object_bytes;
@@ -473,6 +504,9 @@ void mu_gc_collect(mu_gc_heap *heap, mu_gc_roots_fn *roots, void *context)
     uint64_t began_ns = now_ns();
     mu_gc_tracer tracer = {.heap = heap, .pass = PASS_COPY, .verify = heap->config.verify};
     begin(&tracer);
+    if (heap->pins) {
+        heap->pins(&tracer, heap->pins_context);
+    }
     visit_roots(&tracer, roots, context);
     scan_all(&tracer);
     tracer.pass = PASS_WEAK;

@@ -25,9 +25,11 @@ struct mu_gc_block {
     uint32_t epoch;       /* the heap's when the block was taken: tells old blocks from new */
     uint32_t rest_offset; /* where unused memory begins, when in the list of rests */
     uint32_t scan_index;  /* first bit of `starts` not yet scanned */
+    uint32_t pin_count;   /* pins of objects in it: a collection leaves it where it is */
     bool has_weak;        /* a weak slot was seen in it */
     bool zeroed;          /* memory as the system gave it */
-    uint64_t starts[MU_GC_BLOCK_BYTES / 8 / 64]; /* headers of the objects copied here */
+    uint64_t starts[MU_GC_BLOCK_BYTES / 8 / 64]; /* headers of the objects copied here,
+                                                    or left here because they are pinned */
 };
 
 #define MU_GC_BLOCK_DATA ((uint32_t)sizeof(mu_gc_block))
@@ -122,9 +124,12 @@ struct mu_gc_heap {
     uint64_t object_bytes;
     uint64_t medium_bytes;
     uint64_t aligned_count;
+    uint64_t pinned_blocks; /* with a pin_count */
     mu_gc_large_table large;
     mu_gc_native_fn *native;
     void *native_context;
+    mu_gc_pins_fn *pins; /* NULL: nothing is ever pinned */
+    void *pins_context;
     uintptr_t immortal_start;
     uint64_t immortal_bytes;
     uint64_t live_bytes;
@@ -137,8 +142,26 @@ struct mu_gc_heap {
 mu_gc_block *mu_gc_heap_take_block(mu_gc_heap *heap);
 /* Lets others use a block from `cursor` on, when that is worth it. The lock is held. */
 void mu_gc_heap_keep_rest(mu_gc_heap *heap, uintptr_t cursor, uintptr_t limit);
+/* Whether the quota allows one more block to be pinned. The lock is held. */
+bool mu_gc_heap_allows_pin(const mu_gc_heap *heap);
 /* mu_gc_buffer_retire with the lock held. */
 void mu_gc_heap_retire(mu_gc_heap *heap, uintptr_t *cursor, uintptr_t *limit);
+
+/* --- Pinned blocks (pinned_blocks.c) ----------------------------------------------------------*/
+
+/* In a collection: was this object of the block shown as pinned? */
+static inline bool mu_gc_is_in_place(const mu_gc_block *block, uintptr_t ref)
+{
+    uint32_t index = mu_gc_start_index(ref);
+    return block->pin_count > 0 && (block->starts[index / 64] >> (index % 64) & 1);
+}
+/* Takes the pinned blocks out of `*blocks`, ready to be told what in them is pinned, and returns
+ * them, linked by `next` and `next_grey`. */
+mu_gc_block *mu_gc_pinned_take(mu_gc_block **blocks);
+/* What the heap's pinned blocks are after a collection: of the new epoch, the memory behind their
+ * last pinned object unused; what is between pinned objects is filled with `poison` unless that is
+ * negative. The lock is held. */
+void mu_gc_pinned_finish(mu_gc_heap *heap, int poison);
 
 /* --- Checking (heap_check.c) ------------------------------------------------------------------*/
 

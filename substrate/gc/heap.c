@@ -16,7 +16,10 @@
  * not. None of these bytes grows in a collection, so `copies` bounds both the new blocks of the
  * next one and what remains after it, and the heap may take memory as long as
  *
- *      max(blocks, copies) + copies + large objects <= quota
+ *      max(blocks, copies + pinned) + copies + large objects <= quota
+ *
+ * where `pinned` is the number of blocks with pinned objects. Those stay beside the copies of all
+ * others (pinned_blocks.c), so that after a collection there are up to pinned + copies blocks.
  */
 #include "gc_heap.h"
 
@@ -38,6 +41,7 @@ typedef struct claim {
     uint64_t medium_bytes;
     uint64_t aligned_count;
     uint64_t large_bytes;
+    uint64_t pinned_blocks;
 } claim;
 
 typedef struct shape {
@@ -81,10 +85,16 @@ static bool quota_allows(const mu_gc_heap *heap, const claim *more)
     uint64_t copies = (small_bytes * MEDIUM_FILL + (medium_bytes + filler_bytes) * SMALL_FILL) /
                           ((uint64_t)SMALL_FILL * MEDIUM_FILL) +
                       open;
+    uint64_t after = copies + heap->pinned_blocks + more->pinned_blocks;
     uint64_t total =
-        ((blocks > copies ? blocks : copies) + copies) * MU_GC_BLOCK_BYTES + heap->large.bytes;
+        ((blocks > after ? blocks : after) + copies) * MU_GC_BLOCK_BYTES + heap->large.bytes;
     return total <= heap->config.quota_bytes &&
            more->large_bytes <= heap->config.quota_bytes - total;
+}
+
+bool mu_gc_heap_allows_pin(const mu_gc_heap *heap)
+{
+    return quota_allows(heap, &(claim){.pinned_blocks = 1});
 }
 
 mu_gc_block *mu_gc_heap_take_block(mu_gc_heap *heap)

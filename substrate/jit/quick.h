@@ -341,7 +341,14 @@ void quick_lower_tailcall(quick *q, const mu_ir_inst *inst);
 void quick_lower_ret(quick *q, const mu_ir_inst *inst);
 void quick_lower_throw(quick *q, const mu_ir_inst *inst);
 void quick_lower_trap(quick *q, const mu_ir_inst *inst);
+/* quick_native.c: PTR forms, and CCALL */
+void quick_lower_pointer_address(quick *q, const mu_ir_inst *inst);
+/* quick_access of a uptr. */
+x64_mem quick_pointer_access(quick *q, mu_ir_value location);
+void quick_lower_ccall(quick *q, const mu_ir_inst *inst);
 /* quick_common.c */
+/* Leaves for an instruction that the runtime does; what lives on is in slots. */
+void quick_leave_at(quick *q, const mu_ir_inst *inst, mu_abi_leave reason, mu_code_site_kind kind);
 void quick_lower_comminst(quick *q, const mu_ir_inst *inst);
 void quick_lower_newthread(quick *q, const mu_ir_inst *inst);
 void quick_lower_swapstack(quick *q, const mu_ir_inst *inst);

@@ -3,7 +3,7 @@
  * which instruction it is. */
 #include "quick.h"
 
-static void leave_at(quick *q, const mu_ir_inst *inst, mu_abi_leave reason, mu_code_site_kind kind)
+void quick_leave_at(quick *q, const mu_ir_inst *inst, mu_abi_leave reason, mu_code_site_kind kind)
 {
     x64_mov_ri(q->a, QUICK_TEMP2, (uintptr_t)q->version);
     x64_store(q->a, 8, x64_at(QUICK_THREAD, MU_THREAD_site_version), QUICK_TEMP2);
@@ -53,7 +53,7 @@ void quick_lower_newthread(quick *q, const mu_ir_inst *inst)
     }
     move_passed(q, inst, inst->has_threadlocal ? 2 : 1);
     quick_forget_registers(q);
-    leave_at(q, inst, MU_ABI_LEAVE_NEWTHREAD, MU_CODE_SITE_ALLOCATE);
+    quick_leave_at(q, inst, MU_ABI_LEAVE_NEWTHREAD, MU_CODE_SITE_ALLOCATE);
     take_typed_results(q, inst);
 }
 
@@ -65,7 +65,7 @@ void quick_lower_swapstack(quick *q, const mu_ir_inst *inst)
     stow(q, operands[0], MU_THREAD_site_stack);
     move_passed(q, inst, 1);
     quick_forget_registers(q);
-    leave_at(q, inst, MU_ABI_LEAVE_SWAPSTACK, MU_CODE_SITE_TRAP);
+    quick_leave_at(q, inst, MU_ABI_LEAVE_SWAPSTACK, MU_CODE_SITE_TRAP);
     take_typed_results(q, inst);
 }
 
@@ -103,7 +103,7 @@ static void lower_in_runtime(quick *q, const mu_ir_inst *inst)
     quick_spill_live(q);
     quick_move_arguments(q, operands, count, types);
     quick_forget_registers(q);
-    leave_at(q, inst, MU_ABI_LEAVE_COMMON, MU_CODE_SITE_ALLOCATE);
+    quick_leave_at(q, inst, MU_ABI_LEAVE_COMMON, MU_CODE_SITE_ALLOCATE);
     take_typed_results(q, inst);
 }
 

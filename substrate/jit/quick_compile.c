@@ -116,8 +116,8 @@ static void lower_by_shape(quick *q, const mu_ir_inst *inst)
     case MU_SHAPE_SWAPSTACK: quick_lower_swapstack(q, inst); break;
     case MU_SHAPE_WATCHPOINT:
     case MU_SHAPE_WPBRANCH: quick_lower_watch(q, inst); break;
+    case MU_SHAPE_CCALL: quick_lower_ccall(q, inst); break;
     case MU_SHAPE_SHUFFLE:
-    case MU_SHAPE_CCALL:
         MU_INVARIANT(false, "%s reached the code generator", mu_ir_op_info_of(inst->op)->word);
     }
 }

@@ -97,13 +97,17 @@ void quick_lower_address(quick *q, const mu_ir_inst *inst)
     const mu_ir_value *operands = &q->version->operands[inst->operands.first];
     const mu_ir_type *type = q->version->types[inst->types.first];
     uint32_t variable = quick_result(q, 0);
-    if (inst->op == MU_OP_SHIFTIREF && q->checked) {
+    if (inst->op == MU_OP_SHIFTIREF && q->checked && !inst->is_ptr) {
         quick_lower_checked_shift(q, inst);
         return;
     }
     if (inst->op == MU_OP_GETELEMIREF) {
         const mu_ir_type *index_type = q->version->types[inst->types.first + 1];
         check_index(q, operands[1], index_type->bits, type->length);
+    }
+    if (inst->is_ptr) {
+        quick_lower_pointer_address(q, inst);
+        return;
     }
     quick_path path;
     if (inst->op == MU_OP_GETIREF) {
@@ -168,6 +172,9 @@ static void check_null(quick *q, const quick_path *path, mu_ir_value location)
 
 x64_mem quick_access(quick *q, mu_ir_value location)
 {
+    if (mu_ir_value_type(q->version, location)->kind == MU_IR_UPTR) {
+        return quick_pointer_access(q, location);
+    }
     quick_path path = quick_path_of(q, location);
     check_null(q, &path, location);
     x64_mem mem = {X64_NO_GPR, X64_NO_GPR, 0, 0};

@@ -3,6 +3,8 @@
  * them lies the whole protocol, see mu_abi_leave. */
 #include "stubs.h"
 
+#include "native_call.h"
+
 static const x64_gpr gpr_order[MU_ABI_GPR_ARGS] = {RAX, RCX, RDX, RBX, RSI, RDI, R8, R9};
 
 x64_gpr quick_gpr_arg(uint32_t index)
@@ -35,6 +37,41 @@ static void emit_enter(x64_assembler *a)
     x64_load(a, 8, RSP, field(MU_THREAD_mu_sp));
     x64_load(a, 8, RBP, field(MU_THREAD_mu_fp));
     x64_jmp_m(a, field(MU_THREAD_resume_pc));
+}
+
+/* mu_jit_native_fn: calls a C function with what the record at rdi says. `rbx` keeps the record. */
+static void emit_native(x64_assembler *a)
+{
+    static const x64_gpr order[MU_JIT_NATIVE_GPRS] = {RDI, RSI, RDX, RCX, R8, R9};
+    x64_push(a, RBP);
+    x64_mov_rr(a, 8, RBP, RSP);
+    x64_push(a, RBX);
+    x64_push(a, RBX);
+    x64_mov_rr(a, 8, RBX, RDI);
+    x64_load(a, 8, RCX, x64_at(RBX, offsetof(mu_jit_native_call, stack_words)));
+    x64_lea(a, 8, RAX, x64_at_index(X64_NO_GPR, RCX, 3, 0));
+    x64_alu_rr(a, X64_SUB, 8, RSP, RAX);
+    x64_load(a, 8, RSI, x64_at(RBX, offsetof(mu_jit_native_call, stack)));
+    x64_mov_rr(a, 8, RDI, RSP);
+    x64_rep_movsq(a);
+    for (int32_t i = 0; i < MU_JIT_NATIVE_XMMS; i++) {
+        int32_t offset = (int32_t)offsetof(mu_jit_native_call, xmm) + 8 * i;
+        x64_fp_load(a, 8, (x64_xmm)i, x64_at(RBX, offset));
+    }
+    for (int32_t i = 0; i < MU_JIT_NATIVE_GPRS; i++) {
+        int32_t offset = (int32_t)offsetof(mu_jit_native_call, gpr) + 8 * i;
+        x64_load(a, 8, order[i], x64_at(RBX, offset));
+    }
+    x64_load(a, 8, RAX, x64_at(RBX, offsetof(mu_jit_native_call, xmm_count)));
+    x64_call_m(a, x64_at(RBX, offsetof(mu_jit_native_call, function)));
+    x64_store(a, 8, x64_at(RBX, offsetof(mu_jit_native_call, result_gpr)), RAX);
+    x64_store(a, 8, x64_at(RBX, offsetof(mu_jit_native_call, result_gpr) + 8), RDX);
+    x64_fp_store(a, 8, x64_at(RBX, offsetof(mu_jit_native_call, result_xmm)), XMM0);
+    x64_fp_store(a, 8, x64_at(RBX, offsetof(mu_jit_native_call, result_xmm) + 8), XMM1);
+    x64_load(a, 8, RBX, x64_at(RBP, -8));
+    x64_mov_rr(a, 8, RSP, RBP);
+    x64_pop(a, RBP);
+    x64_ret(a);
 }
 
 /* What all leave stubs share: the reason has been stored. */
@@ -110,6 +147,9 @@ mu_status mu_jit_stubs_make(mu_code_cache *cache, mu_jit_stubs *stubs)
     uint32_t bottom = emit_bottom(a, leave[MU_ABI_LEAVE_RETURN]);
     x64_align(a, 16);
     uint32_t adapter = emit_adapter(a);
+    x64_align(a, 16);
+    uint32_t native = x64_offset(a);
+    emit_native(a);
 
     mu_code_object *object = mu_allocate(sizeof *object);
     object->name = mu_string_copy("mu.stubs", 8);
@@ -125,6 +165,7 @@ mu_status mu_jit_stubs_make(mu_code_cache *cache, mu_jit_stubs *stubs)
         stubs->enter = object->start + x64_label_offset(a, enter);
         stubs->bottom = object->start + bottom;
         stubs->adapter = object->start + adapter;
+        stubs->native = object->start + native;
         for (int i = 0; i < MU_ABI_LEAVE_COUNT; i++) {
             stubs->leave[i] = object->start + x64_label_offset(a, leave[i]);
         }

@@ -9,9 +9,6 @@ enum {
 };
 
 /* clang-format off */
-static const bool uncompiled_ops[MU_OP_COUNT] = {
-    [MU_OP_CCALL] = true,
-};
 static const bool compiled_comminsts[MU_COMMINST_COUNT] = {
     [MU_COMMINST_THREAD_EXIT] = true,
     [MU_COMMINST_KILL_DEPENDENCY] = true,
@@ -42,6 +39,8 @@ static const bool compiled_comminsts[MU_COMMINST_COUNT] = {
     [MU_COMMINST_TR64_TO_INT] = true,
     [MU_COMMINST_TR64_TO_REF] = true,
     [MU_COMMINST_TR64_TO_TAG] = true,
+    [MU_COMMINST_NATIVE_PIN] = true,
+    [MU_COMMINST_NATIVE_UNPIN] = true,
 };
 static const bool uncompiled_kinds[] = {
     [MU_IR_IRNODEREF] = true,
@@ -161,6 +160,23 @@ static bool is_uncompiled_on(const mu_ir_inst *inst, const mu_ir_type *type)
     }
 }
 
+/* CCALL passes structs and scalars by value, but nothing that takes whole xmm registers. */
+static bool refuse_native_sig(mu_verifier *v)
+{
+    const mu_ir_sig *sig = mu_verify_inst_sig(v, 0);
+    for (uint32_t i = 0; sig && i < sig->param_count + sig->result_count; i++) {
+        const mu_ir_type *type =
+            i < sig->param_count ? sig->params[i] : sig->results[i - sig->param_count];
+        if (type && mu_verify_traits_of_type(v, type) & TRAIT_NOT_IN_C) {
+            mu_verify_complain_here(v, MU_UNSUPPORTED, v->inst->entity.where,
+                                    "CCALL: this version does not pass %s by value",
+                                    mu_verify_text_of_type(type).text);
+            return true;
+        }
+    }
+    return false;
+}
+
 void mu_verify_refuse_uncompiled_inst(mu_verifier *v)
 {
     const mu_ir_inst *inst = v->inst;
@@ -168,13 +184,12 @@ void mu_verify_refuse_uncompiled_inst(mu_verifier *v)
         return;
     }
     bool is_comminst = inst->op == MU_OP_COMMINST;
-    if (inst->is_ptr || uncompiled_ops[inst->op] ||
-        (is_comminst && !compiled_comminsts[inst->comminst])) {
+    if (is_comminst && !compiled_comminsts[inst->comminst]) {
         mu_verify_complain_here(v, MU_UNSUPPORTED, inst->entity.where,
                                 "%s is not compiled by this version", mu_verify_name_of_inst(inst));
         return;
     }
-    if (refuse_inst_types(v)) {
+    if (refuse_inst_types(v) || (inst->op == MU_OP_CCALL && refuse_native_sig(v))) {
         return;
     }
     const mu_ir_type *type = mu_verify_inst_type(v, 0);

@@ -76,6 +76,9 @@ static uint32_t own_traits(const mu_ir_type *type)
     if (mu_verify_is_general_ref(type) || type->kind == MU_IR_TAGREF64) {
         traits |= TRAIT_NOT_NATIVE;
     }
+    if (type->kind == MU_IR_VECTOR || (type->kind == MU_IR_INT && type->bits > 64)) {
+        traits |= TRAIT_NOT_IN_C;
+    }
     if (mu_verify_is_uncompiled_kind(type)) {
         traits |= TRAIT_UNCOMPILED;
     }

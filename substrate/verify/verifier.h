@@ -47,6 +47,7 @@ enum {
     TRAIT_NOT_VALUE = 1,  /* void, hybrid or weakref somewhere: no SSA variable may have the type */
     TRAIT_NOT_NATIVE = 2, /* a general reference or tagref64 somewhere: not native-safe */
     TRAIT_UNCOMPILED = 4, /* a kind outside the compiled set somewhere */
+    TRAIT_NOT_IN_C = 8,   /* what this version cannot pass to C functions somewhere */
 };
 /* The type's traits, of all its components; linear in what was not asked about before. A type that
  * has no layout, because an error in it was reported, has none. */

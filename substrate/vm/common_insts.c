@@ -109,6 +109,8 @@ static slice_end perform(mu_thread *thread, const mu_ir_inst *inst)
     case MU_COMMINST_SET_THREADLOCAL: thread->local = thread->abi.gpr[0]; return SLICE_GOES_ON;
     case MU_COMMINST_META_ENABLE_WATCHPOINT: return watch(thread, true);
     case MU_COMMINST_META_DISABLE_WATCHPOINT: return watch(thread, false);
+    case MU_COMMINST_NATIVE_PIN: return thread_pin_inst(thread, inst);
+    case MU_COMMINST_NATIVE_UNPIN: return thread_unpin_inst(thread, inst);
     default: return thread_cursor_inst(thread, inst);
     }
 }

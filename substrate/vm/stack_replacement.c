@@ -8,7 +8,7 @@ void vm_stack_wait_at(const mu_code_object *object, const mu_code_site *site, st
 {
     const mu_ir_version *version = object->version;
     const mu_ir_inst *inst = &version->insts[site->inst];
-    if (inst->op == MU_OP_CALL) {
+    if (inst->op == MU_OP_CALL || inst->op == MU_OP_CCALL) {
         const mu_ir_sig *sig = version->sigs[inst->sigs.first];
         state->wanted = sig->results;
         state->wanted_count = sig->result_count;

@@ -203,6 +203,15 @@ static slice_end leave_trap(mu_thread *thread)
     return SLICE_TRAPPED;
 }
 
+/* The thread stays in its world meanwhile: whoever wants that stopped waits for the C function. */
+static slice_end leave_ccall(mu_thread *thread)
+{
+    const mu_ir_version *version = thread->abi.site_version;
+    const mu_ir_inst *inst = thread->abi.site_inst;
+    mu_jit_call_native(thread->vm->substrate->jit, version->sigs[inst->sigs.first], &thread->abi);
+    return SLICE_GOES_ON;
+}
+
 static slice_end leave_return(mu_thread *thread)
 {
     if (thread->stack->serial != thread->first_stack) {
@@ -260,6 +269,7 @@ static slice_end after_leaving(mu_thread *thread)
     case MU_ABI_LEAVE_CHECK_WATCHPOINT:
         thread->abi.gpr[0] = vm_watchpoint_is_enabled(thread->vm, (uint32_t)thread->abi.gpr[0]);
         return SLICE_GOES_ON;
+    case MU_ABI_LEAVE_CCALL: return leave_ccall(thread);
     case MU_ABI_LEAVE_COUNT: break;
     }
     MU_INVARIANT(false, "leave reason %d", (int)reason);
@@ -318,6 +328,7 @@ static void finish(mu_thread *thread)
         snprintf(thread->error_text, sizeof thread->error_text, "%s",
                  mu_abi_guest_error_text(MU_GUEST_ERROR_KILLED));
     }
+    thread_drop_pins(thread);
     give_back_stack(thread);
     vm_leave_world(thread);
     pthread_mutex_lock(&vm->lock);

@@ -29,6 +29,7 @@ mu_status mu_vm_new(mu_substrate *substrate, const mu_vm_config *config, mu_vm *
                          .verify = substrate->config.gc_verify};
     vm->heap = mu_gc_heap_new(substrate->blocks, &heap);
     mu_gc_heap_set_native(vm->heap, vm_stack_reached, vm);
+    mu_gc_heap_set_pins(vm->heap, vm_show_pins, vm);
     vm->env = mu_ir_env_retain(substrate->root);
     vm->table_capacity = 16;
     vm->table = mu_allocate(vm->table_capacity * sizeof *vm->table);

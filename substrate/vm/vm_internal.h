@@ -1,6 +1,6 @@
 #pragma once
 /* Private to vm: what stands behind mu.h. Reading order: substrate.c, vm.c, vm_load.c, world.c,
- * thread.c, thread_run.c, thread_park.c, stacks.c, common_insts.c, swap_stack.c, unwind.c,
+ * thread.c, thread_run.c, thread_park.c, stacks.c, common_insts.c, pins.c, swap_stack.c, unwind.c,
  * frames.c, cursors.c, values.c.
  *
  * The world of a VM. A thread is "in the world" while a worker runs it: in Mu code, or in the
@@ -141,6 +141,13 @@ typedef enum pending_kind {
     PENDING_RESULTS,   /* of the trap at mu_sp */
 } pending_kind;
 
+/* What a thread has pinned: an iref, or a ref as that of the whole object. */
+typedef struct thread_pin {
+    uintptr_t base;
+    uint64_t offset;
+    uint64_t count;
+} thread_pin;
+
 typedef struct error_frame {
     const char *function;
     const char *version;
@@ -174,6 +181,7 @@ struct mu_thread {
     mu_ir_type *const *pending_types;
     uint32_t pending_count;
     mu_ir_type *operand_types[4]; /* of a common instruction, as pending */
+    MU_ARRAY(thread_pin) pins;    /* multiset */
     uintptr_t landing_return;     /* RESUME_LANDING: the site's return address, for walks */
     mu_thread_trapped_fn *trapped;
     mu_thread_finished_fn *finished;
@@ -274,6 +282,13 @@ void thread_run_slice(void *thread);
 slice_end thread_throw(mu_thread *thread, uintptr_t exception, mu_guest_error error);
 slice_end thread_raise(mu_thread *thread, mu_guest_error error);
 slice_end thread_end_with_error(mu_thread *thread, mu_guest_error error);
+
+/* ---- pins.c */
+slice_end thread_pin_inst(mu_thread *thread, const mu_ir_inst *inst);
+slice_end thread_unpin_inst(mu_thread *thread, const mu_ir_inst *inst);
+/* Ends all of a thread's pins. */
+void thread_drop_pins(mu_thread *thread);
+mu_gc_pins_fn vm_show_pins;
 
 /* ---- common_insts.c, swap_stack.c: instructions that the runtime does */
 slice_end thread_common_inst(mu_thread *thread);

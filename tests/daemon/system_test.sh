@@ -319,6 +319,32 @@ verdict $? "a client that never reads is not read from either"
 serves "while it is there"
 kill -9 $victim
 
+# ------------------------------------------------------------------------------------ the grant native
+cat >"$work/native.uir" <<'END'
+.typedef @i64 = int<64>
+.typedef @ref = ref<@i64>
+.typedef @ptr = uptr<@i64>
+.const @answer <@i64> = 42
+.funcsig @main.sig = () -> (@i64)
+.funcdef @main VERSION %v1 <@main.sig> {
+    %entry():
+        %r = NEW <@i64>
+        %p = COMMINST @uvm.native.pin <@ref> (%r)
+        STORE PTR <@i64> %p @answer
+        %i = GETIREF <@i64> %r
+        %x = LOAD <@i64> %i
+        RET %x
+}
+END
+gives "a bundle with pointers is refused without the grant" 6 "native" muctl load "$work/native.uir"
+gives "the grant is not given by a mud that was not told to" 6 "--allow-native" \
+    muctl load "$work/native.uir" --grant native
+gives "a run does not get it either" 6 "--allow-native" muctl run "$work/native.uir" --grant native
+gives "no VM is left of them" 4 "native" muctl inspect native
+gives "another grant is wrong usage" 2 "there is no grant" muctl run "$work/native.uir" --grant root
+gives "a private mud gives it to its own muctl" 0 42 env -u MUD_HOST "XDG_RUNTIME_DIR=$work/nothing" "MUD_BIN=$MUD" \
+    timeout 60 "$MUCTL" run "$work/native.uir" --grant native
+
 # ------------------------------------------------------------------------------------ one socket
 gives "a second mud is refused and told the first one's pid" 1 "pid $mud_pid" "$MUD" --socket "$socket"
 gives "an unknown option is refused" 2 "no such option" "$MUD" --nonsense
@@ -326,8 +352,15 @@ kill -9 "$mud_pid"
 wait "$mud_pid" 2>/dev/null
 [ -S "$socket" ]
 verdict $? "a killed mud leaves its socket"
-start_mud
+start_mud --allow-native
 verdict $? "the next mud replaces it"
+gives "a mud with --allow-native gives the grant" 0 42 muctl run "$work/native.uir" --grant native
+gives "to those who ask for it" 6 "native" muctl run "$work/native.uir"
+gives "a VM is made with it" 0 "native@1" muctl load "$work/native.uir" --grant native
+gives "and runs with it" 0 42 muctl call native.main
+muctl load "$examples/gcd.uir" >/dev/null
+gives "a VM without it does not get it later" 5 "without the grant" \
+    muctl load "$work/native.uir" --vm gcd --grant native
 
 # -------------------------------------------------------------------------------------- shutting down
 muctl load "$examples/fib.uir" >/dev/null

@@ -29,6 +29,7 @@ Test(mud_options, socket_is_in_the_runtime_folder_unless_given)
     mud_options options;
     cr_assert_eq(parse(none, "/run/user/7", &options, NULL), MUD_OPTIONS_RUN);
     cr_assert_str_eq(options.socket_path, "/run/user/7/mud/mud.sock");
+    cr_assert_not(options.allows_native, "it is off unless asked for");
     mud_options_deinit(&options);
     cr_assert_eq(parse(none, "", &options, NULL), MUD_OPTIONS_RUN);
     cr_assert_str_eq(options.socket_path, "/run/mud/mud.sock");
@@ -40,11 +41,13 @@ Test(mud_options, socket_is_in_the_runtime_folder_unless_given)
 
 Test(mud_options, all_are_read)
 {
-    char *arguments[] = {"mud", "--private", "--workers=3", "--heap-default",
-                         "64M", "--log",     "debug",       NULL};
+    char *arguments[] = {"mud", "--private",      "--workers=3", "--heap-default",
+                         "64M", "--allow-native", "--log",       "debug",
+                         NULL};
     mud_options options;
     cr_assert_eq(parse(arguments, NULL, &options, NULL), MUD_OPTIONS_RUN);
     cr_assert(options.is_private);
+    cr_assert(options.allows_native);
     cr_assert_eq(options.workers, 3);
     cr_assert_eq(options.heap_bytes, 64u << 20);
     cr_assert_eq(options.log_level, MUD_LOG_DEBUG);

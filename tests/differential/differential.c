@@ -198,7 +198,7 @@ static void work(const options *chosen, shared_state *state, double until)
 {
     mu_substrate *substrate = new_substrate();
     while (state->seed < chosen->seed + chosen->count && now() < until) {
-        char *program = generate_program(state->seed);
+        char *program = generate_program(state->seed, engine_is_trusted());
         verdict result = compare(substrate, program, state, NULL);
         mu_free(program);
         state->counts[result]++;
@@ -265,7 +265,7 @@ static int run_seeds(const options *chosen)
             failures++;
             char name[64];
             snprintf(name, sizeof name, "seed-%llu", (unsigned long long)state->bad_seed);
-            char *program = generate_program(state->bad_seed);
+            char *program = generate_program(state->bad_seed, engine_is_trusted());
             report(chosen, name, program, state->bad_verdict);
             mu_free(program);
         }
@@ -366,7 +366,7 @@ int main(int argc, char **argv)
             } else if (strcmp(option, "--out") == 0) {
                 chosen.folder = value;
             } else if (strcmp(option, "--print") == 0) {
-                char *program = generate_program(strtoull(value, NULL, 0));
+                char *program = generate_program(strtoull(value, NULL, 0), engine_is_trusted());
                 fputs(program, stdout);
                 mu_free(program);
                 return 0;

@@ -93,9 +93,9 @@ static void write_calls(program *p)
     }
 }
 
-char *generate_program(uint64_t seed)
+char *generate_program(uint64_t seed, bool has_pointers)
 {
-    program p = {.arena = mu_arena_new(), .random = seed};
+    program p = {.arena = mu_arena_new(), .random = seed, .has_pointers = has_pointers};
     program_random(&p);
     program_make_types(&p);
     make_functions(&p);

@@ -522,7 +522,9 @@ static bool make_load(program *p, program_op *op)
 {
     const program_type *type = some_accessible(p);
     program_value place = some_place(p, type);
-    program_write(&op->text, "LOAD %s<@%s> %s", order_for(p, type, true), type->name, place.name);
+    program_location at = program_locate(p, &place, type);
+    program_write(&op->text, "LOAD %s%s<@%s> %s", at.flag, order_for(p, type, true), type->name,
+                  at.name);
     one_result(op, type);
     op->may_throw = true;
     return true;
@@ -533,8 +535,9 @@ static bool make_store(program *p, program_op *op)
     const program_type *type = some_accessible(p);
     program_value place = some_place(p, type);
     program_value value = program_pick(p, type, 0);
-    program_write(&op->text, "STORE %s<@%s> %s %s", order_for(p, type, false), type->name,
-                  place.name, value.name);
+    program_location at = program_locate(p, &place, type);
+    program_write(&op->text, "STORE %s%s<@%s> %s %s", at.flag, order_for(p, type, false),
+                  type->name, at.name, value.name);
     op->may_throw = true;
     return true;
 }
@@ -554,9 +557,10 @@ static bool make_atomic(program *p, program_op *op)
     op->may_throw = true;
     const char *order = orders[program_below(p, 5)];
     if (type->kind == KIND_TAGREF || program_chance(p, 50)) {
-        program_write(&op->text, "ATOMICRMW %s %s <@%s> %s %s", order,
-                      words[type->kind == KIND_INT ? program_below(p, 11) : 0], type->name,
-                      place.name, value.name);
+        program_location at = program_locate(p, &place, type);
+        program_write(&op->text, "ATOMICRMW %s%s %s <@%s> %s %s", at.flag, order,
+                      words[type->kind == KIND_INT ? program_below(p, 11) : 0], type->name, at.name,
+                      value.name);
         one_result(op, type);
         return true;
     }
@@ -566,9 +570,10 @@ static bool make_atomic(program *p, program_op *op)
         program_write(&load.text, "LOAD <@%s> %s", type->name, place.name);
         expected = program_emit(p, &load);
     }
-    program_write(&op->text, "CMPXCHG %s%s %s <@%s> %s %s %s", program_chance(p, 20) ? "WEAK " : "",
-                  order, fails[program_below(p, 3)], type->name, place.name, expected.name,
-                  value.name);
+    program_location at = program_locate(p, &place, type);
+    program_write(&op->text, "CMPXCHG %s%s%s %s <@%s> %s %s %s", at.flag,
+                  program_chance(p, 20) ? "WEAK " : "", order, fails[program_below(p, 3)],
+                  type->name, at.name, expected.name, value.name);
     op->results[0] = type;
     op->results[1] = program_int_of(p, 1);
     op->result_count = 2;

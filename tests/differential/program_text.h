@@ -114,6 +114,7 @@ typedef struct program {
     MU_ARRAY(program_value) values; /* of the block */
     uint32_t depth;                 /* of values made for the sake of others */
     uint32_t flavour;               /* what the block mostly does; program_insts.c */
+    bool has_pointers;              /* the program may use the native interface */
     bool is_quiet;                  /* no calls: the fuel has not been looked at */
 } program;
 
@@ -170,6 +171,13 @@ const char *program_safe_index(program *p, const program_type **type, uint32_t l
 /* program_vectors.c: makers as in program_insts.c */
 bool program_vector_inst(program *p, program_op *op);
 bool program_vector_division(program *p, program_op *op);
+/* program_pointers.c */
+typedef struct program_location {
+    const char *flag; /* "PTR " or "" */
+    char name[40];
+} program_location;
+/* How the instruction that is written next gets at the place: by the iref or by a pointer. */
+program_location program_locate(program *p, const program_value *place, const program_type *type);
 
 /* program_flow.c */
 void program_make_function(program *p, uint32_t index);

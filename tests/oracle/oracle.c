@@ -73,6 +73,7 @@ void oracle_free(oracle *self)
     MU_ARRAY_FREE(&self->functions);
     MU_ARRAY_FREE(&self->newest);
     MU_ARRAY_FREE(&self->cells);
+    MU_ARRAY_FREE(&self->pins);
     MU_ARRAY_FREE(&self->marks);
     MU_ARRAY_FREE(&self->marked_stacks);
     MU_ARRAY_FREE(&self->boxes);
@@ -246,7 +247,8 @@ static void do_comminst(oracle *self, frame *at)
         break;
     }
     default:
-        if (!do_tagref(self, at) && !do_stack_comminst(self, at) && !do_cursor_comminst(self, at)) {
+        if (!do_tagref(self, at) && !do_stack_comminst(self, at) && !do_cursor_comminst(self, at) &&
+            !do_pin_comminst(self, at)) {
             undefined(self, "%s is not interpreted", mu_ir_comminst_name(inst_of(at)->comminst));
         }
     }

@@ -199,6 +199,9 @@ static void mark_all(oracle *self)
         mark_stack(self, at->stack);
         mark_stack(self, at->first);
     }
+    for (uint32_t i = 0; i < self->pins.count; i++) {
+        mark_object(self, self->pins.items[i].pinned.object);
+    }
     while (self->marks.count > 0 || self->marked_stacks.count > 0) {
         if (self->marks.count > 0) {
             walk_object(self, self->marks.items[--self->marks.count], false);

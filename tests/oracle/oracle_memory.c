@@ -1,4 +1,5 @@
-/* Allocation, addressing and access. Memory behind raw pointers is not interpreted. */
+/* Allocation, addressing and access. Objects are host memory that never moves, so a pointer to a
+ * pinned one is the address of its bytes, and memory behind pointers is simply accessed. */
 #include "oracle_state.h"
 
 #include <string.h>
@@ -130,8 +131,11 @@ static uint8_t *location(oracle *self, frame *at)
 {
     uint64_t size = size_of_type(type_param(at, 0));
     if (inst_of(at)->is_ptr) {
-        undefined(self, "memory behind pointers is not interpreted");
-        return NULL;
+        uint8_t *memory = (uint8_t *)(uintptr_t)read_word(operand(at, 0));
+        if (!memory) {
+            throw_error(self, MU_GUEST_ERROR_NULL_DEREFERENCE);
+        }
+        return memory;
     }
     iref_image iref = read_iref(operand(at, 0));
     if (!iref.object) {

@@ -128,6 +128,7 @@ void end_thread(oracle *self, oracle_outcome outcome)
     run *at = self->run;
     thread *ended = running_thread(self);
     stack_kill(ended->stack);
+    drop_pins(self, ended->is_clients ? NULL : ended);
     if (ended->is_clients) {
         at->result->outcome = outcome;
         at->is_over = true;

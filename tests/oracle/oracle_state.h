@@ -73,6 +73,12 @@ typedef struct thread {
     oracle_object *exception;
 } thread;
 
+/* One element of a thread's multiset of pinned irefs. */
+typedef struct pin {
+    const thread *pinner;
+    iref_image pinned;
+} pin;
+
 typedef struct run {
     MU_ARRAY(thread *) threads;
     uint32_t turn;  /* which of them runs */
@@ -109,7 +115,8 @@ struct oracle {
     cursor *cursors;
     uint32_t handle_count; /* stacks and cursors */
     uint32_t next_collection_handles;
-    uint64_t threads_made;           /* a threadref is its thread's number, from 1 */
+    uint64_t threads_made; /* a threadref is its thread's number, from 1 */
+    MU_ARRAY(pin) pins;
     MU_ARRAY(oracle_object *) marks; /* objects to trace */
     MU_ARRAY(stack *) marked_stacks; /* to trace */
     MU_ARRAY(tagref_box) boxes;      /* oracle_tagref.c */
@@ -268,3 +275,6 @@ bool do_tagref(oracle *self, frame *at); /* oracle_tagref.c; false: another comm
 void image_from_tagref(oracle *self, uint8_t *image, const oracle_value *value);
 /* The object in a tagref64's image, or NULL. */
 oracle_object *object_of_tagref(const oracle *self, const uint8_t *image);
+bool do_pin_comminst(oracle *self, frame *at); /* oracle_pins.c */
+/* Ends the thread's pins; NULL: all. */
+void drop_pins(oracle *self, const thread *pinner);

@@ -83,7 +83,7 @@ typedef struct text_settings {
     bool grant_native;
     bool waits_for_threads; /* a run ends when those that the program made have ended, too */
     bool only_oracle;       /* what this version does not compile */
-    bool only_compiled;     /* what the oracle does not know */
+    bool only_compiled;     /* what the oracle does not interpret */
 } text_settings;
 
 typedef struct text_case {

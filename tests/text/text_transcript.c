@@ -2,6 +2,8 @@
  * NaN is as good as another: which NaN an operation gives is left open by IEEE 754. */
 #include "text_transcript.h"
 
+#include "native_things.h"
+
 #include <errno.h>
 #include <inttypes.h>
 #include <math.h>
@@ -55,6 +57,10 @@ static uint64_t mask_of(uint32_t bits)
 
 static bool parse_int(const char *text, uint32_t bits, uint64_t *value)
 {
+    if (*text == '&') {
+        *value = native_thing_address(text + 1);
+        return *value != 0;
+    }
     bool negative = *text == '-';
     const char *digits = text + (negative || *text == '+');
     char *end;

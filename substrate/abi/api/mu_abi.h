@@ -211,6 +211,7 @@ typedef enum mu_abi_leave {
     MU_ABI_LEAVE_SWAPSTACK, /* the same without `site_local`; results are expected */
     MU_ABI_LEAVE_CHECK_WATCHPOINT, /* is the watchpoint gpr[0] enabled in this VM? gpr[0] = 1 or 0
                                     */
+    MU_ABI_LEAVE_CCALL, /* the C function at `callee`; arguments and results as at a call */
     MU_ABI_LEAVE_COUNT,
 } mu_abi_leave;
 
@@ -248,6 +249,7 @@ typedef struct mu_abi_alloca {
     E(WRONG_TYPE,        "cast of a reference to a type that is not there")                      \
     E(MEMORY_FAULT,      "access to memory that is not there")                                   \
     E(STACK_STATE,       "the stack is bound, dead, or waits for other values")                  \
+    E(NOT_PINNED,        "unpinning what the thread has not pinned")                                \
     E(STACK_BOTTOM,      "a function returned at the bottom of a stack that its thread did not begin on") \
     E(TRAP_HANDLER_GONE, "the trap handler went away and its session had chosen to throw")       \
     E(COMPILE_FAILED,    "the function could not be compiled")                                   \

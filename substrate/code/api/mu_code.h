@@ -12,7 +12,7 @@ typedef struct mu_code_cache mu_code_cache; /* the process's; thread-safe */
 typedef struct mu_code_object mu_code_object;
 
 typedef enum mu_code_site_kind {
-    MU_CODE_SITE_CALL, /* a call of a Mu function */
+    MU_CODE_SITE_CALL, /* a call of a Mu function, or of C */
     MU_CODE_SITE_TRAP,
     MU_CODE_SITE_YIELD,    /* a yieldpoint at a loop's back edge */
     MU_CODE_SITE_ALLOCATE, /* slow path of an allocation */

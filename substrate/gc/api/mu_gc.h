@@ -86,6 +86,20 @@ typedef void mu_gc_native_fn(mu_gc_tracer *tracer, uintptr_t *slot, void *contex
 /* Sets what NATIVE slots mean in this heap; before any object has one. */
 void mu_gc_heap_set_native(mu_gc_heap *heap, mu_gc_native_fn *native, void *context);
 
+/* Called at the beginning of each collection: shows every pinned object, once or more, by
+ * mu_gc_trace_pin and calls nothing else here. */
+typedef void mu_gc_pins_fn(mu_gc_tracer *tracer, void *context);
+void mu_gc_heap_set_pins(mu_gc_heap *heap, mu_gc_pins_fn *pins, void *context);
+/* A pinned object lives and stays where it is. */
+void mu_gc_trace_pin(mu_gc_tracer *tracer, mu_ref ref);
+/* Announces a pin of an object of this heap (of a large or immortal one, too, which never move),
+ * and takes one back. Whoever pins keeps the pins, and shows them. Blocks with pinned objects are
+ * not emptied by a collection, so each counts twice in the quota. Errors: NO_MEMORY when the quota
+ * does not allow it; the caller collects and tries once more. Safepoint: no. Thread: any mutator of
+ * the VM, concurrently. */
+MU_MUST_CHECK mu_status mu_gc_pin(mu_gc_heap *heap, mu_ref ref);
+void mu_gc_unpin(mu_gc_heap *heap, mu_ref ref);
+
 /* Collects the whole heap: copies what lives in blocks, sweeps large objects, clears weak
  * references to what died. Every mutator of the VM is stopped and its buffer retired. `roots` is
  * called once or more, each time with the same slots; it calls nothing here but mu_gc_trace_*.

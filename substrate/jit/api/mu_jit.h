@@ -25,6 +25,10 @@ mu_jit_enter_fn *mu_jit_enter(const mu_jit *jit);
 const void *mu_jit_lazy_entry(const mu_jit *jit);
 /* The stub that leaves with ERROR; for a fault that interrupted Mu code. */
 const void *mu_jit_leave_error(const mu_jit *jit);
+/* Calls the C function at `thread->callee` on the caller's own stack, by the System V convention.
+ * Arguments and the result travel in `thread` as at a call of a Mu function of this signature,
+ * which is one that CCALL may have. */
+void mu_jit_call_native(const mu_jit *jit, const mu_ir_sig *sig, mu_abi_thread *thread);
 /* The return address of a stack's bottom frame: leaves with RETURN. */
 uintptr_t mu_jit_bottom(const mu_jit *jit);
 /* The return address of a frame that lies above one that has not begun (MU_ABI_ADAPTER_WORDS):

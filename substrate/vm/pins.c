@@ -1,0 +1,106 @@
+/* @uvm.native.pin and unpin. Each thread has its multiset of pinned irefs; the collector is told of
+ * each different one, and what it never moves by itself (cells of ALLOCA in frames, global cells,
+ * NULL) needs no more than to be remembered. */
+#include "vm_internal.h"
+
+/* Different irefs that a thread can have pinned. */
+#define PINS_MAX 16384u
+
+static bool is_object(const thread_pin *pin)
+{
+    return pin->base != 0;
+}
+
+/* The operand, as it is now. */
+static thread_pin operand_of(const mu_thread *thread, const mu_ir_inst *inst)
+{
+    const mu_ir_version *version = thread->abi.site_version;
+    bool is_iref = version->types[inst->types.first]->kind == MU_IR_IREF;
+    return (thread_pin){
+        .base = thread->abi.gpr[0], .offset = is_iref ? thread->abi.gpr[1] : 0, .count = 1};
+}
+
+static bool is_null(const thread_pin *pin)
+{
+    return !pin->base && !pin->offset;
+}
+
+/* From the newest on: pins mostly end in the order opposite to that in which they began. */
+static thread_pin *find(const mu_thread *thread, const thread_pin *like)
+{
+    for (uint32_t i = thread->pins.count; i-- > 0;) {
+        thread_pin *pin = &thread->pins.items[i];
+        if (pin->base == like->base && pin->offset == like->offset) {
+            return pin;
+        }
+    }
+    return NULL;
+}
+
+static bool add(mu_thread *thread, const thread_pin *pin)
+{
+    if (thread->pins.count >= PINS_MAX ||
+        (is_object(pin) && mu_gc_pin(thread->vm->heap, (mu_ref){pin->base}) != MU_OK)) {
+        return false;
+    }
+    MU_ARRAY_PUSH(&thread->pins, *pin);
+    return true;
+}
+
+slice_end thread_pin_inst(mu_thread *thread, const mu_ir_inst *inst)
+{
+    thread_pin pin = operand_of(thread, inst);
+    thread_pin *known = find(thread, &pin);
+    if (known) {
+        known->count++;
+    } else if (!is_null(&pin) && !add(thread, &pin)) {
+        vm_collect(thread->vm, thread);
+        pin = operand_of(thread, inst);
+        if (!add(thread, &pin)) {
+            return thread_raise(thread, MU_GUEST_ERROR_OUT_OF_MEMORY);
+        }
+    }
+    thread->abi.gpr[0] = pin.base + pin.offset;
+    return SLICE_GOES_ON;
+}
+
+static void forget(mu_thread *thread, thread_pin *pin)
+{
+    if (is_object(pin)) {
+        mu_gc_unpin(thread->vm->heap, (mu_ref){pin->base});
+    }
+    *pin = thread->pins.items[--thread->pins.count];
+}
+
+slice_end thread_unpin_inst(mu_thread *thread, const mu_ir_inst *inst)
+{
+    thread_pin pin = operand_of(thread, inst);
+    thread_pin *known = find(thread, &pin);
+    if (!known) {
+        return is_null(&pin) ? SLICE_GOES_ON : thread_raise(thread, MU_GUEST_ERROR_NOT_PINNED);
+    }
+    if (--known->count == 0) {
+        forget(thread, known);
+    }
+    return SLICE_GOES_ON;
+}
+
+void thread_drop_pins(mu_thread *thread)
+{
+    while (thread->pins.count) {
+        forget(thread, &thread->pins.items[thread->pins.count - 1]);
+    }
+    MU_ARRAY_FREE(&thread->pins);
+}
+
+void vm_show_pins(mu_gc_tracer *tracer, void *context)
+{
+    const mu_vm *vm = context;
+    for (const mu_thread *thread = vm->threads; thread; thread = thread->next) {
+        for (uint32_t i = 0; i < thread->pins.count; i++) {
+            if (is_object(&thread->pins.items[i])) {
+                mu_gc_trace_pin(tracer, (mu_ref){thread->pins.items[i].base});
+            }
+        }
+    }
+}
