@@ -2,8 +2,8 @@
 /* The substrate's face: what guests and the daemon see of it. One `mu_substrate` per process holds
  * what all VMs share (blocks, compiled code, the worker pool); a `mu_vm` is one program with its
  * own heap, globals and function table; a `mu_thread` is a Mu thread with its stack. A Mu thread is
- * not an OS thread: it runs on some worker, and while it waits (for a trap handler) it occupies
- * none.
+ * not an OS thread: it runs on some worker, and while it waits (for a trap handler, or at a futex)
+ * it occupies none.
  *
  * Threads. Every function may be called from any OS thread, unless it says otherwise, and none of
  * them waits for guest code to end but mu_vm_free and mu_substrate_free. Those that look at or
@@ -110,7 +110,7 @@ MU_MUST_CHECK mu_status mu_vm_load_hail(mu_vm *vm, const char *name, const char 
 typedef struct mu_vm_stats {
     uint64_t heap_quota_bytes, heap_used_bytes, heap_live_bytes, collections, collected_ns,
         longest_collection_ns;
-    uint64_t threads_running, threads_trapped, threads_finished;
+    uint64_t threads_running, threads_trapped, threads_waiting, threads_finished;
     uint32_t bundles, functions;
 } mu_vm_stats;
 mu_vm_stats mu_vm_get_stats(mu_vm *vm);
@@ -214,6 +214,7 @@ typedef enum mu_thread_state {
     MU_THREAD_NEW,
     MU_THREAD_RUNNING, /* or waiting for a worker */
     MU_THREAD_TRAPPED,
+    MU_THREAD_WAITING, /* in the queue of a futex */
     MU_THREAD_FINISHED,
 } mu_thread_state;
 
@@ -226,7 +227,9 @@ typedef enum mu_outcome {
 
 /* Called when the thread has trapped: it waits until mu_thread_resume, _throw or _kill, which the
  * callback may call itself; whoever calls, the thread does not run on, nor finish, before the
- * callback has returned. Called again at each trap. */
+ * callback has returned. Called again at each trap. A program that has set a trap handler of its
+ * own
+ * (@uvm.meta.set_trap_handler) handles its traps itself, and this is not called. */
 typedef void mu_thread_trapped_fn(mu_thread *thread, void *context);
 /* Called once, when the thread has finished; the callback may free the thread. */
 typedef void mu_thread_finished_fn(mu_thread *thread, void *context);
@@ -242,7 +245,7 @@ MU_MUST_CHECK mu_status mu_thread_new(mu_vm *vm, const mu_function *function,
 void mu_thread_start(mu_thread *thread, mu_thread_trapped_fn *trapped,
                      mu_thread_finished_fn *finished, void *context);
 /* Kills it: no handler of the guest sees it, and it finishes as KILLED at its next yieldpoint or at
- * once when trapped. Later calls do nothing. */
+ * once when trapped or waiting. Later calls do nothing. */
 void mu_thread_kill(mu_thread *thread);
 /* Frees a thread that is new or finished. */
 void mu_thread_free(mu_thread *thread);

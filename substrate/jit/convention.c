@@ -17,7 +17,7 @@ quick_class quick_class_of(const mu_ir_type *type)
     case MU_IR_STRUCT:
     case MU_IR_ARRAY:
     case MU_IR_VECTOR: return QUICK_COMPOSITE;
-    case MU_IR_INT:
+    case MU_IR_INT: return type->bits > 64 ? QUICK_COMPOSITE : QUICK_INT;
     case MU_IR_UPTR:
     case MU_IR_UFUNCPTR:
     case MU_IR_FUNCREF: return QUICK_INT;

@@ -33,7 +33,7 @@ typedef enum quick_class {
     QUICK_FLOAT,
     QUICK_DOUBLE,
     QUICK_IREF,
-    QUICK_COMPOSITE, /* struct, array, vector: slots */
+    QUICK_COMPOSITE, /* struct, array, vector, int of more than 64 bits: slots */
 } quick_class;
 
 typedef struct quick_cell {
@@ -350,6 +350,10 @@ void quick_lower_ccall(quick *q, const mu_ir_inst *inst);
 /* Leaves for an instruction that the runtime does; what lives on is in slots. */
 void quick_leave_at(quick *q, const mu_ir_inst *inst, mu_abi_leave reason, mu_code_site_kind kind);
 void quick_lower_comminst(quick *q, const mu_ir_inst *inst);
+/* Whether it computes with ints of more than 64 bits, which the runtime does. */
+bool quick_is_on_wide_ints(const quick *q, const mu_ir_inst *inst);
+/* Leaves to the runtime with the operands as arguments, and takes the results. */
+void quick_lower_in_runtime(quick *q, const mu_ir_inst *inst);
 void quick_lower_newthread(quick *q, const mu_ir_inst *inst);
 void quick_lower_swapstack(quick *q, const mu_ir_inst *inst);
 void quick_lower_watch(quick *q, const mu_ir_inst *inst);

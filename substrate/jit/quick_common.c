@@ -1,6 +1,6 @@
-/* Instructions that the runtime does: NEWTHREAD, SWAPSTACK and most common instructions. Operands
- * go where a call's arguments go, results come back as a call's; the runtime learns from the thread
- * which instruction it is. */
+/* Instructions that the runtime does: NEWTHREAD, SWAPSTACK, most common instructions, and what
+ * computes with ints of more than 64 bits. Operands go where a call's arguments go, results come
+ * back as a call's; the runtime learns from the thread which instruction it is. */
 #include "quick.h"
 
 void quick_leave_at(quick *q, const mu_ir_inst *inst, mu_abi_leave reason, mu_code_site_kind kind)
@@ -91,7 +91,7 @@ static void lower_thread_exit(quick *q)
     quick_site_here(q, quick_site(q, MU_CODE_SITE_ERROR, QUICK_NONE, NULL, 0));
 }
 
-static void lower_in_runtime(quick *q, const mu_ir_inst *inst)
+void quick_lower_in_runtime(quick *q, const mu_ir_inst *inst)
 {
     const mu_ir_value *operands = &q->version->operands[inst->operands.first];
     uint32_t count = inst->operands.count;
@@ -105,6 +105,18 @@ static void lower_in_runtime(quick *q, const mu_ir_inst *inst)
     quick_forget_registers(q);
     quick_leave_at(q, inst, MU_ABI_LEAVE_COMMON, MU_CODE_SITE_ALLOCATE);
     take_typed_results(q, inst);
+}
+
+bool quick_is_on_wide_ints(const quick *q, const mu_ir_inst *inst)
+{
+    mu_ir_shape shape = mu_ir_op_info_of(inst->op)->shape;
+    bool is_wide = false;
+    for (uint32_t i = 0; i < inst->types.count; i++) {
+        const mu_ir_type *type = q->version->types[inst->types.first + i];
+        is_wide = is_wide || (type->kind == MU_IR_INT && type->bits > 64);
+    }
+    return is_wide &&
+           (shape == MU_SHAPE_BINARY || shape == MU_SHAPE_COMPARE || shape == MU_SHAPE_CONVERT);
 }
 
 void quick_lower_comminst(quick *q, const mu_ir_inst *inst)
@@ -122,6 +134,6 @@ void quick_lower_comminst(quick *q, const mu_ir_inst *inst)
     case MU_COMMINST_TR64_TO_INT:
     case MU_COMMINST_TR64_TO_REF:
     case MU_COMMINST_TR64_TO_TAG: quick_lower_tagref(q, inst); break;
-    default: lower_in_runtime(q, inst); break;
+    default: quick_lower_in_runtime(q, inst); break;
     }
 }

@@ -195,7 +195,7 @@ bool quick_fuses(const quick *q, const mu_ir_inst *inst)
     if (is_signed_compare(inst->op) && is_odd_width(type->bits)) {
         return false;
     }
-    if (type->kind == MU_IR_VECTOR) {
+    if (type->kind == MU_IR_VECTOR || quick_is_on_wide_ints(q, inst)) {
         return false; /* its result is not flags */
     }
     const mu_ir_inst *user = inst + 1;

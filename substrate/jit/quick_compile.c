@@ -69,6 +69,10 @@ static void lower_by_shape(quick *q, const mu_ir_inst *inst)
         quick_lower_vector(q, inst);
         return;
     }
+    if (quick_is_on_wide_ints(q, inst)) {
+        quick_lower_in_runtime(q, inst);
+        return;
+    }
     switch (mu_ir_op_info_of(inst->op)->shape) {
     case MU_SHAPE_BINARY:
         if (inst->op >= MU_OP_FADD) {

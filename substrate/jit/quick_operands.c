@@ -205,6 +205,10 @@ static void put_scalar(constant_image *image, uint64_t at, const mu_ir_entity *e
         const mu_ir_const *constant = (const mu_ir_const *)entity;
         width = constant->type->size_bytes < 8 ? constant->type->size_bytes : 8;
         word = const_word(constant);
+        if (constant->type->size_bytes > 8 && constant->kind == MU_IR_CONST_INT) {
+            uint64_t high = cut_constant(constant->high, quick_int_bits(constant->type) - 64);
+            memcpy(image->bytes + at + 8, &high, sizeof high);
+        }
         break;
     }
     case MU_IR_TYPE:

@@ -2,9 +2,10 @@
  * unless a job waits. */
 #include "mu_thread_pool.h"
 
+#include "thread_signals.h"
+
 #include <errno.h>
 #include <pthread.h>
-#include <signal.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -28,9 +29,7 @@ struct mu_thread_pool {
     pthread_t ticker;
 };
 
-/* Signals belong to the host's own threads; a worker may be on a Mu stack. SIGSEGV and its like
- * stay. */
-static void block_signals(sigset_t *old)
+void mu_thread_pool_block_signals(sigset_t *old)
 {
     sigset_t all;
     sigfillset(&all);
@@ -126,7 +125,7 @@ mu_status mu_thread_pool_new(const mu_thread_pool_config *config, mu_thread_pool
     pthread_cond_init(&pool->job_came, NULL);
     pthread_cond_init(&pool->waiting, NULL);
     sigset_t old;
-    block_signals(&old);
+    mu_thread_pool_block_signals(&old);
     bool failed = false;
     for (uint32_t i = 0; i < config->workers && !failed; i++) {
         failed = pthread_create(&pool->workers[i], NULL, work, pool) != 0;

@@ -41,6 +41,14 @@ static const bool compiled_comminsts[MU_COMMINST_COUNT] = {
     [MU_COMMINST_TR64_TO_TAG] = true,
     [MU_COMMINST_NATIVE_PIN] = true,
     [MU_COMMINST_NATIVE_UNPIN] = true,
+    [MU_COMMINST_FUTEX_WAIT] = true,
+    [MU_COMMINST_FUTEX_WAIT_TIMEOUT] = true,
+    [MU_COMMINST_FUTEX_WAKE] = true,
+    [MU_COMMINST_FUTEX_CMP_REQUEUE] = true,
+    [MU_COMMINST_META_ID_OF] = true,
+    [MU_COMMINST_META_NAME_OF] = true,
+    [MU_COMMINST_META_LOAD_BUNDLE] = true,
+    [MU_COMMINST_META_SET_TRAP_HANDLER] = true,
 };
 static const bool uncompiled_kinds[] = {
     [MU_IR_IRNODEREF] = true,
@@ -54,7 +62,7 @@ bool mu_verify_is_uncompiled_kind(const mu_ir_type *type)
         bool is_int = is_kind(type->element, MU_IR_INT) && type->element->bits <= 64;
         return !is_int && !is_fp(type->element);
     }
-    return uncompiled_kinds[type->kind] || (type->kind == MU_IR_INT && type->bits > 64);
+    return uncompiled_kinds[type->kind];
 }
 
 /* -------------------------------------------------------------------------------------- types */
@@ -177,6 +185,39 @@ static bool refuse_native_sig(mu_verifier *v)
     return false;
 }
 
+/* Ints of more than 64 bits are computed with, loaded, stored and passed on, and no more. */
+static bool is_compiled_on_wide(const mu_ir_inst *inst, uint32_t index)
+{
+    switch (mu_ir_op_info_of(inst->op)->shape) {
+    case MU_SHAPE_SWITCH:
+    case MU_SHAPE_CMPXCHG:
+    case MU_SHAPE_ATOMICRMW: return false;
+    case MU_SHAPE_LOAD:
+    case MU_SHAPE_STORE: return inst->order == MU_ORDER_NOT_ATOMIC;
+    case MU_SHAPE_CONVERT: return inst->op != MU_OP_PTRCAST;
+    case MU_SHAPE_NEWHYBRID:
+    case MU_SHAPE_GETELEM:
+    case MU_SHAPE_ELEMENT: return index == 0;
+    case MU_SHAPE_COMMINST: return inst->comminst == MU_COMMINST_KILL_DEPENDENCY;
+    default: return true;
+    }
+}
+
+/* The first of the instruction's types that it is not compiled on; NULL: none. */
+static const mu_ir_type *find_uncompiled_type(const mu_verifier *v)
+{
+    const mu_ir_inst *inst = v->inst;
+    for (uint32_t i = 0; i < inst->types.count; i++) {
+        const mu_ir_type *type = mu_verify_inst_type(v, i);
+        bool is_wide = is_kind(type, MU_IR_INT) && type->bits > 64;
+        if (type && ((i == 0 && is_uncompiled_on(inst, type)) ||
+                     (is_wide && !is_compiled_on_wide(inst, i)))) {
+            return type;
+        }
+    }
+    return NULL;
+}
+
 void mu_verify_refuse_uncompiled_inst(mu_verifier *v)
 {
     const mu_ir_inst *inst = v->inst;
@@ -192,8 +233,8 @@ void mu_verify_refuse_uncompiled_inst(mu_verifier *v)
     if (refuse_inst_types(v) || (inst->op == MU_OP_CCALL && refuse_native_sig(v))) {
         return;
     }
-    const mu_ir_type *type = mu_verify_inst_type(v, 0);
-    if (type && is_uncompiled_on(inst, type)) {
+    const mu_ir_type *type = find_uncompiled_type(v);
+    if (type) {
         mu_verify_complain_here(v, MU_UNSUPPORTED, inst->entity.where,
                                 "%s on %s is not compiled by this version",
                                 mu_verify_name_of_inst(inst), mu_verify_text_of_type(type).text);

@@ -111,6 +111,14 @@ static slice_end perform(mu_thread *thread, const mu_ir_inst *inst)
     case MU_COMMINST_META_DISABLE_WATCHPOINT: return watch(thread, false);
     case MU_COMMINST_NATIVE_PIN: return thread_pin_inst(thread, inst);
     case MU_COMMINST_NATIVE_UNPIN: return thread_unpin_inst(thread, inst);
+    case MU_COMMINST_FUTEX_WAIT:
+    case MU_COMMINST_FUTEX_WAIT_TIMEOUT:
+    case MU_COMMINST_FUTEX_WAKE:
+    case MU_COMMINST_FUTEX_CMP_REQUEUE: return thread_futex_inst(thread, inst);
+    case MU_COMMINST_META_ID_OF:
+    case MU_COMMINST_META_NAME_OF:
+    case MU_COMMINST_META_LOAD_BUNDLE:
+    case MU_COMMINST_META_SET_TRAP_HANDLER: return thread_meta_inst(thread, inst);
     default: return thread_cursor_inst(thread, inst);
     }
 }
@@ -119,7 +127,10 @@ slice_end thread_common_inst(mu_thread *thread)
 {
     const mu_ir_inst *inst = thread->abi.site_inst;
     expect_operands(thread, inst);
-    slice_end end = perform(thread, inst);
-    thread->pending = PENDING_NONE;
+    slice_end end =
+        inst->op == MU_OP_COMMINST ? perform(thread, inst) : thread_wide_inst(thread, inst);
+    if (end != SLICE_WAITING) {
+        thread->pending = PENDING_NONE;
+    }
     return end;
 }

@@ -96,6 +96,10 @@ static mu_status open_parts(mu_substrate *substrate, mu_report *report)
         return mu_report_add(report, status, nowhere, "cannot start %u worker threads",
                              pool.workers);
     }
+    status = mu_timer_queue_new(&substrate->timers);
+    if (status != MU_OK) {
+        return mu_report_add(report, status, nowhere, "cannot start the thread of timeouts");
+    }
     fault_handler_install(substrate->code);
     return MU_OK;
 }
@@ -103,6 +107,7 @@ static mu_status open_parts(mu_substrate *substrate, mu_report *report)
 static void close_parts(mu_substrate *substrate)
 {
     mu_thread_pool_free(substrate->workers);
+    mu_timer_queue_free(substrate->timers);
     if (substrate->code) {
         fault_handler_remove(substrate->code);
     }

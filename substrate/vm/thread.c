@@ -112,7 +112,7 @@ void mu_thread_kill(mu_thread *thread)
     pthread_mutex_lock(&thread->vm->lock);
     thread_want_killed(thread);
     vm_request_stop(thread);
-    if (thread->state == MU_THREAD_TRAPPED) {
+    if (thread->state == MU_THREAD_TRAPPED || thread->state == MU_THREAD_WAITING) {
         thread_wake(thread);
     }
     pthread_mutex_unlock(&thread->vm->lock);

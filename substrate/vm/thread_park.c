@@ -1,4 +1,5 @@
-/* A thread that waits for its trap handler, and what wakes it: an answer, or its end. */
+/* A thread that waits for its trap handler, and what wakes it: an answer, or its end. One that
+ * waits in a futex's queue is woken by the same thread_wake. */
 #include "vm_internal.h"
 
 void thread_park(mu_thread *thread)

@@ -22,7 +22,9 @@ void thread_submit(mu_thread *thread)
 static slice_end finish_with_error(mu_thread *thread)
 {
     thread->outcome = MU_OUTCOME_ERROR;
-    const char *text = mu_abi_guest_error_text(thread->error);
+    const char *text = thread->error == MU_GUEST_ERROR_BUNDLE_REFUSED
+                           ? thread->refusal
+                           : mu_abi_guest_error_text(thread->error);
     if (thread->error_frame_count) {
         const error_frame *frame = &thread->error_frames[0];
         const char *where = frame->instruction ? frame->instruction
@@ -193,6 +195,9 @@ static slice_end leave_trap(mu_thread *thread)
     MU_INVARIANT(thread_first_frame(thread, &cursor), "a trap without a frame");
     const mu_ir_version *version = cursor.object->version;
     const mu_ir_inst *inst = &version->insts[cursor.site->inst];
+    if (__atomic_load_n(&thread->vm->trap_handler, __ATOMIC_ACQUIRE)) {
+        return thread_handle_own_trap(thread, version, inst);
+    }
     if (thread->is_made_by_thread && !thread->trapped) {
         return thread_raise(thread, MU_GUEST_ERROR_TRAP_HANDLER_GONE);
     }
@@ -294,6 +299,11 @@ static void enter(mu_thread *thread)
 /* A thread that was woken to be thrown at or killed does not enter where it stood. */
 static slice_end before_entering(mu_thread *thread)
 {
+    slice_end end = SLICE_GOES_ON;
+    thread_stop_waiting(thread);
+    if (thread->load) {
+        end = thread_load(thread);
+    }
     if (thread_is_killed(thread)) {
         thread->outcome = MU_OUTCOME_KILLED;
         thread->error = MU_GUEST_ERROR_KILLED;
@@ -307,7 +317,7 @@ static slice_end before_entering(mu_thread *thread)
         thread->throw_wanted = false;
         return thread_throw(thread, thread->abi.exception, MU_GUEST_ERROR_EXCEPTION);
     }
-    return SLICE_GOES_ON;
+    return end;
 }
 
 static void give_back_stack(mu_thread *thread)
@@ -370,6 +380,7 @@ void thread_run_slice(void *context)
         thread_submit(thread);
         break;
     case SLICE_FINISHED: finish(thread); break;
+    case SLICE_WAITING:
     case SLICE_GOES_ON: break;
     }
 }

@@ -8,7 +8,11 @@
 mu_type_info value_type_info(const mu_ir_type *type)
 {
     switch (type->kind) {
-    case MU_IR_INT: return (mu_type_info){MU_VALUE_INT, type->bits};
+    case MU_IR_INT:
+        if (type->bits <= 64) {
+            return (mu_type_info){MU_VALUE_INT, type->bits};
+        }
+        break;
     case MU_IR_FLOAT: return (mu_type_info){MU_VALUE_FLOAT, 32};
     case MU_IR_DOUBLE: return (mu_type_info){MU_VALUE_DOUBLE, 64};
     case MU_IR_UPTR:

@@ -78,7 +78,7 @@ static void end_threads(mu_vm *vm)
     for (mu_thread *thread = vm->threads; thread; thread = thread->next) {
         thread_want_killed(thread);
         vm_request_stop(thread);
-        if (thread->state == MU_THREAD_TRAPPED) {
+        if (thread->state == MU_THREAD_TRAPPED || thread->state == MU_THREAD_WAITING) {
             thread_wake(thread);
         }
     }
@@ -101,6 +101,7 @@ void mu_vm_free(mu_vm *vm)
     while (vm->stacks) {
         vm_stack_free(vm, vm->stacks);
     }
+    vm_futexes_free(vm);
     mu_gc_heap_free(vm->heap);
     vm_watchpoints_deinit(vm);
     vm_release_env(vm->substrate, vm->env);
@@ -129,6 +130,7 @@ mu_vm_stats mu_vm_get_stats(mu_vm *vm)
     for (mu_thread *thread = vm->threads; thread; thread = thread->next) {
         stats.threads_running += thread->state == MU_THREAD_RUNNING;
         stats.threads_trapped += thread->state == MU_THREAD_TRAPPED;
+        stats.threads_waiting += thread->state == MU_THREAD_WAITING;
     }
     stats.threads_finished = vm->finished_count;
     stats.bundles = vm->bundles;

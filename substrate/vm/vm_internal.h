@@ -1,7 +1,7 @@
 #pragma once
 /* Private to vm: what stands behind mu.h. Reading order: substrate.c, vm.c, vm_load.c, world.c,
- * thread.c, thread_run.c, thread_park.c, stacks.c, common_insts.c, pins.c, swap_stack.c, unwind.c,
- * frames.c, cursors.c, values.c.
+ * thread.c, thread_run.c, thread_park.c, stacks.c, common_insts.c, pins.c, futex.c, meta_insts.c,
+ * swap_stack.c, unwind.c, frames.c, cursors.c, values.c.
  *
  * The world of a VM. A thread is "in the world" while a worker runs it: in Mu code, or in the
  * runtime on its behalf. Whoever collects, or changes what compiled code reaches, stops the world:
@@ -15,6 +15,7 @@
 #include "mu_jit.h"
 #include "mu_stack.h"
 #include "mu_thread_pool.h"
+#include "mu_timer_queue.h"
 #include "mu_verify.h"
 
 #include <pthread.h>
@@ -37,6 +38,7 @@ struct mu_substrate {
     mu_jit *jit;
     mu_stack_pool *stacks;
     mu_thread_pool *workers;
+    mu_timer_queue *timers;
     mu_ir_env *root;
     pthread_mutex_t lock; /* of what follows; taken before a VM's lock, never after */
     mu_vm *vms;
@@ -63,6 +65,15 @@ typedef struct vm_watchpoints {
     MU_ARRAY(uint32_t) enabled;            /* ascending */
     uint64_t filter[MU_ABI_WATCH_ENTRIES]; /* atomic; compiled code reads it */
 } vm_watchpoints;
+typedef struct program_load program_load;
+typedef struct futex_queue futex_queue;
+
+/* Where threads wait: a hash table of queues by the location's address, chained. */
+typedef struct futex_table {
+    futex_queue **buckets;
+    uint32_t bucket_count; /* 0, or a power of two */
+    uint32_t queue_count;
+} futex_table;
 
 struct mu_vm {
     mu_substrate *substrate;
@@ -79,6 +90,7 @@ struct mu_vm {
     uint64_t last_stack;      /* serial number */
     uint32_t made_by_threads; /* threads that NEWTHREAD made and that are not freed */
     mu_vm_thread_hook hook;
+    futex_table futexes; /* changes in the world only */
     vm_stack *stacks;
     uint64_t stack_bytes;      /* that the stacks may take up to their floors */
     uint64_t live_stack_bytes; /* after the last collection */
@@ -93,6 +105,11 @@ struct mu_vm {
     mu_ref *script_objects;  /* roots while a HAIL script is performed, in a stopped world */
     uint32_t script_object_count;
     uint32_t bundles;
+    mu_thread *first_loader; /* of threads that wait to load a bundle */
+    bool is_program_loading;
+    uint64_t program_text_bytes; /* that programs loaded so far */
+    uint64_t trap_handler;       /* the program's own: a function's number; atomic; 0: none */
+    uintptr_t trap_userdata;     /* root */
     uint64_t finished_count;
     vm_watchpoints watchpoints; /* has its own lock */
 };
@@ -172,6 +189,12 @@ struct mu_thread {
     bool kill_wanted;       /* atomic */
     bool yield_wanted;
     uint32_t stressed_yields; /* MU_YIELD_STRESS */
+    futex_queue *queue;       /* it waits in, or did until it was killed or its time was over */
+    mu_thread *next_waiter, *previous_waiter;
+    bool has_waited; /* since the last slice */
+    mu_timer timer;  /* of the wait */
+    program_load *load;
+    char refusal[200]; /* of the last bundle that it could not load */
     bool trap_is_hidden;
     uint32_t trap_watchpoint; /* 0: a TRAP */
     bool throw_wanted;        /* at abi.exception, once it runs */
@@ -206,6 +229,7 @@ void vm_release_env(mu_substrate *substrate, mu_ir_env *env);
 /* ---- world.c; all but vm_lock_quiet are called without the VM's lock */
 void vm_enter_world(mu_thread *thread);
 void vm_leave_world(mu_thread *thread);
+void vm_leave_world_locked(mu_thread *thread); /* VM's lock held */
 /* Stops the world; `self` (may be NULL) is the calling thread, which counts as stopped. */
 void vm_stop_world(mu_vm *vm, mu_thread *self);
 void vm_start_world(mu_vm *vm, mu_thread *self);
@@ -274,7 +298,8 @@ mu_gc_native_fn vm_stack_reached;
 typedef enum slice_end {
     SLICE_GOES_ON,
     SLICE_TRAPPED,
-    SLICE_QUEUED, /* makes room: goes to the end of the queue */
+    SLICE_WAITING, /* has left the world, and may be somebody else's already */
+    SLICE_QUEUED,  /* makes room: goes to the end of the queue */
     SLICE_FINISHED,
 } slice_end;
 void thread_run_slice(void *thread);
@@ -294,6 +319,26 @@ mu_gc_pins_fn vm_show_pins;
 slice_end thread_common_inst(mu_thread *thread);
 slice_end thread_newthread(mu_thread *thread);
 slice_end thread_swapstack(mu_thread *thread);
+
+/* ---- futex.c */
+slice_end thread_futex_inst(mu_thread *thread, const mu_ir_inst *inst);
+/* At the beginning of a slice: the thread waits no longer, whoever ended that. */
+void thread_stop_waiting(mu_thread *thread);
+/* In a collection, after it: the locations move. World stopped. */
+void vm_futexes_trace(mu_gc_tracer *tracer, mu_vm *vm);
+void vm_futexes_find_again(mu_vm *vm);
+void vm_futexes_free(mu_vm *vm);
+
+/* ---- meta_insts.c: programs that are their own clients */
+slice_end thread_meta_inst(mu_thread *thread, const mu_ir_inst *inst);
+/* Loads what `load` says, which is its turn now. */
+slice_end thread_load(mu_thread *thread);
+/* Begins the program's own trap handler, which there is. */
+slice_end thread_handle_own_trap(mu_thread *thread, const mu_ir_version *version,
+                                 const mu_ir_inst *trap);
+
+/* ---- wide_ints.c */
+slice_end thread_wide_inst(mu_thread *thread, const mu_ir_inst *inst);
 
 /* ---- cursors.c: frame cursors and on-stack replacement */
 slice_end thread_cursor_inst(mu_thread *thread, const mu_ir_inst *inst);
@@ -324,7 +369,7 @@ void thread_submit(mu_thread *thread);
 /* Ends a slice at a trap: leaves the world, tells the handler. The thread is somebody else's
  * afterwards. */
 void thread_park(mu_thread *thread);
-/* Lets a trapped thread run on; VM's lock held. */
+/* Lets a trapped or waiting thread run on; VM's lock held. */
 void thread_wake(mu_thread *thread);
 
 /* ---- unwind.c */

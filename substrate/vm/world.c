@@ -29,7 +29,7 @@ static void come_in(mu_thread *thread)
     vm_allow_running(thread);
 }
 
-static void go_out(mu_thread *thread)
+void vm_leave_world_locked(mu_thread *thread)
 {
     mu_vm *vm = thread->vm;
     thread->is_in_world = false;
@@ -49,7 +49,7 @@ void vm_enter_world(mu_thread *thread)
 void vm_leave_world(mu_thread *thread)
 {
     pthread_mutex_lock(&thread->vm->lock);
-    go_out(thread);
+    vm_leave_world_locked(thread);
     pthread_mutex_unlock(&thread->vm->lock);
 }
 
@@ -58,7 +58,7 @@ void vm_pause_for_world(mu_thread *thread)
     mu_vm *vm = thread->vm;
     pthread_mutex_lock(&vm->lock);
     if (vm->stopping) {
-        go_out(thread);
+        vm_leave_world_locked(thread);
         come_in(thread);
     } else {
         vm_allow_running(thread);
@@ -70,7 +70,7 @@ void vm_stop_world(mu_vm *vm, mu_thread *self)
 {
     pthread_mutex_lock(&vm->lock);
     if (self) {
-        go_out(self);
+        vm_leave_world_locked(self);
     }
     while (vm->stopping) {
         pthread_cond_wait(&vm->changed, &vm->lock);
@@ -177,6 +177,8 @@ static void trace_roots(mu_gc_tracer *tracer, void *context)
             trace_thread(tracer, thread);
         }
     }
+    mu_gc_trace_slot(tracer, &vm->trap_userdata, MU_ABI_SLOT_REF);
+    vm_futexes_trace(tracer, vm);
 }
 
 static mu_gc_buffer buffer_of(mu_thread *thread)
@@ -193,6 +195,7 @@ void vm_collect_stopped(mu_vm *vm)
     vm_stacks_forget_handles(vm);
     mu_gc_collect(vm->heap, trace_roots, vm);
     vm_stacks_drop_unreached(vm);
+    vm_futexes_find_again(vm);
 }
 
 void vm_collect(mu_vm *vm, mu_thread *self)

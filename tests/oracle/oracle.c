@@ -55,6 +55,12 @@ void oracle_set_env(oracle *self, mu_ir_env *env)
     add_functions(self, env);
 }
 
+void oracle_set_loader(oracle *self, oracle_load_fn *load, void *context)
+{
+    self->load = load;
+    self->load_context = context;
+}
+
 mu_ir_env *oracle_env(const oracle *self)
 {
     return self->env;
@@ -97,6 +103,9 @@ static void do_trap(oracle *self, frame *at)
 {
     run *running = self->run;
     oracle_answer answer = {0};
+    if (do_own_trap(self)) {
+        return;
+    }
     running->trapped(self, running->context, &answer);
     switch (answer.kind) {
     case ORACLE_KILL: end_thread(self, ORACLE_KILLED); return;
@@ -248,7 +257,8 @@ static void do_comminst(oracle *self, frame *at)
     }
     default:
         if (!do_tagref(self, at) && !do_stack_comminst(self, at) && !do_cursor_comminst(self, at) &&
-            !do_pin_comminst(self, at)) {
+            !do_pin_comminst(self, at) && !do_futex_comminst(self, at) &&
+            !do_meta_comminst(self, at)) {
             undefined(self, "%s is not interpreted", mu_ir_comminst_name(inst_of(at)->comminst));
         }
     }
@@ -258,9 +268,21 @@ static void do_instruction(oracle *self, frame *at)
 {
     const mu_ir_inst *inst = inst_of(at);
     switch (mu_ir_op_info_of(inst->op)->shape) {
-    case MU_SHAPE_BINARY: do_binary(self, at); break;
-    case MU_SHAPE_COMPARE: do_compare(self, at); break;
-    case MU_SHAPE_CONVERT: do_convert(self, at); break;
+    case MU_SHAPE_BINARY:
+        if (!do_wide(self, at)) {
+            do_binary(self, at);
+        }
+        break;
+    case MU_SHAPE_COMPARE:
+        if (!do_wide(self, at)) {
+            do_compare(self, at);
+        }
+        break;
+    case MU_SHAPE_CONVERT:
+        if (!do_wide(self, at)) {
+            do_convert(self, at);
+        }
+        break;
     case MU_SHAPE_SELECT: do_select(self, at); break;
     case MU_SHAPE_BRANCH: jump_to(self, dest_of(at, 0), NULL); break;
     case MU_SHAPE_BRANCH2: jump_to(self, dest_of(at, *operand(at, 0) ? 0 : 1), NULL); break;
@@ -322,9 +344,11 @@ void oracle_run(oracle *self, const mu_ir_func *function, const oracle_value *ar
     while (!running.is_over) {
         if (running_thread(self)->is_thrown) {
             unwind(self);
+            take_turns(self);
         } else if (running.steps++ == self->limits.steps) {
             undefined(self, "more than %llu instructions", (unsigned long long)self->limits.steps);
         } else {
+            running.clock++;
             do_instruction(self, running_stack(self)->top);
             take_turns(self);
         }

@@ -192,10 +192,12 @@ static void mark_all(oracle *self)
     for (oracle_object *cell = self->globals; cell; cell = cell->next) {
         mark_object(self, cell);
     }
+    mark_object(self, self->trap_userdata);
     for (uint32_t i = 0; self->run && i < self->run->threads.count; i++) {
         thread *at = self->run->threads.items[i];
         mark_object(self, at->threadlocal);
         mark_object(self, at->exception);
+        mark_object(self, at->waits_at.object);
         mark_stack(self, at->stack);
         mark_stack(self, at->first);
     }

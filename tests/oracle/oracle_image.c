@@ -10,8 +10,12 @@ uint64_t size_of_type(const mu_ir_type *type)
 {
     switch (type->kind) {
     case MU_IR_INT:
-        MU_INVARIANT(type->bits <= 64, "int<%u>", type->bits);
-        return type->bits <= 8 ? 1 : type->bits <= 16 ? 2 : type->bits <= 32 ? 4 : 8;
+        MU_INVARIANT(type->bits <= 64 || type->bits == 128, "int<%u>", type->bits);
+        return type->bits <= 8    ? 1
+               : type->bits <= 16 ? 2
+               : type->bits <= 32 ? 4
+               : type->bits <= 64 ? 8
+                                  : 16;
     case MU_IR_FLOAT: return 4;
     case MU_IR_IREF: return sizeof(iref_image);
     case MU_IR_VOID: return 0;
@@ -53,17 +57,24 @@ static uint32_t bits_of_type(const mu_ir_type *type)
     return type->kind == MU_IR_INT ? type->bits : 64;
 }
 
+/* Of a wide int, the low word is what the outside sees. */
+static size_t word_bytes(const mu_ir_type *type)
+{
+    uint64_t size = size_of_type(type);
+    return size < sizeof(uint64_t) ? size : sizeof(uint64_t);
+}
+
 uint64_t read_int(const uint8_t *image, const mu_ir_type *type)
 {
     uint64_t value = 0;
-    memcpy(&value, image, size_of_type(type));
+    memcpy(&value, image, word_bytes(type));
     return value & mask_of_bits(bits_of_type(type));
 }
 
 void write_int(uint8_t *image, const mu_ir_type *type, uint64_t value)
 {
     value &= mask_of_bits(bits_of_type(type));
-    memcpy(image, &value, size_of_type(type));
+    memcpy(image, &value, word_bytes(type));
 }
 
 double read_fp(const uint8_t *image, const mu_ir_type *type)
@@ -134,7 +145,14 @@ static void write_const(oracle *self, uint8_t *image, const mu_ir_const *constan
 {
     const mu_ir_type *type = constant->type;
     switch (constant->kind) {
-    case MU_IR_CONST_INT: write_int(image, type, constant->low); break;
+    case MU_IR_CONST_INT:
+        if (type->kind == MU_IR_INT && type->bits > 64) {
+            write_word(image, constant->low);
+            write_word(image + sizeof(uint64_t), constant->high);
+        } else {
+            write_int(image, type, constant->low);
+        }
+        break;
     case MU_IR_CONST_FLOAT: memcpy(image, &constant->single_value, sizeof(float)); break;
     case MU_IR_CONST_DOUBLE: memcpy(image, &constant->double_value, sizeof(double)); break;
     case MU_IR_CONST_NULL: memset(image, 0, size_of_type(type)); break;

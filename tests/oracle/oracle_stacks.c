@@ -139,18 +139,36 @@ void end_thread(oracle *self, oracle_outcome outcome)
     for (uint32_t i = at->turn; i < at->threads.count; i++) {
         at->threads.items[i] = at->threads.items[i + 1];
     }
-    at->turn %= at->threads.count;
-    at->slice = SLICE_STEPS;
+    at->turn = (at->turn + at->threads.count - 1) % at->threads.count;
+    at->slice = 0;
+}
+
+/* The next thread that does not wait; false: all of them do. */
+static bool next_turn(run *at)
+{
+    for (uint32_t i = 0; i < at->threads.count; i++) {
+        at->turn = (at->turn + 1) % at->threads.count;
+        if (!at->threads.items[at->turn]->is_waiting) {
+            return true;
+        }
+    }
+    return false;
 }
 
 void take_turns(oracle *self)
 {
     run *at = self->run;
+    if (at->is_over) {
+        return;
+    }
     if (at->slice > 0) {
         at->slice--;
         return;
     }
-    at->turn = (at->turn + 1) % at->threads.count;
+    end_late_waits(self, false);
+    while (!at->is_over && !next_turn(at)) {
+        end_late_waits(self, true);
+    }
     at->slice = SLICE_STEPS;
 }
 

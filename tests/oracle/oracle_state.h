@@ -68,7 +68,11 @@ typedef struct thread {
     stack *first; /* the one it began on, where its bottom function may return */
     oracle_object *threadlocal;
     bool is_clients; /* its end is the end of the run */
-    bool is_thrown;  /* the top frame's instruction continues exceptionally */
+    bool is_waiting; /* at a futex */
+    iref_image waits_at;
+    uint64_t wait_order;
+    uint64_t deadline; /* UINT64_MAX: none */
+    bool is_thrown;    /* the top frame's instruction continues exceptionally */
     mu_guest_error error;
     oracle_object *exception;
 } thread;
@@ -84,6 +88,8 @@ typedef struct run {
     uint32_t turn;  /* which of them runs */
     uint32_t slice; /* instructions until the next one's turn */
     uint64_t steps;
+    uint64_t clock; /* in steps, and leaps */
+    uint64_t waits; /* begun so far */
     bool is_over;
     oracle_trapped_fn *trapped;
     void *context;
@@ -123,6 +129,10 @@ struct oracle {
     MU_ARRAY(uint32_t) watchpoints;  /* that are enabled */
     uint8_t *scratch;                /* arguments on their way into a block */
     uint32_t scratch_bytes;
+    uint64_t trap_handler; /* the program's own: its number; 0: none */
+    oracle_object *trap_userdata;
+    oracle_load_fn *load;
+    void *load_context;
     run *run; /* NULL: none */
 };
 
@@ -278,3 +288,10 @@ oracle_object *object_of_tagref(const oracle *self, const uint8_t *image);
 bool do_pin_comminst(oracle *self, frame *at); /* oracle_pins.c */
 /* Ends the thread's pins; NULL: all. */
 void drop_pins(oracle *self, const thread *pinner);
+bool do_futex_comminst(oracle *self, frame *at); /* oracle_futex.c */
+bool do_wide(oracle *self, frame *at);           /* oracle_wide.c; false: it is on no wide int */
+bool do_meta_comminst(oracle *self, frame *at);  /* oracle_meta.c */
+/* The running thread has trapped: begins the program's own handler, if there is one. */
+bool do_own_trap(oracle *self);
+/* Ends the waits whose time is over; `leaps`: makes it so for the next. */
+void end_late_waits(oracle *self, bool leaps);

@@ -12,6 +12,8 @@ typedef struct oracle_state {
     text_settings settings;
 } oracle_state;
 
+static oracle_load_fn load_for_program;
+
 static void *open_oracle(const text_settings *settings)
 {
     oracle_state *state = mu_allocate(sizeof *state);
@@ -22,6 +24,7 @@ static void *open_oracle(const text_settings *settings)
                             .stack_bytes = settings->stack_bytes};
     state->oracle = oracle_new(root, &limits);
     mu_ir_env_release(root, NULL);
+    oracle_set_loader(state->oracle, load_for_program, state);
     return state;
 }
 
@@ -60,12 +63,25 @@ static void watch_oracle(void *opaque, uint32_t watchpoint, bool enables)
     oracle_watch(state->oracle, watchpoint, enables);
 }
 
+static mu_status load_for_program(void *context, const char *text, size_t length)
+{
+    mu_report *report = mu_report_new();
+    char *copy = mu_allocate(length + 1);
+    memcpy(copy, text, length);
+    mu_status status = strlen(copy) == length
+                           ? load_oracle(context, "loaded by the program", copy, report)
+                           : MU_INVALID;
+    mu_free(copy);
+    mu_report_free(report);
+    return status;
+}
+
 static mu_type_info info_of_type(const mu_ir_type *type)
 {
     mu_type_info info = {.kind = MU_VALUE_OTHER};
     switch (type->kind) { /* NOLINT: every other kind is MU_VALUE_OTHER */
     case MU_IR_INT:
-        info.kind = MU_VALUE_INT;
+        info.kind = type->bits <= 64 ? MU_VALUE_INT : MU_VALUE_OTHER;
         info.bits = type->bits;
         break;
     case MU_IR_FLOAT: info.kind = MU_VALUE_FLOAT; break;

@@ -252,6 +252,7 @@ typedef struct mu_abi_alloca {
     E(NOT_PINNED,        "unpinning what the thread has not pinned")                                \
     E(STACK_BOTTOM,      "a function returned at the bottom of a stack that its thread did not begin on") \
     E(TRAP_HANDLER_GONE, "the trap handler went away and its session had chosen to throw")       \
+    E(BUNDLE_REFUSED,    "a bundle that the program loads was refused")                          \
     E(COMPILE_FAILED,    "the function could not be compiled")                                   \
     E(KILLED,            "killed")
 /* clang-format on */
