@@ -48,6 +48,7 @@ static const bool compiled_comminsts[MU_COMMINST_COUNT] = {
     [MU_COMMINST_META_ID_OF] = true,
     [MU_COMMINST_META_NAME_OF] = true,
     [MU_COMMINST_META_LOAD_BUNDLE] = true,
+    [MU_COMMINST_META_LOAD_HAIL] = true,
     [MU_COMMINST_META_SET_TRAP_HANDLER] = true,
 };
 static const bool uncompiled_kinds[] = {

@@ -118,6 +118,7 @@ static slice_end perform(mu_thread *thread, const mu_ir_inst *inst)
     case MU_COMMINST_META_ID_OF:
     case MU_COMMINST_META_NAME_OF:
     case MU_COMMINST_META_LOAD_BUNDLE:
+    case MU_COMMINST_META_LOAD_HAIL:
     case MU_COMMINST_META_SET_TRAP_HANDLER: return thread_meta_inst(thread, inst);
     default: return thread_cursor_inst(thread, inst);
     }

@@ -18,6 +18,7 @@ struct program_load {
     mu_thread *next; /* waiting after this one */
     char *text;
     size_t length;
+    bool is_script; /* HAIL */
 };
 
 /* ---- @uvm.meta.bytes */
@@ -105,7 +106,9 @@ static mu_status load_text(mu_thread *thread, mu_report *report)
 {
     char name[128];
     snprintf(name, sizeof name, "loaded by %s", thread->function->entity.name);
-    return mu_vm_load(thread->vm, name, thread->load->text, thread->load->length, report, NULL);
+    const program_load *load = thread->load;
+    return load->is_script ? mu_vm_load_hail(thread->vm, name, load->text, load->length, report)
+                           : mu_vm_load(thread->vm, name, load->text, load->length, report, NULL);
 }
 
 slice_end thread_load(mu_thread *thread)
@@ -142,7 +145,7 @@ static bool take_budget(mu_vm *vm, uint64_t length)
     return fits;
 }
 
-static slice_end load_bundle(mu_thread *thread)
+static slice_end load_operand(mu_thread *thread, bool is_script)
 {
     mu_vm *vm = thread->vm;
     const char *bytes;
@@ -155,7 +158,8 @@ static slice_end load_bundle(mu_thread *thread)
         return refuse(thread, "all that a VM's programs load may have 64 MiB");
     }
     thread->load = mu_allocate(sizeof *thread->load);
-    *thread->load = (program_load){.text = mu_allocate(length + 1), .length = length};
+    *thread->load =
+        (program_load){.text = mu_allocate(length + 1), .length = length, .is_script = is_script};
     memcpy(thread->load->text, bytes, length);
     thread->pending = PENDING_NONE;
     pthread_mutex_lock(&vm->lock);
@@ -242,7 +246,8 @@ slice_end thread_meta_inst(mu_thread *thread, const mu_ir_inst *inst)
     switch ((int)inst->comminst) {
     case MU_COMMINST_META_ID_OF: return id_of(thread);
     case MU_COMMINST_META_NAME_OF: return name_of(thread, inst);
-    case MU_COMMINST_META_LOAD_BUNDLE: return load_bundle(thread);
+    case MU_COMMINST_META_LOAD_BUNDLE: return load_operand(thread, false);
+    case MU_COMMINST_META_LOAD_HAIL: return load_operand(thread, true);
     default: return set_trap_handler(thread);
     }
 }
