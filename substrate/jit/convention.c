@@ -3,6 +3,9 @@
  */
 #include "quick.h"
 
+/* Of a function that is only declared, as the verifier has it of all others. */
+#define WORDS_MAX (MU_ABI_OVERFLOW_WORDS / 4)
+
 quick_class quick_class_of(const mu_ir_type *type)
 {
     switch (type->kind) {
@@ -51,6 +54,34 @@ uint32_t quick_words_of(const mu_ir_type *type)
 uint32_t mu_jit_value_bytes(const mu_ir_type *type)
 {
     return quick_words_of(type) * 8;
+}
+
+static bool is_passable(const mu_ir_type *type)
+{
+    switch (type->kind) {
+    case MU_IR_HYBRID:
+    case MU_IR_VOID:
+    case MU_IR_WEAKREF:
+    case MU_IR_IRNODEREF: return false;
+    case MU_IR_INT: return type->bits <= 64;
+    default: return true;
+    }
+}
+
+bool mu_jit_can_pass(mu_ir_type *const *types, uint32_t count)
+{
+    uint64_t words = 0;
+    for (uint32_t i = 0; i < count; i++) {
+        if (!is_passable(types[i])) {
+            return false;
+        }
+        /* An iref has 16 bytes in memory, too. */
+        words += types[i]->size_bytes / 8 + (types[i]->size_bytes % 8 != 0);
+        if (words > WORDS_MAX) {
+            return false;
+        }
+    }
+    return true;
 }
 
 uint32_t mu_jit_assign_places(mu_ir_type *const *types, uint32_t count, mu_jit_place *places)

@@ -5,7 +5,7 @@
 
 enum {
     VALUE_BYTES_MAX = 4096, /* of one SSA value */
-    LIST_WORDS_MAX = 256,   /* of a signature's parameters, of its results, of a TRAP's */
+    LIST_WORDS_MAX = 256,   /* of a signature's parameters, of its results, of a TRAP's, … */
 };
 
 /* clang-format off */
@@ -137,13 +137,27 @@ static uint32_t value_type_mask(const mu_ir_inst *inst)
     }
 }
 
+/* Of an instruction that takes or passes values as calls do. */
+static bool refuse_inst_lists(mu_verifier *v)
+{
+    const mu_ir_inst *inst = v->inst;
+    const char *name = mu_verify_name_of_inst(inst);
+    mu_ir_type *const *types = &v->version->types[inst->types.first];
+    uint32_t results = inst->op == MU_OP_SWAPSTACK || inst->op == MU_OP_NEWTHREAD
+                           ? inst->pass_types_first
+                           : inst->types.count;
+    return refuse_list(v, inst->entity.where, "results of ", name, types, results) ||
+           refuse_list(v, inst->entity.where, "values passed by ", name, types + results,
+                       inst->types.count - results);
+}
+
 static bool refuse_inst_types(mu_verifier *v)
 {
     const mu_ir_inst *inst = v->inst;
     uint32_t mask = value_type_mask(inst);
-    if (inst->op == MU_OP_TRAP || inst->op == MU_OP_WATCHPOINT) {
-        return refuse_list(v, inst->entity.where, "results of ", mu_verify_name_of_inst(inst),
-                           &v->version->types[inst->types.first], inst->types.count);
+    if (inst->op == MU_OP_TRAP || inst->op == MU_OP_WATCHPOINT || inst->op == MU_OP_SWAPSTACK ||
+        inst->op == MU_OP_NEWTHREAD) {
+        return refuse_inst_lists(v);
     }
     for (uint32_t i = 0; i < inst->types.count; i++) {
         bool is_value = i > 31 || (mask >> i & 1);

@@ -91,6 +91,12 @@ mu_status thread_plan_replacement(mu_thread *thread, const mu_replacement *repla
             mu_free(signature);
             return status;
         }
+        /* A function that is only declared has not been through the verifier's limits. */
+        if (!mu_jit_can_pass(func->sig->params, func->sig->param_count)) {
+            return mu_report_add(report, MU_UNSUPPORTED, (mu_location){0},
+                                 "%s: its parameters are more than a call can pass",
+                                 func->entity.name);
+        }
         state->wanted = func->sig->params;
         state->wanted_count = func->sig->param_count;
     }

@@ -18,10 +18,10 @@ static mu_status check_arguments(const mu_ir_func *func, const mu_value *argumen
         return status;
     }
     /* A function that is only declared has not been through the verifier's limits. */
-    if (count > MU_ABI_OVERFLOW_WORDS / 4) {
+    if (!mu_jit_can_pass(func->sig->params, count)) {
         return mu_report_add(report, MU_UNSUPPORTED, (mu_location){0},
-                             "%s: %u parameters are more than a call can pass", func->entity.name,
-                             count);
+                             "%s: its %u parameters are more than a call can pass",
+                             func->entity.name, count);
     }
     for (uint32_t i = 0; i < count && status == MU_OK; i++) {
         char what[160];

@@ -58,6 +58,9 @@ typedef struct mu_jit_place {
     uint16_t words;
 } mu_jit_place;
 
+/* Can values of these types travel together? The verifier sees to it for whatever is compiled; the
+ * signature of a function that is only declared may be any. */
+bool mu_jit_can_pass(mu_ir_type *const *types, uint32_t count);
 /* Assigns places to values of these types in order; the same for arguments, results and what a trap
  * receives. `places` has `count` items. Returns the overflow words used. */
 uint32_t mu_jit_assign_places(mu_ir_type *const *types, uint32_t count, mu_jit_place *places);

@@ -1,0 +1,104 @@
+/* Answers to traps that no honest handler gives: each is refused, and the trap waits on. */
+#include "mu.h"
+
+#include <criterion/criterion.h>
+#include <pthread.h>
+#include <string.h>
+
+static const char bundle[] =
+    ".typedef @i64 = int<64> .typedef @i128 = int<128> .typedef @node = irnoderef\n"
+    ".typedef @words = array<@i64 2000> .typedef @endless = array<@i64 68719476736>\n"
+    ".funcsig @v_i = () -> (@i64) .funcsig @words.sig = (@words) -> ()\n"
+    ".funcsig @endless.sig = (@endless) -> () .funcsig @node.sig = (@node) -> ()\n"
+    ".funcsig @wide.sig = (@i128) -> ()\n"
+    ".funcdecl @words.f <@words.sig> .funcdecl @endless.f <@endless.sig>\n"
+    ".funcdecl @node.f <@node.sig> .funcdecl @wide.f <@wide.sig>\n"
+    ".const @seven <@i64> = 7\n"
+    ".funcdef @f VERSION %v1 <@v_i> { %entry(): TRAP <> RET (@seven) }\n";
+
+typedef struct fixture {
+    mu_substrate *substrate;
+    mu_vm *vm;
+    mu_report *report;
+    mu_thread *thread;
+    pthread_mutex_t lock;
+    pthread_cond_t changed;
+    bool is_trapped, is_finished;
+} fixture;
+
+static void set(fixture *f, bool *flag)
+{
+    pthread_mutex_lock(&f->lock);
+    *flag = true;
+    pthread_cond_broadcast(&f->changed);
+    pthread_mutex_unlock(&f->lock);
+}
+
+static void wait_for(fixture *f, const bool *flag)
+{
+    pthread_mutex_lock(&f->lock);
+    while (!*flag) {
+        pthread_cond_wait(&f->changed, &f->lock);
+    }
+    pthread_mutex_unlock(&f->lock);
+}
+
+static void on_trapped(mu_thread *thread, void *context)
+{
+    (void)thread;
+    set(context, &((fixture *)context)->is_trapped);
+}
+
+static void on_finished(mu_thread *thread, void *context)
+{
+    (void)thread;
+    set(context, &((fixture *)context)->is_finished);
+}
+
+/* A thread that waits at its trap. */
+static void open_trap(fixture *f)
+{
+    mu_substrate_config config = {.workers = 2};
+    mu_vm_config vm_config = {.heap_bytes = 16u << 20};
+    *f = (fixture){.report = mu_report_new(),
+                   .lock = PTHREAD_MUTEX_INITIALIZER,
+                   .changed = PTHREAD_COND_INITIALIZER};
+    cr_assert_eq(mu_substrate_new(&config, f->report, &f->substrate), MU_OK);
+    cr_assert_eq(mu_vm_new(f->substrate, &vm_config, &f->vm), MU_OK);
+    cr_assert_eq(mu_vm_load(f->vm, "trap", bundle, strlen(bundle), f->report, NULL), MU_OK);
+    cr_assert_eq(
+        mu_thread_new(f->vm, mu_vm_find_function(f->vm, "f"), NULL, 0, f->report, &f->thread),
+        MU_OK);
+    mu_thread_start(f->thread, on_trapped, on_finished, f);
+    wait_for(f, &f->is_trapped);
+}
+
+static void close_trap(fixture *f)
+{
+    cr_assert_eq(mu_thread_resume(f->thread, NULL, 0, f->report), MU_OK);
+    wait_for(f, &f->is_finished);
+    cr_assert_eq(mu_thread_outcome(f->thread), MU_OUTCOME_RETURNED);
+    cr_assert_eq(mu_thread_result(f->thread, 0).integer, 7);
+    mu_thread_free(f->thread);
+    mu_vm_free(f->vm);
+    mu_substrate_free(f->substrate);
+    mu_report_free(f->report);
+}
+
+Test(mu_hostile_answers, a_declared_function_that_no_call_can_reach_is_not_pushed, .timeout = 60)
+{
+    static const char *const names[] = {"words.f", "endless.f", "node.f", "wide.f"};
+    fixture f;
+    open_trap(&f);
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
+        const mu_function *function = mu_vm_find_function(f.vm, names[i]);
+        mu_replacement replacement = {.pushes = &function, .push_count = 1};
+        mu_value null = {.kind = MU_VALUE_REF, .is_null = true};
+        cr_assert_not_null(function);
+        cr_assert_eq(mu_thread_resume_in(f.thread, &replacement, NULL, 0, f.report), MU_UNSUPPORTED,
+                     "%s", names[i]);
+        cr_assert_eq(mu_thread_throw_in(f.thread, &replacement, &null, f.report), MU_UNSUPPORTED,
+                     "%s", names[i]);
+    }
+    close_trap(&f);
+}
