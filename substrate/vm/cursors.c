@@ -166,23 +166,25 @@ static uint32_t keepalive_count(const mu_vm *vm, const frame_cursor *cursor,
     return (*site)->keepalive_count;
 }
 
-/* Copies keep-alive value `index` into a box made for it; false when the cursor has gone stale. */
-static bool fill_box(mu_thread *thread, uint32_t index, mu_ref box)
+/* Copies keep-alive value `index` of the frame `at` into a box made for it; false when the stack
+ * has changed. The cursor itself may have been moved on by another thread. */
+static bool fill_box(mu_thread *thread, const frame_cursor *at, uint32_t index, mu_ref box)
 {
-    frame_cursor *cursor;
     vm_stack *stack;
     const mu_code_object *object;
     const mu_code_site *site;
     pthread_mutex_lock(&thread->vm->lock);
-    bool is_good = find_cursor(thread, &cursor, &stack) == MU_GUEST_ERROR_NONE &&
-                   index < keepalive_count(thread->vm, cursor, &object, &site);
+    const frame_cursor *cursor = (const frame_cursor *)thread->abi.gpr[0];
+    bool is_good = find_parked(cursor->stack, &stack) == MU_GUEST_ERROR_NONE &&
+                   stack->changes == at->changes &&
+                   index < keepalive_count(thread->vm, at, &object, &site);
     if (is_good) {
         const mu_code_keepalive *keepalive = &object->keepalives[site->first_keepalive + index];
         const mu_ir_version *version = object->version;
         const void *value =
             keepalive->in_constant
                 ? (const void *)keepalive->constant
-                : (const void *)(cursor->frame + (uintptr_t)(intptr_t)keepalive->rbp_offset);
+                : (const void *)(at->frame + (uintptr_t)(intptr_t)keepalive->rbp_offset);
         memcpy((void *)box.address, value,
                version->variables[keepalive->variable].type->size_bytes);
     }
@@ -190,8 +192,10 @@ static bool fill_box(mu_thread *thread, uint32_t index, mu_ref box)
     return is_good;
 }
 
-/* The types of the keep-alive values; NULL when the cursor is not good. */
-static mu_ir_type **keepalive_types(mu_thread *thread, uint32_t *count, mu_guest_error *error)
+/* The frame that the cursor is at and the types of its keep-alive values; NULL when the cursor is
+ * not good. */
+static mu_ir_type **keepalive_types(mu_thread *thread, frame_cursor *at, uint32_t *count,
+                                    mu_guest_error *error)
 {
     frame_cursor *cursor;
     vm_stack *stack;
@@ -201,7 +205,8 @@ static mu_ir_type **keepalive_types(mu_thread *thread, uint32_t *count, mu_guest
     pthread_mutex_lock(&thread->vm->lock);
     *error = find_cursor(thread, &cursor, &stack);
     if (*error == MU_GUEST_ERROR_NONE) {
-        *count = keepalive_count(thread->vm, cursor, &object, &site);
+        *at = *cursor;
+        *count = keepalive_count(thread->vm, at, &object, &site);
         types = mu_allocate((*count + 1) * sizeof *types);
         for (uint32_t i = 0; i < *count; i++) {
             const mu_ir_version *version = object->version;
@@ -214,15 +219,15 @@ static mu_ir_type **keepalive_types(mu_thread *thread, uint32_t *count, mu_guest
 }
 
 /* Fills the array of references, which is in site_local, a root. */
-static mu_guest_error dump_values(mu_thread *thread, mu_ir_type **types, uint32_t count,
-                                  const mu_abi_type *array)
+static mu_guest_error dump_values(mu_thread *thread, const frame_cursor *at, mu_ir_type **types,
+                                  uint32_t count, const mu_abi_type *array)
 {
     for (uint32_t i = 0; i < count; i++) {
         mu_ref box;
         if (vm_allocate(thread, mu_jit_descriptor(types[i]), 0, &box) != MU_OK) {
             return MU_GUEST_ERROR_OUT_OF_MEMORY;
         }
-        if (!fill_box(thread, i, box)) {
+        if (!fill_box(thread, at, i, box)) {
             return MU_GUEST_ERROR_STACK_STATE;
         }
         uintptr_t elements = thread->abi.site_local + array->size_bytes;
@@ -236,10 +241,11 @@ static mu_guest_error dump_keepalives(mu_thread *thread, const mu_ir_inst *inst)
     const mu_ir_version *version = thread->abi.site_version;
     mu_ir_type *result = version->variables[inst->results.first].type;
     const mu_abi_type *array = mu_jit_descriptor(result->element);
+    frame_cursor at;
     uint32_t count = 0;
     mu_guest_error error;
     mu_ref refs;
-    mu_ir_type **types = keepalive_types(thread, &count, &error);
+    mu_ir_type **types = keepalive_types(thread, &at, &count, &error);
     if (!types) {
         return error;
     }
@@ -249,7 +255,7 @@ static mu_guest_error dump_keepalives(mu_thread *thread, const mu_ir_inst *inst)
     } else {
         *(uint64_t *)refs.address = count;
         thread->abi.site_local = refs.address;
-        error = dump_values(thread, types, count, array);
+        error = dump_values(thread, &at, types, count, array);
         thread->abi.gpr[0] = thread->abi.site_local;
         thread->abi.site_local = 0;
     }
