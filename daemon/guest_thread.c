@@ -2,6 +2,10 @@
 #include "drain.h"
 #include "trap_wait.h"
 
+/* Programs make threads as fast as they like; the log takes so many of their errors. */
+#define TOLD_MOST   10u
+#define TOLD_FOR_NS 10000000000u
+
 /* The session and request of a call that logs traps takes those of the VM's threads, too. */
 static void adopt_log(mud_call *thread)
 {
@@ -54,6 +58,27 @@ void mud_guest_threads_watch(mud_vm *vm)
     mu_vm_set_thread_hook(vm->guest->substrate_vm(vm->inner), &(mu_vm_thread_hook){made, vm});
 }
 
+/* May another error of the VM's threads go to the log as a warning? */
+static bool may_tell(mud_vm *vm)
+{
+    const mud_log *log = &vm->daemon->log;
+    uint64_t now = mud_now_ns();
+    if (!vm->told_since_ns || now - vm->told_since_ns >= TOLD_FOR_NS) {
+        if (vm->untold) {
+            mud_log_write(log, MUD_LOG_WARNING, "%u more threads of VM %s ended with errors",
+                          vm->untold, vm->name);
+        }
+        vm->told_since_ns = now;
+        vm->told = vm->untold = 0;
+    }
+    if (vm->told == TOLD_MOST) {
+        vm->untold++;
+        return false;
+    }
+    vm->told++;
+    return true;
+}
+
 void mud_guest_thread_log_end(mud_call *call)
 {
     const mud_log *log = &call->daemon->log;
@@ -67,7 +92,7 @@ void mud_guest_thread_log_end(mud_call *call)
     }
     const char *why =
         call->verdict != NULL ? call->verdict->message : mu_thread_get_error(call->thread).message;
-    mud_log_write(log, MUD_LOG_WARNING,
+    mud_log_write(log, may_tell(call->vm) ? MUD_LOG_WARNING : MUD_LOG_DEBUG,
                   "thread %llu of VM %s, begun with %s, ended with an error: %s", id, name,
                   function, why);
 }

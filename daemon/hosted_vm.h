@@ -41,6 +41,9 @@ typedef struct mud_vm {
     uint64_t calls_running, calls_trapped, calls_done;
     uint64_t handler; /* session; 0: none */
     Mud__OnDisconnect on_disconnect;
+    /* Guest threads that ended with an error: told in the log since then, and not. */
+    uint64_t told_since_ns;
+    uint32_t told, untold;
     MU_ARRAY(mud_ticket) removers; /* wait for it to be gone */
     uv_work_t freeing;
 } mud_vm;

@@ -199,6 +199,22 @@ gives "disasm shows an instruction" 0 "= UREM <@i64>" muctl disasm gcd.gcd
 gives "and the machine code that it became" 0 "div rsi" muctl disasm gcd.gcd
 gives "also as JSON" 0 '"text":"div rsi"' muctl disasm gcd.gcd --json
 gives "a function that is not there has no code" 4 "no function nobody" muctl disasm gcd.nobody
+# A program that makes threads which fail, as fast as it can.
+cat >"$work/failing.uir" <<'END'
+.typedef @void = void .typedef @ref = ref<@void> .typedef @stack = stackref .const @null <@ref> = NULL
+.funcsig @v_v = () -> ()
+.funcdef @fails VERSION %v1 <@v_v> { %entry(): THROW @null }
+.funcdef @make VERSION %v1 <@v_v> {
+    %entry(): BRANCH %head()
+    %head(): %s = COMMINST @uvm.new_stack <[@v_v]> (@fails) EXC(%go(%s) %head())
+    %go(<@stack> %s): %t = NEWTHREAD %s PASS_VALUES <> () EXC(%head() %head())
+}
+END
+muctl load "$work/failing.uir" >/dev/null
+gives "failing threads do not keep mud from ending their maker" 124 "" muctl call failing.make --timeout 500ms
+[ "$(grep -c 'of VM failing, begun with @fails' "$work/log")" -eq 10 ]
+verdict $? "the log has ten of their errors"
+muctl rm failing >/dev/null
 
 # ------------------------------------------------------------------------------------------ traps
 muctl load "$examples/traps.uir" >/dev/null
