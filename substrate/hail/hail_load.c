@@ -100,7 +100,12 @@ bool hail_parse_load(hail_parser *parser, const hail_place *to)
                   .from = from.base,
                   .from_offset = from.offset,
                   .bytes = hail_place_bytes(&from)};
-    if (wanted && !parser->is_full) {
+    if (hail_is_full(parser, parser->copied_bytes, op.bytes, MU_HAIL_COPIES_MAX,
+                     "bytes copied by '*'")) {
+        return true;
+    }
+    parser->copied_bytes += op.bytes;
+    if (wanted) {
         hail_check check = {
             .wanted = wanted, .is_iref = to->type->kind == MU_IR_IREF, .where = where};
         MU_ARRAY_PUSH(&parser->script->checks, check);

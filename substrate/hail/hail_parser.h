@@ -23,6 +23,7 @@ typedef struct hail_parser {
     locale_t c_locale;
     mu_status status; /* OK, LIMIT or UNSUPPORTED, INVALID */
     bool is_full;     /* a limit has been reported: nothing is added any more */
+    uint64_t copied_bytes;
     mu_ir_lexer lexer;
     mu_ir_token token;
 } hail_parser;

@@ -10,7 +10,7 @@
 bool hail_is_full(hail_parser *parser, uint64_t used, uint64_t count, uint64_t most,
                   const char *what)
 {
-    if (!parser->is_full && used + count > most) {
+    if (!parser->is_full && (count > most || used > most - count)) {
         parser->is_full = true;
         hail_error(parser, MU_LIMIT, parser->token.where, "the script has more than %llu %s",
                    (unsigned long long)most, what);

@@ -16,6 +16,9 @@ typedef struct mu_hail_script mu_hail_script;
 /* Neighbouring numbers are one store, and so are neighbouring references. */
 #define MU_HAIL_STORES_MAX (4u << 20)
 #define MU_HAIL_BYTES_MAX  (256u << 20) /* of numbers */
+/* What `*location` copies, all of it together: the VM stands still meanwhile, and nobody can
+ * interrupt a script. */
+#define MU_HAIL_COPIES_MAX (1ull << 30)
 
 typedef struct mu_hail_options {
     /* Keep every reference to what is really there: implicit casts are checked, by the type or,

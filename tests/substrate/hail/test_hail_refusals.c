@@ -243,3 +243,19 @@ Test(mu_hail, lists_go_as_deep_as_types)
     MU_ARRAY_FREE(&text.bytes);
     hail_close(&f);
 }
+
+Test(mu_hail, what_a_script_copies_is_bounded)
+{
+    /* A short line copies as much as the heap holds, while the VM stands still. */
+    hail_fixture f;
+    hail_open(&f, NULL, 16u << 20);
+    hail_bundle(&f, ".typedef @i8 = int<8> .typedef @large = array<@i8 268435456>");
+    cr_expect_eq(hail_load(&f, ".new $a <@large> .new $b <@large> .init $a = *$b .init $a = *$b "
+                               ".init $a = *$b .init $a = *$b"),
+                 MU_NO_MEMORY);
+    cr_expect_eq(hail_load(&f, ".new $a <@large> .new $b <@large> .init $a = *$b .init $a = *$b "
+                               ".init $a = *$b .init $a = *$b .init $a = *$b"),
+                 MU_LIMIT);
+    cr_expect_not_null(strstr(mu_report_at(f.report, 0)->message, "bytes copied by '*'"));
+    hail_close(&f);
+}
