@@ -15,6 +15,7 @@ typedef struct performance {
     unsigned char *saved; /* the cells that are written, one after the other; or NULL */
     mu_map *casts;        /* those that were right, by cast_key; or NULL */
     mu_arena *arena;      /* their keys */
+    uint64_t compared;    /* fields, for those that were not known */
 } performance;
 
 /* --------------------------------------------------------------------------------------- addresses
@@ -94,8 +95,9 @@ typedef struct cast_key {
     uint64_t wanted;
 } cast_key;
 
-/* Long structs are compared once, so that many casts of them do not hold up the VM. */
-static bool can_cast(performance *self, mu_ref base, uint64_t offset, const mu_ir_type *wanted)
+/* Long structs are compared once at each location, and not at too many, so that casts of them do
+ * not hold up the VM. */
+static mu_status can_cast(performance *self, mu_ref base, uint64_t offset, const mu_ir_type *wanted)
 {
     cast_key key = {*mu_abi_header(base), offset, wanted->canonical};
     if (!self->casts) {
@@ -103,15 +105,19 @@ static bool can_cast(performance *self, mu_ref base, uint64_t offset, const mu_i
         self->arena = mu_arena_new();
     }
     if (mu_map_get(self->casts, &key, sizeof key)) {
-        return true;
+        return MU_OK;
+    }
+    self->compared += wanted->kind == MU_IR_STRUCT ? wanted->field_count : 0;
+    if (self->compared > MU_HAIL_COMPARED_MAX) {
+        return MU_LIMIT;
     }
     if (!self->memory->location_has_type(base, offset, wanted)) {
-        return false;
+        return MU_INVALID;
     }
     cast_key *kept = MU_ARENA_NEW(self->arena, cast_key);
     *kept = key;
     mu_map_put(self->casts, kept, sizeof key, kept);
-    return true;
+    return MU_OK;
 }
 
 static mu_status check_cast(performance *self, const hail_check *check, const void *from)
@@ -119,13 +125,18 @@ static mu_status check_cast(performance *self, const hail_check *check, const vo
     uint64_t words[2] = {0, 0};
     memcpy(words, from, check->is_iref ? 16 : 8);
     mu_ref base = {words[0]};
-    if (!base.address || can_cast(self, base, words[1], check->wanted)) {
+    mu_status status = base.address ? can_cast(self, base, words[1], check->wanted) : MU_OK;
+    if (status == MU_OK) {
         return MU_OK;
     }
+    if (status == MU_LIMIT) {
+        return mu_report_add(self->report, MU_LIMIT, check->where,
+                             "casts of loaded references compare more than %u fields",
+                             MU_HAIL_COMPARED_MAX);
+    }
     char *text = mu_ir_type_text(check->wanted);
-    mu_status status =
-        mu_report_add(self->report, MU_INVALID, check->where,
-                      "what the loaded reference refers to does not begin with %.90s", text);
+    status = mu_report_add(self->report, MU_INVALID, check->where,
+                           "what the loaded reference refers to does not begin with %.90s", text);
     mu_free(text);
     return status;
 }

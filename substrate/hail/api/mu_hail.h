@@ -19,6 +19,8 @@ typedef struct mu_hail_script mu_hail_script;
 /* What `*location` copies, all of it together: the VM stands still meanwhile, and nobody can
  * interrupt a script. */
 #define MU_HAIL_COPIES_MAX (1ull << 30)
+/* Fields of the types that loaded references are cast to, where memory has to be asked. */
+#define MU_HAIL_COMPARED_MAX (64u << 20)
 
 typedef struct mu_hail_options {
     /* Keep every reference to what is really there: implicit casts are checked, by the type or,

@@ -229,3 +229,33 @@ Test(mu_hail_loading, casts_of_long_structs_take_their_time_once)
     MU_ARRAY_FREE(&text.bytes);
     hail_close(&f);
 }
+
+/* At so many locations that to compare them all, while the VM stands still, would take minutes. */
+Test(mu_hail_loading, casts_of_long_structs_at_many_locations_are_bounded)
+{
+    enum { FIELDS = 16384, LOCATIONS = 5000 };
+    hail_fixture f;
+    hail_script_text text = {0};
+    hail_open(&f, NULL, 256u << 20);
+    for (int longer = 0; longer < 2; longer++) {
+        hail_add(&text, ".typedef @s%d = struct<", longer);
+        for (int i = 0; i < FIELDS; i++) {
+            hail_add(&text, "@i8 ");
+        }
+        hail_add(&text, longer ? "@i8>\n" : ">\n");
+    }
+    hail_add(&text, ".typedef @i8 = int<8> .typedef @v = void .typedef @rw = iref<@v>\n"
+                    ".typedef @r0 = iref<@s0> .typedef @many = hybrid<@s1>\n"
+                    ".global @i <@r0> .global @j <@rw>");
+    MU_ARRAY_PUSH(&text.bytes, '\0');
+    hail_bundle(&f, text.bytes.items);
+    text.bytes.count = 0;
+    hail_add(&text, ".newhybrid $x <@many> %d\n", LOCATIONS);
+    for (int i = 0; i < LOCATIONS; i++) {
+        hail_add(&text, ".init @j = &$x[0][%d] .init @i = *@j\n", i);
+    }
+    cr_assert_eq(hail_load_bytes(&f, text.bytes.items, text.bytes.count), MU_LIMIT);
+    cr_expect_eq(mu_report_at(f.report, 0)->where.line, 4098);
+    MU_ARRAY_FREE(&text.bytes);
+    hail_close(&f);
+}
