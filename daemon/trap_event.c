@@ -2,7 +2,7 @@
 #include "value_message.h"
 
 /* Limits of one event, far below what a frame holds. */
-enum { MAX_FRAMES = 64, MAX_KEEPALIVES = 8192 };
+enum { MAX_FRAMES = MU_HANDLE_FRAMES, MAX_KEEPALIVES = 8192 };
 
 static Mud__Keepalive *keepalive_of(mu_thread *thread, uint32_t frame, uint32_t index,
                                     proto_arena *arena)

@@ -157,7 +157,9 @@ typedef enum mu_value_kind {
                        "{1, 2}", cut short if need be */
 } mu_value_kind;
 
-/* A handle to a reference of a trapped thread: valid until the thread goes on. */
+/* A handle to a reference of a trapped thread, in one of its MU_HANDLE_FRAMES innermost frames:
+ * valid until the thread goes on. */
+#define MU_HANDLE_FRAMES 64u
 typedef struct mu_handle {
     uint32_t frame;     /* 0 is the innermost */
     uint32_t keepalive; /* index in the frame's keep-alive list */

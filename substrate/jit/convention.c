@@ -63,7 +63,6 @@ static bool is_passable(const mu_ir_type *type)
     case MU_IR_VOID:
     case MU_IR_WEAKREF:
     case MU_IR_IRNODEREF: return false;
-    case MU_IR_INT: return type->bits <= 64;
     default: return true;
     }
 }

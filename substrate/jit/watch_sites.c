@@ -101,6 +101,9 @@ void quick_watches_add(watch_registry *registry, mu_code_object *object,
                        const watch_offset *offsets, uint32_t count)
 {
     watch_site *first = NULL;
+    if (count == 0) {
+        return;
+    }
     pthread_mutex_lock(&registry->lock);
     for (uint32_t i = 0; i < count; i++) {
         watch_entry *entry = entry_of(registry, offsets[i].id);
@@ -124,6 +127,9 @@ void quick_watches_add(watch_registry *registry, mu_code_object *object,
 
 void quick_watches_forget(watch_registry *registry, mu_code_object *object)
 {
+    if (object->switches == NULL) {
+        return;
+    }
     pthread_mutex_lock(&registry->lock);
     for (watch_site *site = object->switches, *next; site; site = next) {
         next = site->next_in_object;

@@ -181,10 +181,7 @@ static bool fill_box(mu_thread *thread, const frame_cursor *at, uint32_t index, 
     if (is_good) {
         const mu_code_keepalive *keepalive = &object->keepalives[site->first_keepalive + index];
         const mu_ir_version *version = object->version;
-        const void *value =
-            keepalive->in_constant
-                ? (const void *)keepalive->constant
-                : (const void *)(at->frame + (uintptr_t)(intptr_t)keepalive->rbp_offset);
+        const void *value = (const void *)(at->frame + (uintptr_t)(intptr_t)keepalive->rbp_offset);
         memcpy((void *)box.address, value,
                version->variables[keepalive->variable].type->size_bytes);
     }

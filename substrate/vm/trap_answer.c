@@ -7,12 +7,22 @@
 
 static const mu_abi_type void_type = {.align_bytes = 8, .name = "void"};
 
+/* What a handle names; NULL: nothing. Finding a frame takes a walk, under the VM's lock, so handles
+ * reach no further than MU_HANDLE_FRAMES. */
+static const void *find_handle(const mu_thread *thread, const mu_value *value,
+                               const mu_ir_variable **variable)
+{
+    if (value->handle.frame >= MU_HANDLE_FRAMES) {
+        return NULL;
+    }
+    return thread_keepalive(thread, value->handle.frame, value->handle.keepalive, variable);
+}
+
 /* The words behind a handle; false when it names nothing of this kind. The lock is held. */
 static bool resolve_handle(const mu_thread *thread, const mu_value *value, uint64_t words[2])
 {
     const mu_ir_variable *variable;
-    const void *memory =
-        thread_keepalive(thread, value->handle.frame, value->handle.keepalive, &variable);
+    const void *memory = find_handle(thread, value, &variable);
     if (!memory || value_type_info(variable->type).kind != value->kind) {
         return false;
     }
@@ -23,7 +33,7 @@ static bool resolve_handle(const mu_thread *thread, const mu_value *value, uint6
 static bool handle_fits(const mu_thread *thread, const mu_value *value, const mu_ir_type *type)
 {
     const mu_ir_variable *variable;
-    if (!thread_keepalive(thread, value->handle.frame, value->handle.keepalive, &variable)) {
+    if (!find_handle(thread, value, &variable)) {
         return false;
     }
     bool is_tagged = type->kind == MU_IR_TAGREF64 && value->kind == MU_VALUE_REF;

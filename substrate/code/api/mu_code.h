@@ -43,9 +43,7 @@ typedef struct mu_code_slot {
 /* Where a keep-alive variable's value is. */
 typedef struct mu_code_keepalive {
     uint32_t variable;  /* its number in the version */
-    bool in_constant;   /* the value is `constant`, not in the frame */
     int32_t rbp_offset; /* of its first word (an iref: base, then offset at +8) */
-    uint64_t constant[2];
 } mu_code_keepalive;
 
 /* From this offset on, up to the next, code is an instruction's; MU_CODE_LINE_OTHER: what every

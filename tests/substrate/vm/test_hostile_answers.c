@@ -6,15 +6,25 @@
 #include <string.h>
 
 static const char bundle[] =
-    ".typedef @i64 = int<64> .typedef @i128 = int<128> .typedef @node = irnoderef\n"
+    ".typedef @i64 = int<64> .typedef @void = void .typedef @ref = ref<@void>\n"
+    ".typedef @node = irnoderef\n"
     ".typedef @words = array<@i64 2000> .typedef @endless = array<@i64 68719476736>\n"
     ".funcsig @v_i = () -> (@i64) .funcsig @words.sig = (@words) -> ()\n"
     ".funcsig @endless.sig = (@endless) -> () .funcsig @node.sig = (@node) -> ()\n"
-    ".funcsig @wide.sig = (@i128) -> ()\n"
+    ".funcsig @deep.sig = (@i64) -> (@i64)\n"
     ".funcdecl @words.f <@words.sig> .funcdecl @endless.f <@endless.sig>\n"
-    ".funcdecl @node.f <@node.sig> .funcdecl @wide.f <@wide.sig>\n"
-    ".const @seven <@i64> = 7\n"
-    ".funcdef @f VERSION %v1 <@v_i> { %entry(): TRAP <> RET (@seven) }\n";
+    ".funcdecl @node.f <@node.sig>\n"
+    ".const @seven <@i64> = 7 .const @one <@i64> = 1 .const @zero <@i64> = 0\n"
+    ".const @depth <@i64> = 80\n"
+    ".funcdef @f VERSION %v1 <@v_i> { %entry(): TRAP <> RET (@seven) }\n"
+    ".funcdef @down VERSION %v1 <@deep.sig> {\n"
+    "    %entry(<@i64> %n): %r = NEW <@void> %z = EQ <@i64> %n @zero\n"
+    "        BRANCH2 %z %bottom() %more(%n %r)\n"
+    "    %bottom(): %x = TRAP <@ref> RET (@seven)\n"
+    "    %more(<@i64> %n <@ref> %r): %m = SUB <@i64> %n @one\n"
+    "        %v = CALL <@deep.sig> @down (%m) KEEPALIVE (%r) RET (%v) }\n"
+    ".funcdef @deep VERSION %v1 <@v_i> {\n"
+    "    %entry(): %v = CALL <@deep.sig> @down (@depth) RET (%v) }\n";
 
 typedef struct fixture {
     mu_substrate *substrate;
@@ -56,7 +66,7 @@ static void on_finished(mu_thread *thread, void *context)
 }
 
 /* A thread that waits at its trap. */
-static void open_trap(fixture *f)
+static void open_trap(fixture *f, const char *name)
 {
     mu_substrate_config config = {.workers = 2};
     mu_vm_config vm_config = {.heap_bytes = 16u << 20};
@@ -67,15 +77,14 @@ static void open_trap(fixture *f)
     cr_assert_eq(mu_vm_new(f->substrate, &vm_config, &f->vm), MU_OK);
     cr_assert_eq(mu_vm_load(f->vm, "trap", bundle, strlen(bundle), f->report, NULL), MU_OK);
     cr_assert_eq(
-        mu_thread_new(f->vm, mu_vm_find_function(f->vm, "f"), NULL, 0, f->report, &f->thread),
+        mu_thread_new(f->vm, mu_vm_find_function(f->vm, name), NULL, 0, f->report, &f->thread),
         MU_OK);
     mu_thread_start(f->thread, on_trapped, on_finished, f);
     wait_for(f, &f->is_trapped);
 }
 
-static void close_trap(fixture *f)
+static void end_trap(fixture *f)
 {
-    cr_assert_eq(mu_thread_resume(f->thread, NULL, 0, f->report), MU_OK);
     wait_for(f, &f->is_finished);
     cr_assert_eq(mu_thread_outcome(f->thread), MU_OUTCOME_RETURNED);
     cr_assert_eq(mu_thread_result(f->thread, 0).integer, 7);
@@ -87,9 +96,9 @@ static void close_trap(fixture *f)
 
 Test(mu_hostile_answers, a_declared_function_that_no_call_can_reach_is_not_pushed, .timeout = 60)
 {
-    static const char *const names[] = {"words.f", "endless.f", "node.f", "wide.f"};
+    static const char *const names[] = {"words.f", "endless.f", "node.f"};
     fixture f;
-    open_trap(&f);
+    open_trap(&f, "f");
     for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
         const mu_function *function = mu_vm_find_function(f.vm, names[i]);
         mu_replacement replacement = {.pushes = &function, .push_count = 1};
@@ -100,5 +109,19 @@ Test(mu_hostile_answers, a_declared_function_that_no_call_can_reach_is_not_pushe
         cr_assert_eq(mu_thread_throw_in(f.thread, &replacement, &null, f.report), MU_UNSUPPORTED,
                      "%s", names[i]);
     }
-    close_trap(&f);
+    cr_assert_eq(mu_thread_resume(f.thread, NULL, 0, f.report), MU_OK);
+    end_trap(&f);
+}
+
+Test(mu_hostile_answers, a_handle_reaches_as_far_as_frames_are_shown, .timeout = 60)
+{
+    fixture f;
+    open_trap(&f, "deep");
+    cr_assert_gt(mu_thread_frame_count(f.thread), MU_HANDLE_FRAMES + 1);
+    mu_value far = {.kind = MU_VALUE_REF, .handle = {MU_HANDLE_FRAMES, 0}};
+    cr_assert_eq(mu_thread_resume(f.thread, &far, 1, f.report), MU_INVALID);
+    cr_assert_eq(mu_thread_throw(f.thread, &far, f.report), MU_INVALID);
+    far.handle.frame--;
+    cr_assert_eq(mu_thread_resume(f.thread, &far, 1, f.report), MU_OK);
+    end_trap(&f);
 }
