@@ -11,6 +11,7 @@ struct muclient_reply {
         muclient_listing listing;
         muclient_status_info status;
         muclient_function_code code;
+        muclient_backtraces backtraces;
         const char *vm_name;
     };
 };
@@ -140,6 +141,29 @@ static bool code_view(proto_arena *arena, const Mud__FunctionCode *from,
     return true;
 }
 
+static bool traces_view(proto_arena *arena, const Mud__Backtraces *from, muclient_backtraces *out)
+{
+    muclient_thread_trace *views = proto_arena_allocate(arena, from->n_threads * sizeof *views);
+    if (views == NULL) {
+        return false;
+    }
+    for (size_t i = 0; i < from->n_threads; i++) {
+        const Mud__ThreadTrace *thread = from->threads[i];
+        views[i] = (muclient_thread_trace){.call = thread->call,
+                                           .function = thread->function,
+                                           .made_by_program = thread->made_by_program != 0,
+                                           .state = thread->state,
+                                           .frame_count = thread->n_frames,
+                                           .more_frames = thread->more_frames != 0};
+        if (!muclient_frames_view(arena, thread->n_frames, thread->frames, &views[i].frames)) {
+            return false;
+        }
+    }
+    *out = (muclient_backtraces){
+        .threads = views, .thread_count = from->n_threads, .more = from->more != 0};
+    return true;
+}
+
 static bool reply_fill(muclient_reply *reply, const Mud__ServerFrame *frame)
 {
     reply->kind = frame->reply_case;
@@ -159,6 +183,8 @@ static bool reply_fill(muclient_reply *reply, const Mud__ServerFrame *frame)
         return inspection_view(reply->arena, frame->inspection, &reply->listing);
     case MUD__SERVER_FRAME__REPLY_FUNCTION_CODE:
         return code_view(reply->arena, frame->function_code, &reply->code);
+    case MUD__SERVER_FRAME__REPLY_BACKTRACES:
+        return traces_view(reply->arena, frame->backtraces, &reply->backtraces);
     default: return true;
     }
 }
@@ -209,6 +235,11 @@ const muclient_listing *muclient_reply_listing(const muclient_reply *reply)
 const muclient_function_code *muclient_reply_code(const muclient_reply *reply)
 {
     return reply->kind == MUD__SERVER_FRAME__REPLY_FUNCTION_CODE ? &reply->code : NULL;
+}
+
+const muclient_backtraces *muclient_reply_backtraces(const muclient_reply *reply)
+{
+    return reply->kind == MUD__SERVER_FRAME__REPLY_BACKTRACES ? &reply->backtraces : NULL;
 }
 
 const muclient_status_info *muclient_reply_status(const muclient_reply *reply)

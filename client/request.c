@@ -98,6 +98,18 @@ muclient_code muclient_get_code(muclient *client, const char *vm, const char *fu
     return exchange(client, &frame, MUD__SERVER_FRAME__REPLY_FUNCTION_CODE, reply, error);
 }
 
+muclient_code muclient_backtrace(muclient *client, const char *vm, muclient_reply **reply,
+                                 muclient_error **error)
+{
+    Mud__ClientFrame frame;
+    Mud__Backtrace request;
+    muclient_frame_begin(client, &frame, MUD__CLIENT_FRAME__REQUEST_BACKTRACE);
+    mud__backtrace__init(&request);
+    frame.backtrace = &request;
+    request.vm = text_borrow(vm);
+    return exchange(client, &frame, MUD__SERVER_FRAME__REPLY_BACKTRACES, reply, error);
+}
+
 muclient_code muclient_collect(muclient *client, const char *vm, muclient_error **error)
 {
     Mud__ClientFrame frame;

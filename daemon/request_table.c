@@ -1,4 +1,5 @@
 #include "request_table.h"
+#include "backtrace.h"
 #include "bundle_load.h"
 #include "call.h"
 #include "code_view.h"
@@ -35,6 +36,7 @@ static const mud_request_row rows[] = {
     ROW(DETACH_TRAPS, mud_request_detach_traps,  false),
     ROW(ANSWER_TRAP,  mud_request_answer_trap,   false),
     ROW(GET_CODE,     mud_request_get_code,      true),
+    ROW(BACKTRACE,    mud_request_backtrace,     false),
     ROW(WATCH,        mud_request_watch,         false),
 };
 #undef ROW

@@ -199,6 +199,23 @@ typedef struct muclient_listing {
     size_t function_count;
 } muclient_listing;
 
+typedef struct muclient_thread_trace {
+    uint64_t call;
+    const char *function;         /* that it began with */
+    bool made_by_program;         /* NEWTHREAD */
+    const char *state;            /* "running", "trapped", "waiting" */
+    const muclient_frame *frames; /* innermost first, without values; none of a running one */
+    size_t frame_count;
+    bool more_frames;
+} muclient_thread_trace;
+
+/* Of muclient_backtrace. */
+typedef struct muclient_backtraces {
+    const muclient_thread_trace *threads;
+    size_t thread_count;
+    bool more; /* threads than are listed */
+} muclient_backtraces;
+
 typedef struct muclient_code_line {
     uint32_t offset;   /* in the code; up to the next line's */
     const char *block; /* empty: what stands apart, for rare cases */
@@ -239,6 +256,7 @@ const muclient_loaded *muclient_reply_loaded(const muclient_reply *reply);
 const muclient_returned *muclient_reply_returned(const muclient_reply *reply);
 const muclient_listing *muclient_reply_listing(const muclient_reply *reply);
 const muclient_function_code *muclient_reply_code(const muclient_reply *reply);
+const muclient_backtraces *muclient_reply_backtraces(const muclient_reply *reply);
 const muclient_status_info *muclient_reply_status(const muclient_reply *reply);
 const char *muclient_reply_vm_name(const muclient_reply *reply); /* of muclient_vm_create */
 void muclient_reply_free(muclient_reply *reply);                 /* NULL is allowed */
@@ -320,6 +338,10 @@ MUCLIENT_MUST_CHECK muclient_code muclient_inspect(muclient *client, const char 
 MUCLIENT_MUST_CHECK muclient_code muclient_get_code(muclient *client, const char *vm,
                                                     const char *function, muclient_reply **reply,
                                                     muclient_error **error);
+/* What the calls of a VM are at, and the threads that they made. */
+MUCLIENT_MUST_CHECK muclient_code muclient_backtrace(muclient *client, const char *vm,
+                                                     muclient_reply **reply,
+                                                     muclient_error **error);
 /* Collects the VM's garbage now. */
 MUCLIENT_MUST_CHECK muclient_code muclient_collect(muclient *client, const char *vm,
                                                    muclient_error **error);

@@ -265,8 +265,9 @@ typedef struct mu_thread_error {
 } mu_thread_error;
 mu_thread_error mu_thread_get_error(mu_thread *thread);
 
-/* Frames: of a trapped thread, innermost first; of one that finished with an error, as they were
- * where it was thrown, without values, at most MU_ERROR_FRAMES. */
+/* Frames: of a trapped or waiting thread, innermost first (one that waits may run on at any time);
+ * of one that finished with an error, as they were where it was thrown, without values, at most
+ * MU_ERROR_FRAMES. */
 #define MU_ERROR_FRAMES 64
 typedef struct mu_frame {
     const char *function;    /* "@gcd" */

@@ -14,6 +14,11 @@ static bool frame_at(const mu_thread *thread, uint32_t index, mu_stack_cursor *c
     return more;
 }
 
+static bool has_frames(const mu_thread *thread)
+{
+    return thread->state == MU_THREAD_TRAPPED || thread->state == MU_THREAD_WAITING;
+}
+
 uint32_t mu_thread_frame_count(mu_thread *thread)
 {
     uint32_t count = 0;
@@ -21,7 +26,7 @@ uint32_t mu_thread_frame_count(mu_thread *thread)
     vm_lock_quiet(thread->vm);
     if (thread->state == MU_THREAD_FINISHED) {
         count = thread->error_frame_count;
-    } else if (thread->state == MU_THREAD_TRAPPED) {
+    } else if (has_frames(thread)) {
         bool more = thread_first_frame(thread, &cursor);
         while (more) {
             count++;
@@ -60,7 +65,7 @@ mu_status mu_thread_frame(mu_thread *thread, uint32_t index, mu_frame *frame)
                             .where = noted->where,
                             .bundle = noted->bundle};
         status = MU_OK;
-    } else if (thread->state == MU_THREAD_TRAPPED && frame_at(thread, index, &cursor)) {
+    } else if (has_frames(thread) && frame_at(thread, index, &cursor)) {
         *frame = describe(&cursor);
         status = MU_OK;
     }

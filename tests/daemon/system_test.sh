@@ -198,6 +198,7 @@ gives "a killed call has its own status" 137 "" sh -c "exit $?"
 gives "disasm shows an instruction" 0 "= UREM <@i64>" muctl disasm gcd.gcd
 gives "and the machine code that it became" 0 "div rsi" muctl disasm gcd.gcd
 gives "also as JSON" 0 '"text":"div rsi"' muctl disasm gcd.gcd --json
+gives "a VM without calls has no backtrace" 0 "" muctl bt gcd
 gives "a function that is not there has no code" 4 "no function nobody" muctl disasm gcd.nobody
 # A program that makes threads which fail, as fast as it can.
 cat >"$work/failing.uir" <<'END'
@@ -314,6 +315,9 @@ attach_silent
 "$MUCTL" call traps.ask 7 >/dev/null 2>&1 &
 victim=$!
 until_true trapped
+gives "bt shows the call and where it is" 0 "of @ask: trapped" muctl bt traps
+gives "with its frames" 0 "@ask.v1.entry.question" muctl bt traps
+gives "also as JSON" 0 '"state":"trapped"' muctl bt traps --json
 kill -9 $victim
 until_true nothing_runs
 verdict $? "a client dies in a trapped call, which ends"
