@@ -129,8 +129,11 @@ int main(void)
     w.heap = mu_gc_heap_new(pool, &(mu_gc_config){.quota_bytes = 4u << 20, .verify = true});
     pthread_rwlock_init(&w.running, NULL);
     pthread_t threads[MUTATORS + 1];
+    /* All of them before the first runs: whoever collects looks at every one. */
     for (uintptr_t i = 0; i < MUTATORS; i++) {
         w.mutators[i] = (mutator){.world = &w, .number = i};
+    }
+    for (uintptr_t i = 0; i < MUTATORS; i++) {
         REQUIRE(pthread_create(&threads[i], NULL, mutate, &w.mutators[i]) == 0);
     }
     REQUIRE(pthread_create(&threads[MUTATORS], NULL, watch, &w) == 0);
