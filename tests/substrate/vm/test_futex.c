@@ -1,9 +1,7 @@
 /* Futexes as one sees them from outside: who waits, on which workers, and what ends a wait. */
-#include "mu.h"
+#include "vm_fixture.h"
 
 #include <criterion/criterion.h>
-#include <pthread.h>
-#include <string.h>
 #include <time.h>
 
 enum { WAITERS = 6 };
@@ -25,61 +23,6 @@ static const char bundle[] =
     ".funcdef @move VERSION %v1 <@ww> { %entry(<@i32> %n):\n"
     "    %a = COMMINST @uvm.futex.cmp_requeue <@i32> (@futex @other @zero %n) RET %a }\n";
 
-typedef struct fixture {
-    mu_substrate *substrate;
-    mu_vm *vm;
-    mu_report *report;
-    pthread_mutex_t lock;
-    pthread_cond_t changed;
-    uint32_t finished;
-} fixture;
-
-static void open_vm(fixture *f, uint32_t workers)
-{
-    mu_substrate_config config = {.workers = workers};
-    mu_vm_config vm_config = {.heap_bytes = 64u << 20};
-    *f = (fixture){.report = mu_report_new(),
-                   .lock = PTHREAD_MUTEX_INITIALIZER,
-                   .changed = PTHREAD_COND_INITIALIZER};
-    cr_assert_eq(mu_substrate_new(&config, f->report, &f->substrate), MU_OK);
-    cr_assert_eq(mu_vm_new(f->substrate, &vm_config, &f->vm), MU_OK);
-    cr_assert_eq(mu_vm_load(f->vm, "futex", bundle, strlen(bundle), f->report, NULL), MU_OK);
-}
-
-static void close_vm(fixture *f)
-{
-    mu_vm_free(f->vm);
-    mu_substrate_free(f->substrate);
-    mu_report_free(f->report);
-}
-
-static void on_trapped(mu_thread *thread, void *context)
-{
-    (void)context;
-    mu_thread_kill(thread);
-}
-
-static void on_finished(mu_thread *thread, void *context)
-{
-    fixture *f = context;
-    (void)thread;
-    pthread_mutex_lock(&f->lock);
-    f->finished++;
-    pthread_cond_broadcast(&f->changed);
-    pthread_mutex_unlock(&f->lock);
-}
-
-static mu_thread *start(fixture *f, const char *function, uint64_t argument)
-{
-    mu_function *called = mu_vm_find_function(f->vm, function);
-    mu_value value = {.kind = MU_VALUE_INT, .bits = 64, .integer = argument};
-    uint32_t count = mu_function_param_count(called);
-    mu_thread *thread;
-    cr_assert_eq(mu_thread_new(f->vm, called, &value, count, f->report, &thread), MU_OK);
-    mu_thread_start(thread, on_trapped, on_finished, f);
-    return thread;
-}
-
 static void wait_until_state(mu_thread *thread, mu_thread_state state)
 {
     while (mu_thread_get_state(thread) != state) {
@@ -87,20 +30,11 @@ static void wait_until_state(mu_thread *thread, mu_thread_state state)
     }
 }
 
-static mu_thread *start_waiting(fixture *f, const char *function, uint64_t argument)
+static mu_thread *start_waiting(vm_fixture *f, const char *function, uint64_t argument)
 {
-    mu_thread *thread = start(f, function, argument);
+    mu_thread *thread = vm_fixture_start(f, function, argument);
     wait_until_state(thread, MU_THREAD_WAITING);
     return thread;
-}
-
-static void wait_until_finished(fixture *f, uint32_t count)
-{
-    pthread_mutex_lock(&f->lock);
-    while (f->finished < count) {
-        pthread_cond_wait(&f->changed, &f->lock);
-    }
-    pthread_mutex_unlock(&f->lock);
 }
 
 /* Its only result. */
@@ -111,16 +45,16 @@ static int32_t result_of(mu_thread *thread)
     return (int32_t)mu_thread_result(thread, 0).integer;
 }
 
-static int32_t call(fixture *f, const char *function, uint64_t argument)
+static int32_t call(vm_fixture *f, const char *function, uint64_t argument)
 {
-    return result_of(start(f, function, argument));
+    return result_of(vm_fixture_start(f, function, argument));
 }
 
 /* One worker: were it occupied by a thread that waits, nothing else would run. */
 Test(mu_futex, threads_that_wait_occupy_no_worker, .timeout = 60)
 {
-    fixture f;
-    open_vm(&f, 1);
+    vm_fixture f;
+    vm_fixture_open(&f, 1, "futex", bundle);
     for (int i = 0; i < WAITERS; i++) {
         (void)start_waiting(&f, "wait", 0);
     }
@@ -128,17 +62,17 @@ Test(mu_futex, threads_that_wait_occupy_no_worker, .timeout = 60)
     cr_assert_eq(stats.threads_waiting, WAITERS);
     cr_assert_eq(stats.threads_running, 0);
     cr_assert_eq(call(&f, "wake", WAITERS + 1), WAITERS);
-    wait_until_finished(&f, WAITERS + 1);
+    vm_fixture_wait(&f, &f.finished, WAITERS + 1);
     cr_assert_eq(mu_vm_get_stats(f.vm).threads_waiting, 0);
-    close_vm(&f);
+    vm_fixture_close(&f);
 }
 
 /* One worker runs them in the order they were woken, and each takes the next number. */
 Test(mu_futex, threads_are_woken_in_the_order_they_came, .timeout = 60)
 {
-    fixture f;
+    vm_fixture f;
     mu_thread *threads[WAITERS];
-    open_vm(&f, 1);
+    vm_fixture_open(&f, 1, "futex", bundle);
     for (int i = 0; i < WAITERS; i++) {
         threads[i] = start_waiting(&f, "wait", 0);
     }
@@ -147,14 +81,14 @@ Test(mu_futex, threads_are_woken_in_the_order_they_came, .timeout = 60)
     for (int i = 0; i < WAITERS; i++) {
         cr_assert_eq(result_of(threads[i]), i);
     }
-    close_vm(&f);
+    vm_fixture_close(&f);
 }
 
 Test(mu_futex, requeued_threads_keep_their_order, .timeout = 60)
 {
-    fixture f;
+    vm_fixture f;
     mu_thread *threads[WAITERS];
-    open_vm(&f, 1);
+    vm_fixture_open(&f, 1, "futex", bundle);
     for (int i = 0; i < WAITERS; i++) {
         threads[i] = start_waiting(&f, "wait", 0);
     }
@@ -165,32 +99,32 @@ Test(mu_futex, requeued_threads_keep_their_order, .timeout = 60)
     for (int i = 0; i < WAITERS; i++) {
         cr_assert_eq(result_of(threads[i]), i);
     }
-    close_vm(&f);
+    vm_fixture_close(&f);
 }
 
 Test(mu_futex, a_kill_ends_a_wait_and_is_not_counted_as_woken, .timeout = 60)
 {
-    fixture f;
-    open_vm(&f, 2);
+    vm_fixture f;
+    vm_fixture_open(&f, 2, "futex", bundle);
     mu_thread *killed = start_waiting(&f, "wait", 0);
     mu_thread *timed = start_waiting(&f, "wait_for", 3600000000000);
     mu_thread *last = start_waiting(&f, "wait", 0);
     mu_thread_kill(killed);
     mu_thread_kill(timed);
     mu_thread_kill(timed);
-    wait_until_finished(&f, 2);
+    vm_fixture_wait(&f, &f.finished, 2);
     cr_assert_eq(mu_thread_outcome(killed), MU_OUTCOME_KILLED);
     cr_assert_eq(mu_thread_outcome(timed), MU_OUTCOME_KILLED);
     cr_assert_eq(call(&f, "wake", 3), 1);
     cr_assert_eq(result_of(last), 0);
-    close_vm(&f);
+    vm_fixture_close(&f);
 }
 
 Test(mu_futex, a_timeout_is_not_over_before_its_time_nor_long_after, .timeout = 60)
 {
-    fixture f;
+    vm_fixture f;
     struct timespec begun, ended;
-    open_vm(&f, 1);
+    vm_fixture_open(&f, 1, "futex", bundle);
     clock_gettime(CLOCK_MONOTONIC, &begun);
     cr_assert_eq(call(&f, "wait_for", 100000000), -3);
     clock_gettime(CLOCK_MONOTONIC, &ended);
@@ -199,14 +133,14 @@ Test(mu_futex, a_timeout_is_not_over_before_its_time_nor_long_after, .timeout = 
     cr_assert_geq(seconds, 0.1);
     cr_assert_lt(seconds, 10);
     cr_assert_eq(call(&f, "wake", 1), 0);
-    close_vm(&f);
+    vm_fixture_close(&f);
 }
 
 /* Each of them would stay for an hour, or for ever. */
 Test(mu_futex, the_end_of_a_vm_ends_its_waits, .timeout = 60)
 {
-    fixture f;
-    open_vm(&f, 1);
+    vm_fixture f;
+    vm_fixture_open(&f, 1, "futex", bundle);
     for (int i = 0; i < WAITERS; i++) {
         (void)start_waiting(&f, i % 2 ? "wait" : "wait_for", 3600000000000);
     }
@@ -218,13 +152,13 @@ Test(mu_futex, the_end_of_a_vm_ends_its_waits, .timeout = 60)
 
 Test(mu_futex, a_collection_between_leaves_the_queues_as_they_are, .timeout = 60)
 {
-    fixture f;
-    open_vm(&f, 1);
+    vm_fixture f;
+    vm_fixture_open(&f, 1, "futex", bundle);
     for (int i = 0; i < WAITERS; i++) {
         (void)start_waiting(&f, "wait", 0);
         mu_vm_collect(f.vm);
     }
     cr_assert_eq(call(&f, "wake", WAITERS), WAITERS);
-    wait_until_finished(&f, WAITERS + 1);
-    close_vm(&f);
+    vm_fixture_wait(&f, &f.finished, WAITERS + 1);
+    vm_fixture_close(&f);
 }

@@ -1,9 +1,7 @@
 /* Answers to traps that no honest handler gives: each is refused, and the trap waits on. */
-#include "mu.h"
+#include "vm_fixture.h"
 
 #include <criterion/criterion.h>
-#include <pthread.h>
-#include <string.h>
 
 static const char bundle[] =
     ".typedef @i64 = int<64> .typedef @void = void .typedef @ref = ref<@void>\n"
@@ -27,71 +25,42 @@ static const char bundle[] =
     "    %entry(): %v = CALL <@deep.sig> @down (@depth) RET (%v) }\n";
 
 typedef struct fixture {
-    mu_substrate *substrate;
-    mu_vm *vm;
-    mu_report *report;
+    vm_fixture base;
     mu_thread *thread;
-    pthread_mutex_t lock;
-    pthread_cond_t changed;
-    bool is_trapped, is_finished;
+    uint32_t is_trapped, is_finished;
 } fixture;
-
-static void set(fixture *f, bool *flag)
-{
-    pthread_mutex_lock(&f->lock);
-    *flag = true;
-    pthread_cond_broadcast(&f->changed);
-    pthread_mutex_unlock(&f->lock);
-}
-
-static void wait_for(fixture *f, const bool *flag)
-{
-    pthread_mutex_lock(&f->lock);
-    while (!*flag) {
-        pthread_cond_wait(&f->changed, &f->lock);
-    }
-    pthread_mutex_unlock(&f->lock);
-}
 
 static void on_trapped(mu_thread *thread, void *context)
 {
+    fixture *f = context;
     (void)thread;
-    set(context, &((fixture *)context)->is_trapped);
+    vm_fixture_set(&f->base, &f->is_trapped, true);
 }
 
 static void on_finished(mu_thread *thread, void *context)
 {
+    fixture *f = context;
     (void)thread;
-    set(context, &((fixture *)context)->is_finished);
+    vm_fixture_set(&f->base, &f->is_finished, true);
 }
 
 /* A thread that waits at its trap. */
 static void open_trap(fixture *f, const char *name)
 {
-    mu_substrate_config config = {.workers = 2};
-    mu_vm_config vm_config = {.heap_bytes = 16u << 20};
-    *f = (fixture){.report = mu_report_new(),
-                   .lock = PTHREAD_MUTEX_INITIALIZER,
-                   .changed = PTHREAD_COND_INITIALIZER};
-    cr_assert_eq(mu_substrate_new(&config, f->report, &f->substrate), MU_OK);
-    cr_assert_eq(mu_vm_new(f->substrate, &vm_config, &f->vm), MU_OK);
-    cr_assert_eq(mu_vm_load(f->vm, "trap", bundle, strlen(bundle), f->report, NULL), MU_OK);
-    cr_assert_eq(
-        mu_thread_new(f->vm, mu_vm_find_function(f->vm, name), NULL, 0, f->report, &f->thread),
-        MU_OK);
+    f->is_trapped = f->is_finished = false;
+    vm_fixture_open(&f->base, 2, "trap", bundle);
+    f->thread = vm_fixture_thread(&f->base, name, 0);
     mu_thread_start(f->thread, on_trapped, on_finished, f);
-    wait_for(f, &f->is_trapped);
+    vm_fixture_wait(&f->base, &f->is_trapped, true);
 }
 
 static void end_trap(fixture *f)
 {
-    wait_for(f, &f->is_finished);
+    vm_fixture_wait(&f->base, &f->is_finished, true);
     cr_assert_eq(mu_thread_outcome(f->thread), MU_OUTCOME_RETURNED);
     cr_assert_eq(mu_thread_result(f->thread, 0).integer, 7);
     mu_thread_free(f->thread);
-    mu_vm_free(f->vm);
-    mu_substrate_free(f->substrate);
-    mu_report_free(f->report);
+    vm_fixture_close(&f->base);
 }
 
 Test(mu_hostile_answers, a_declared_function_that_no_call_can_reach_is_not_pushed, .timeout = 60)
@@ -100,16 +69,16 @@ Test(mu_hostile_answers, a_declared_function_that_no_call_can_reach_is_not_pushe
     fixture f;
     open_trap(&f, "f");
     for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
-        const mu_function *function = mu_vm_find_function(f.vm, names[i]);
+        const mu_function *function = mu_vm_find_function(f.base.vm, names[i]);
         mu_replacement replacement = {.pushes = &function, .push_count = 1};
         mu_value null = {.kind = MU_VALUE_REF, .is_null = true};
         cr_assert_not_null(function);
-        cr_assert_eq(mu_thread_resume_in(f.thread, &replacement, NULL, 0, f.report), MU_UNSUPPORTED,
-                     "%s", names[i]);
-        cr_assert_eq(mu_thread_throw_in(f.thread, &replacement, &null, f.report), MU_UNSUPPORTED,
-                     "%s", names[i]);
+        cr_assert_eq(mu_thread_resume_in(f.thread, &replacement, NULL, 0, f.base.report),
+                     MU_UNSUPPORTED, "%s", names[i]);
+        cr_assert_eq(mu_thread_throw_in(f.thread, &replacement, &null, f.base.report),
+                     MU_UNSUPPORTED, "%s", names[i]);
     }
-    cr_assert_eq(mu_thread_resume(f.thread, NULL, 0, f.report), MU_OK);
+    cr_assert_eq(mu_thread_resume(f.thread, NULL, 0, f.base.report), MU_OK);
     end_trap(&f);
 }
 
@@ -119,9 +88,9 @@ Test(mu_hostile_answers, a_handle_reaches_as_far_as_frames_are_shown, .timeout =
     open_trap(&f, "deep");
     cr_assert_gt(mu_thread_frame_count(f.thread), MU_HANDLE_FRAMES + 1);
     mu_value far = {.kind = MU_VALUE_REF, .handle = {MU_HANDLE_FRAMES, 0}};
-    cr_assert_eq(mu_thread_resume(f.thread, &far, 1, f.report), MU_INVALID);
-    cr_assert_eq(mu_thread_throw(f.thread, &far, f.report), MU_INVALID);
+    cr_assert_eq(mu_thread_resume(f.thread, &far, 1, f.base.report), MU_INVALID);
+    cr_assert_eq(mu_thread_throw(f.thread, &far, f.base.report), MU_INVALID);
     far.handle.frame--;
-    cr_assert_eq(mu_thread_resume(f.thread, &far, 1, f.report), MU_OK);
+    cr_assert_eq(mu_thread_resume(f.thread, &far, 1, f.base.report), MU_OK);
     end_trap(&f);
 }
