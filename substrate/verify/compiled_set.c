@@ -186,7 +186,8 @@ static bool is_uncompiled_on(const mu_ir_inst *inst, const mu_ir_type *type)
     }
 }
 
-/* Structs and scalars go to C and come from it by value, but nothing that takes whole xmm registers.
+/* Structs and scalars go to C and come from it by value, but nothing that takes whole xmm
+ * registers.
  */
 static bool refuse_native_sig(mu_verifier *v, mu_location where, const char *who,
                               const mu_ir_sig *sig)

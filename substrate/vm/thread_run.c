@@ -25,8 +25,8 @@ static slice_end finish_with_error(mu_thread *thread)
     bool is_stopped = thread->error == MU_GUEST_ERROR_NATIVE_FRAME;
     mu_guest_error cause = is_stopped ? thread->stopped : thread->error;
     char text[224];
-    snprintf(text, sizeof text, "%s%s%s",
-             is_stopped ? mu_abi_guest_error_text(thread->error) : "", is_stopped ? ": " : "",
+    snprintf(text, sizeof text, "%s%s%s", is_stopped ? mu_abi_guest_error_text(thread->error) : "",
+             is_stopped ? ": " : "",
              cause == MU_GUEST_ERROR_BUNDLE_REFUSED ? thread->refusal
                                                     : mu_abi_guest_error_text(cause));
     if (thread->error_frame_count) {

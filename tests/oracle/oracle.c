@@ -262,8 +262,7 @@ static void do_comminst(oracle *self, frame *at)
     default:
         if (!do_tagref(self, at) && !do_stack_comminst(self, at) && !do_cursor_comminst(self, at) &&
             !do_pin_comminst(self, at) && !do_expose_comminst(self, at) &&
-            !do_futex_comminst(self, at) &&
-            !do_meta_comminst(self, at)) {
+            !do_futex_comminst(self, at) && !do_meta_comminst(self, at)) {
             undefined(self, "%s is not interpreted", mu_ir_comminst_name(inst_of(at)->comminst));
         }
     }

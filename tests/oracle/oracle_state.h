@@ -37,8 +37,8 @@ typedef struct native_call native_call;
 typedef struct exposed exposed;
 struct frame {
     frame *caller;
-    const plan *plan;     /* NULL: has not begun, so that its version is not settled yet; or native */
-    uint64_t function;    /* of a frame that has not begun: its function's number */
+    const plan *plan;  /* NULL: has not begun, so that its version is not settled yet; or native */
+    uint64_t function; /* of a frame that has not begun: its function's number */
     native_call *native;  /* C code, which waits for the frame above; NULL: Mu code */
     uint64_t cookie;      /* native: of the function that it has called */
     uint32_t inst;        /* in version->insts; of a waiting frame: what it waits at */
@@ -133,10 +133,10 @@ struct oracle {
     MU_ARRAY(uint32_t) watchpoints;  /* that are enabled */
     uint8_t *scratch;                /* arguments on their way into a block */
     uint32_t scratch_bytes;
-    exposed *exposed;         /* to C */
-    exposed *unexposed;       /* no more */
-    uint32_t exposed_count;   /* by the program */
-    uint64_t trap_handler; /* the program's own: its number; 0: none */
+    exposed *exposed;       /* to C */
+    exposed *unexposed;     /* no more */
+    uint32_t exposed_count; /* by the program */
+    uint64_t trap_handler;  /* the program's own: its number; 0: none */
     oracle_object *trap_userdata;
     oracle_load_fn *load;
     void *load_context;

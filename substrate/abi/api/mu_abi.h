@@ -217,10 +217,10 @@ typedef enum mu_abi_leave {
     MU_ABI_LEAVE_SWAPSTACK, /* the same without `site_local`; results are expected */
     MU_ABI_LEAVE_CHECK_WATCHPOINT, /* is the watchpoint gpr[0] enabled in this VM? gpr[0] = 1 or 0
                                     */
-    MU_ABI_LEAVE_CCALL, /* the C function at `callee`; arguments and results as at a call */
-    MU_ABI_LEAVE_CCALL_DONE,      /* it has returned; gpr[3] the record of the call */
-    MU_ABI_LEAVE_NATIVE_STACK,    /* `ccall_sp` is 0 and C is to be called; all registers survive */
-    MU_ABI_LEAVE_CALLBACK,        /* C called an exposed function; gpr[3] its mu_jit_callback */
+    MU_ABI_LEAVE_CCALL,        /* the C function at `callee`; arguments and results as at a call */
+    MU_ABI_LEAVE_CCALL_DONE,   /* it has returned; gpr[3] the record of the call */
+    MU_ABI_LEAVE_NATIVE_STACK, /* `ccall_sp` is 0 and C is to be called; all registers survive */
+    MU_ABI_LEAVE_CALLBACK,     /* C called an exposed function; gpr[3] its mu_jit_callback */
     MU_ABI_LEAVE_CALLBACK_RETURN, /* that function returned; results as at a call */
     MU_ABI_LEAVE_COUNT,
 } mu_abi_leave;
