@@ -5,8 +5,8 @@
  * on on another worker like any Mu code. Calls of C and by C leave compiled code like everything
  * else; in between the thread is entered, at stubs of the code generator, where C goes on.
  *
- * While C runs, the thread's mu_sp and mu_fp say how the caller's frame is, and the word below
- * ccall_sp is the return address into it.
+ * While C runs, the thread's mu_sp says where the caller's frame ends, and the word below ccall_sp
+ * is the return address into it.
  */
 #include "vm_internal.h"
 
@@ -173,6 +173,15 @@ mu_abi_thread *vm_called_by_c(mu_jit_callback *callback)
     return &thread->abi;
 }
 
+/* Of the frame that called C: compiled code does not store what its size tells. */
+static void find_frame_pointer(mu_thread *thread)
+{
+    const mu_code_object *object = mu_code_find(thread->vm->substrate->code, *return_word(thread));
+    if (!object->alloca_slot) {
+        thread->abi.mu_fp = thread->abi.mu_sp + object->frame_bytes;
+    }
+}
+
 /* Puts a native frame on the Mu stack and begins the function above it. */
 slice_end thread_callback(mu_thread *thread)
 {
@@ -184,6 +193,7 @@ slice_end thread_callback(mu_thread *thread)
     words[1] = (uintptr_t)callback;
     words[2] = words[3] = 0;
     words[MU_ABI_NATIVE_WORDS] = *return_word(thread);
+    find_frame_pointer(thread);
     callback->words = words;
     callback->older = stack->callback;
     callback->ccall_sp = stack->ccall_sp;
