@@ -1,0 +1,57 @@
+#pragma once
+/* The IR builder of irbuilder.rest: bundles made by calls instead of text. A VM has one
+ * `mu_irbuilder`; in it any number of bundles are under construction at once, each a graph of nodes
+ * that may be added to in any order. Loading one replays its graph into mu_ir_builder, which is
+ * what the text parser uses, so everything about names, limits and meaning is checked in the same
+ * places.
+ *
+ * A node is named from outside by a number, the value of an `irnoderef`: 0 is NULL; the numbers of
+ * a bundle are good until it is loaded or aborted, and any other number is an error, never
+ * undefined.
+ *
+ * One thread at a time: the caller locks. */
+#include "mu_ir.h"
+
+typedef struct mu_irbuilder mu_irbuilder;
+
+typedef enum mu_irbuilder_op {
+#define MU_IRBUILDER(name, number, word, operands, result) MU_IRBUILDER_##name = number,
+#include "mu_irbuilder_ops.def"
+#undef MU_IRBUILDER
+} mu_irbuilder_op;
+
+/* The row of mu_irbuilder_ops.def with this number, or NULL. Static storage. */
+typedef struct mu_irbuilder_op_info {
+    const char *word;
+    const char *operands;
+    char result;
+} mu_irbuilder_op_info;
+const mu_irbuilder_op_info *mu_irbuilder_op_info_of(uint32_t number);
+
+/* What a VM's builders may hold: beyond it every new node is LIMIT. */
+#define MU_IRBUILDER_MAX_BUNDLES 64u
+#define MU_IRBUILDER_MAX_NODES   (4u << 20) /* of all its bundles */
+
+mu_irbuilder *mu_irbuilder_new(void);
+void mu_irbuilder_free(mu_irbuilder *builder); /* and all bundles in it; NULL is nothing */
+
+/* Performs one function of the builder but LOAD_BUNDLE_FROM_NODE.
+ *   env       what the VM has loaded; GET_NODE looks there. It, or a later environment that extends
+ *             it, is what the bundle is loaded on
+ *   operands  as the row says: nodes by number, lists as count and items; `name` is the 's'
+ *   result    out: a node's number, or the integer; 0 where there is none
+ * Errors: INVALID (a node that is not there, is of another bundle or of the wrong kind, or a number
+ * that is not a flag; the report says which operand), LIMIT. */
+MU_MUST_CHECK mu_status mu_irbuilder_perform(mu_irbuilder *builder, const mu_ir_env *env,
+                                             uint32_t op, const uint64_t *operands,
+                                             uint32_t operand_count, const char *name,
+                                             size_t name_length, mu_report *report,
+                                             uint64_t *result);
+
+/* Makes the bundle of this node, on `env`. The node and all others of its bundle are gone
+ * afterwards, also on an error. Ids that GET_ID gave are its entities' ids. The caller owns the
+ * bundle, which is linked but neither laid out nor verified.
+ * Errors: INVALID, UNSUPPORTED, LIMIT, with what is wrong in `report`. */
+MU_MUST_CHECK mu_status mu_irbuilder_take(mu_irbuilder *builder, const mu_ir_env *env,
+                                          uint64_t node, const char *name, mu_report *report,
+                                          mu_ir_bundle **bundle);
