@@ -186,15 +186,14 @@ static void put_failure(mud_batch *batch, uint32_t failed)
 {
     const mud_context_job *job = &batch->job;
     uint32_t op = batch->operations[failed].op;
-    bool is_load = op == OP_LOAD_BUNDLE || op == OP_LOAD_HAIL;
     Mud__Code refused = MUD__CODE__INVALID_ARGUMENT;
-    if (is_load) {
+    if (op == OP_LOAD_BUNDLE || op == OP_LOAD_HAIL) {
         refused = MUD__CODE__BUNDLE_REJECTED;
     } else if (job->status == MU_NOT_FOUND) {
         refused = MUD__CODE__NOT_FOUND;
     }
     put_error(batch, mud_code_of_status(job->status, refused),
-              mud_report_message(job->report, job->status), is_load ? job->report : NULL, failed);
+              mud_report_message(job->report, job->status), job->report, failed);
 }
 
 /* Performs up to a slice more; false: there is more to do. */
