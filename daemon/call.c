@@ -102,8 +102,9 @@ void mud_call_kill(mud_call *call)
 {
     if (!call->is_killed) {
         call->is_killed = true;
-        mud_trap_leave(call);
+        /* First, so that a context does not go before the thread that it holds is free of it. */
         mu_thread_kill(call->thread);
+        mud_trap_leave(call);
     }
 }
 
