@@ -347,6 +347,7 @@ static const struct {
     {"trap", probe_trap},
     {"lost-trap", probe_lost_trap},
     {"trap-storm", probe_trap_storm},
+    {"many-traps", probe_many_traps},
     {"death-at-work", probe_death_at_work},
     {"death-in-trap", probe_death_in_trap},
 };

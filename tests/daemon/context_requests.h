@@ -9,8 +9,8 @@ enum {
 #undef MU_CONTEXT
 };
 
-/* Of the daemon: context.h, proto/mud.proto. */
-enum { SESSION_CONTEXTS = 16, QUEUED_BATCHES = 64, BATCH_OPERATIONS = 32768 };
+/* Of the daemon: client_context.h, proto/mud.proto. */
+enum { SESSION_CONTEXTS = 16, QUEUED_BATCHES = 64, BATCH_OPERATIONS = 32768, VM_TRAPS = 512 };
 enum { THREAD = 1, STACK = 2 }; /* handles in a trap's context */
 
 extern char vm_name[32]; /* that all requests are about */
@@ -80,5 +80,6 @@ void probe_threads(frame_client *client);
 void probe_trap(frame_client *handler);
 void probe_lost_trap(frame_client *handler);
 void probe_trap_storm(frame_client *handler);
+void probe_many_traps(frame_client *handler);
 /* In the place of @ask's frame comes one of @product, for the handles 41 and 42. */
 void replace_frame(frame_client *client, uint64_t context);

@@ -252,3 +252,36 @@ void probe_trap_storm(frame_client *handler)
     claim_nothing_left(handler);
     frame_client_close(caller);
 }
+
+/* More traps than there are contexts for: the others wait for their turn. */
+void probe_many_traps(frame_client *handler)
+{
+    enum { CALLS = VM_TRAPS + 30, ANSWERED = 10 };
+    frame_client *caller = frame_client_open(handler->path);
+    const Mud__TrapEvent *traps[VM_TRAPS];
+    uint64_t called[CALLS];
+    attach(handler, MUD__ON_DISCONNECT__RESUME);
+    for (unsigned i = 0; i < CALLS; i++) {
+        called[i] = call(caller, "ask", i, 0);
+    }
+    for (unsigned i = 0; i < VM_TRAPS; i++) {
+        traps[i] = trapped(handler);
+    }
+    CLAIM(!frame_client_has(handler, 0, 200));
+    CLAIM(inspect(handler)->contexts == VM_TRAPS && inspect(handler)->calls_trapped == CALLS);
+    for (unsigned i = 0; i < ANSWERED; i++) {
+        answer_number(handler, traps[i], 1000);
+        trapped(handler);
+    }
+    CLAIM(!frame_client_has(handler, 0, 200));
+    claim_done(handler, detach(handler));
+    unsigned answered = 0;
+    for (unsigned i = 0; i < CALLS; i++) {
+        uint64_t result = result_of(caller, called[i]);
+        CLAIM(result == i || result == i + 1000);
+        answered += result == i + 1000;
+    }
+    CLAIM(answered == ANSWERED);
+    claim_nothing_left(handler);
+    frame_client_close(caller);
+}

@@ -10,7 +10,7 @@ typedef struct frame_client {
     uint64_t last_id;
     proto_decoder *decoder;
     proto_arena *arena; /* of the frames received: all stay until the client is closed */
-    Mud__ServerFrame *kept[512];
+    Mud__ServerFrame *kept[2048];
     unsigned kept_count;
 } frame_client;
 

@@ -342,7 +342,7 @@ serves "while it is there"
 kill -9 $victim
 
 # -------------------------------------------------------------------------------------- contexts
-for manner in operations closing limits long-texts cycles removal threads trap lost-trap trap-storm; do
+for manner in operations closing limits long-texts cycles removal threads trap lost-trap trap-storm many-traps; do
     timeout 200 "$CONTEXT_PROBER" $manner "$socket" >"$work/probe" 2>&1
     verdict $? "contexts: $manner"
     sed 's/^/# /' "$work/probe"

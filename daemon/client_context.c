@@ -1,4 +1,4 @@
-#include "context.h"
+#include "client_context.h"
 #include "drain.h"
 #include "thread_wait.h"
 
