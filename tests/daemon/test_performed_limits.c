@@ -35,7 +35,7 @@ static Mud__Performed *longest_reply(proto_arena *arena)
     return reply;
 }
 
-Test(mud_context_limits, the_longest_reply_fits_in_a_frame_that_a_client_unpacks)
+Test(mud_performed_limits, the_longest_reply_fits_in_a_frame_that_a_client_unpacks)
 {
     proto_arena *arena = proto_arena_new();
     proto_buffer buffer = {0};
@@ -55,7 +55,7 @@ Test(mud_context_limits, the_longest_reply_fits_in_a_frame_that_a_client_unpacks
     proto_arena_free(arena);
 }
 
-Test(mud_context_limits, an_error_without_a_report_has_no_diagnostics)
+Test(mud_performed_limits, an_error_without_a_report_has_no_diagnostics)
 {
     proto_arena *arena = proto_arena_new();
     const Mud__Error *error =
@@ -67,7 +67,7 @@ Test(mud_context_limits, an_error_without_a_report_has_no_diagnostics)
     proto_arena_free(arena);
 }
 
-Test(mud_context_limits, contexts_of_clients_and_of_traps_fit_into_a_vm_together)
+Test(mud_performed_limits, contexts_of_clients_and_of_traps_fit_into_a_vm_together)
 {
     cr_assert_leq(2 * MUD_VM_CONTEXTS_MOST, MU_VM_MAX_CONTEXTS);
     cr_assert_leq(MUD_SESSION_CONTEXTS_MOST, MUD_VM_CONTEXTS_MOST);
