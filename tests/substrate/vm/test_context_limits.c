@@ -77,6 +77,11 @@ Test(mu_context_limits, exposing_says_what_it_waits_for, .timeout = 60)
     REFUSED(&f, MU_UNSUPPORTED, "not in this build", EXPOSE_FUNC, function, 0, cookie);
     REFUSED(&f, MU_UNSUPPORTED, "not in this build", UNEXPOSE, 0, pointer);
     REFUSED(&f, MU_INVALID, "expected funcref", EXPOSE_FUNC, pointer, 0, cookie);
+    REFUSED(&f, MU_INVALID, "operand 2: 1 is no calling convention", EXPOSE_FUNC, function, 1,
+            cookie);
+    REFUSED(&f, MU_INVALID, "operand 3", EXPOSE_FUNC, function, 0, pointer);
+    REFUSED(&f, MU_INVALID, "operand 1: 1 is no calling convention", UNEXPOSE, 1, pointer);
+    REFUSED(&f, MU_INVALID, "expected ufuncptr", UNEXPOSE, 0, cookie);
     context_fixture_close(&f);
 }
 
