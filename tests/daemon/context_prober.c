@@ -143,8 +143,11 @@ static void probe_limits(frame_client *client)
     }
     frame_client_refused(client, &frame, MUD__CODE__RESOURCE_EXHAUSTED);
     for (unsigned i = 0; i < SESSION_CONTEXTS; i++) {
-        close_context(client, contexts[i]);
+        Mud__CloseContext close;
+        Mud__ClientFrame closing = close_frame(&close, contexts[i]);
+        frame_client_send(client, &closing);
     }
+    /* At once, with the closes still under way. */
     uint64_t context = open_context(client);
     batch *all = batch_new(context);
     for (unsigned i = 0; i <= BATCH_OPERATIONS; i++) {
