@@ -299,6 +299,7 @@ static void enter(mu_thread *thread)
 static slice_end before_entering(mu_thread *thread)
 {
     slice_end end = SLICE_GOES_ON;
+    thread->holder = NULL; /* if it was killed while it was held */
     thread_stop_waiting(thread);
     if (thread->load) {
         end = thread_load(thread);
@@ -306,6 +307,10 @@ static slice_end before_entering(mu_thread *thread)
     if (thread_is_killed(thread)) {
         thread->outcome = MU_OUTCOME_KILLED;
         thread->error = MU_GUEST_ERROR_KILLED;
+        return SLICE_FINISHED;
+    }
+    if (thread->exit_wanted) {
+        thread->outcome = MU_OUTCOME_EXITED;
         return SLICE_FINISHED;
     }
     if (thread->throws_handler_gone) {
@@ -325,7 +330,9 @@ static void give_back_stack(mu_thread *thread)
     mu_gc_buffer buffer = {&thread->abi.alloc_cursor, &thread->abi.alloc_limit};
     pthread_mutex_lock(&vm->lock);
     mu_gc_buffer_retire(vm->heap, &buffer);
-    vm_stack_free(vm, thread->stack);
+    if (thread->stack) { /* a handler that took the trap may have left it without one */
+        vm_stack_free(vm, thread->stack);
+    }
     thread->stack = NULL;
     pthread_mutex_unlock(&vm->lock);
 }
@@ -340,7 +347,7 @@ static void finish(mu_thread *thread)
     thread_drop_pins(thread);
     give_back_stack(thread);
     vm_leave_world(thread);
-    pthread_mutex_lock(&vm->lock);
+    vm_lock_quiet(vm); /* a collection under way may be freeing stacks */
     thread->state = MU_THREAD_FINISHED;
     vm->finished_count++;
     bool collects = vm_stacks_are_due(vm);
