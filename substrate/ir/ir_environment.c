@@ -129,6 +129,7 @@ void mu_ir_bundle_free(mu_ir_bundle *bundle)
     mu_map_free(bundle->derived_index);
     mu_map_free(bundle->newest);
     mu_map_free(bundle->canonical_index);
+    mu_map_free(bundle->given);
     mu_arena_free(bundle->arena);
 }
 
@@ -149,7 +150,12 @@ mu_ir_entity *mu_ir_env_by_id(const mu_ir_env *env, uint32_t id)
 {
     for (; env; env = env->parent) {
         const mu_ir_bundle *bundle = env->bundle;
-        if (id >= bundle->first_id) {
+        if (id >= MU_IR_FIRST_GIVEN_ID) {
+            mu_ir_entity *given = bundle->given ? mu_map_get(bundle->given, &id, sizeof id) : NULL;
+            if (given) {
+                return given;
+            }
+        } else if (id >= bundle->first_id) {
             uint32_t index = id - bundle->first_id;
             return index < bundle->id_count ? bundle->by_id[index] : NULL;
         }

@@ -105,7 +105,7 @@ static void pass_on(mu_vm *vm)
 static mu_status load_text(mu_thread *thread, mu_report *report)
 {
     char name[128];
-    snprintf(name, sizeof name, "loaded by %s", thread->function->entity.name);
+    snprintf(name, sizeof name, "loaded by %s", thread->function->entity.label);
     const program_load *load = thread->load;
     return load->is_script ? mu_vm_load_hail(thread->vm, name, load->text, load->length, report)
                            : mu_vm_load(thread->vm, name, load->text, load->length, report, NULL);

@@ -173,7 +173,7 @@ mu_function *mu_vm_function_at(mu_vm *vm, uint32_t index)
 
 const char *mu_function_name(const mu_function *function)
 {
-    return as_func(function)->entity.name;
+    return as_func(function)->entity.label;
 }
 
 const char *mu_function_version(mu_vm *vm, const mu_function *function)
@@ -182,7 +182,7 @@ const char *mu_function_version(mu_vm *vm, const mu_function *function)
     uint32_t number = as_func(function)->number;
     const mu_ir_version *newest = number < vm->table_count ? vm->functions[number].newest : NULL;
     pthread_mutex_unlock(&vm->lock);
-    return newest ? newest->entity.name : NULL;
+    return newest ? newest->entity.label : NULL;
 }
 
 char *mu_function_signature(const mu_function *function)
