@@ -28,7 +28,8 @@ static mu_ir_bundle *predefine(void)
     mu_ir_bundle *bundle = mu_ir_builder_bundle(builder);
     static const uint32_t widths[] = {1, 6, 8, 16, 32, 52, 64};
     static const mu_ir_type_kind kinds[] = {MU_IR_FLOAT,    MU_IR_DOUBLE,    MU_IR_TAGREF64,
-                                            MU_IR_STACKREF, MU_IR_THREADREF, MU_IR_FRAMECURSORREF};
+                                            MU_IR_STACKREF, MU_IR_THREADREF, MU_IR_FRAMECURSORREF,
+                                            MU_IR_IRNODEREF};
     for (size_t i = 0; i < sizeof widths / sizeof *widths; i++) {
         derive_simple(bundle, MU_IR_INT, widths[i]);
     }
