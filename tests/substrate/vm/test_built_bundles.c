@@ -275,3 +275,62 @@ Test(mu_built_bundles, what_is_not_loaded_goes_with_the_vm, .timeout = 60)
     build(&f, SIG "f = new_func b s\nset_name b f @f\n");
     vm_fixture_close(&f);
 }
+
+/* ---- further kinds of instructions, as far as a frame at a trap shows their results */
+
+static void on_trapped_going_on(mu_thread *thread, void *context)
+{
+    seen *self = context;
+    mu_value value;
+    const char *name = NULL;
+    cr_assert_eq(mu_thread_keepalive(thread, 0, 0, &value, &name), MU_OK);
+    self->value = value.integer;
+    cr_assert_eq(mu_thread_keepalive(thread, 0, 1, &value, &name), MU_OK);
+    snprintf(self->name, sizeof self->name, "%g", (double)value.single_value);
+    cr_assert_eq(mu_thread_resume(thread, NULL, 0, NULL), MU_OK);
+}
+
+/* clang-format off */
+static const char further[] =
+    "b = new_bundle\ni1 = new_type_int b 1\ni8 = new_type_int b 8\ni64 = new_type_int b 64\n"
+    "f32 = new_type_float b\nv4 = new_type_vector b f32 4\n"
+    "f0 = new_const_float b f32 0\nf1 = new_const_float b f32 0x3f800000\nf2 = new_const_float b f32 0x40000000\n"
+    "c0 = new_const_seq b v4 [f0 f0 f1 f1]\nc1 = new_const_seq b v4 [f2 f1 f2 f1]\n"
+    "k0 = new_const_int b i64 0\nk1 = new_const_int b i64 1\n"
+    "st = new_type_struct b [i64 f32]\ncs = new_const_seq b st [k1 f1]\nhy = new_type_hybrid b [i64] i8\n"
+    "ar = new_type_array b i64 10\nss = new_funcsig b [] []\n"
+    "g = new_func b ss\ngv = new_func_ver b g\nge = new_bb gv\nnew_comminst ge 0x203 [] [] [] []\n"
+    "s = new_funcsig b [i64] [i64]\nf = new_func b s\nset_name b f @f\nv = new_func_ver b f\n"
+    "e = new_bb v\nn = new_nor_param e i64\n"
+    "i = new_binop e 0xb0 v4 c0 c1\nsum = new_inst_res i\n"
+    "i = new_extractelement e v4 i64 sum k0\nx = new_inst_res i\ni = new_extractelement e v4 i64 sum k1\ny = new_inst_res i\n"
+    "i = new_cmp e 0xce f32 x y\nlt = new_inst_res i\ni = new_select e i1 f32 lt x y\nleast = new_inst_res i\n"
+    "i = new_insertvalue e st 0 cs n\nwith = new_inst_res i\ni = new_extractvalue e st 0 with\nfield = new_inst_res i\n"
+    "i = new_new e i64\nnr = new_inst_res i\ni = new_newhybrid e hy i64 k1\nhr = new_inst_res i\n"
+    "i = new_alloca e i64\nal = new_inst_res i\ni = new_allocahybrid e hy i64 k1\nah = new_inst_res i\n"
+    "i = new_getiref e i64 nr\nni = new_inst_res i\ni = new_getfieldiref e 0 hy 0 ah\nhf = new_inst_res i\n"
+    "i = new_alloca e ar\nai = new_inst_res i\ni = new_getelemiref e 0 ar i64 ai k0\nel = new_inst_res i\n"
+    "i = new_shiftiref e 0 i64 i64 el k1\nsh = new_inst_res i\ni = new_getvarpartiref e 0 hy ah\nvp = new_inst_res i\n"
+    "new_store e 0 6 i64 al field\ni = new_load e 0 6 i64 al\nl = new_inst_res i\nnew_store e 0 0 i64 hf l\n"
+    "i = new_cmpxchg e 0 0 6 6 i64 al l k1\nold = new_inst_res i\nok = new_inst_res i\n"
+    "i = new_atomicrmw e 0 6 1 i64 al old\nwas = new_inst_res i\nnew_fence e 6\n"
+    "i = new_load e 0 0 i64 al\nend = new_inst_res i\n"
+    "i = new_comminst e 0x201 [] [] [ss] [g]\nst1 = new_inst_res i\n"
+    "i = new_newthread e st1 0\nthr = new_inst_res i\nset_newstack_pass_values i [] []\n"
+    "i = new_trap e []\nadd_keepalives i [end least]\nnew_comminst e 0x203 [] [] [] []\n"
+    LOAD;
+/* clang-format on */
+
+Test(mu_built_bundles, further_kinds_of_instructions, .timeout = 60)
+{
+    seen self = {.trapped = 0};
+    vm_fixture_open(&self.f, 1, "nothing", nothing);
+    build(&self.f, further);
+    mu_thread *thread = vm_fixture_thread(&self.f, "f", 41);
+    mu_thread_start(thread, on_trapped_going_on, on_finished, &self);
+    vm_fixture_wait(&self.f, &self.f.finished, 1);
+    cr_assert_eq(mu_thread_outcome(thread), MU_OUTCOME_EXITED);
+    cr_assert_eq(self.value, 42, "1 in the cell, and 41 added");
+    cr_assert_str_eq(self.name, "1", "the least of 2 and 1");
+    vm_fixture_close(&self.f);
+}
