@@ -45,8 +45,8 @@ static error_frame describe(const mu_stack_cursor *cursor)
     if (mu_stack_is_native(cursor)) {
         return (error_frame){.function = MU_FRAME_NATIVE, .bundle = ""};
     }
-    error_frame frame = {.function = version->func->entity.name,
-                         .version = version->hidden ? NULL : version->entity.name,
+    error_frame frame = {.function = version->func->entity.label,
+                         .version = version->hidden ? NULL : version->entity.label,
                          .bundle = version->bundle ? version->bundle->name : ""};
     if (!version->hidden && cursor->site->inst != UINT32_MAX) {
         const mu_ir_inst *inst = &version->insts[cursor->site->inst];

@@ -17,6 +17,11 @@ void fuzz_hail(const uint8_t *bytes, size_t length);
  * numbers and the bundle's names. Aborts when a refusal gives no reason or the heap is broken. */
 void fuzz_context(const uint8_t *bytes, size_t length);
 
+/* Calls of the IR builder, as tests/substrate/irbuilder/builder_script.h reads them; what is loaded
+ * is verified and stays for the bundles after it. Aborts when a refusal gives no reason or what was
+ * accepted does not print as a text that is accepted. */
+void fuzz_irbuilder(const uint8_t *bytes, size_t length);
+
 /* Bytes from a peer: cut into frames in several ways, each frame unpacked as either direction. The
  * first byte chooses how the stream is split. Aborts when the way of splitting changes what comes
  * out. */

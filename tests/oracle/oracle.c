@@ -1,6 +1,8 @@
 /* Lifecycle, traps and the loop that goes from instruction to instruction. */
 #include "oracle_state.h"
 
+#include "mu_irbuilder.h"
+
 #include <string.h>
 
 #define DEFAULT_HEAP_BYTES  (256ull << 20)
@@ -42,6 +44,7 @@ oracle *oracle_new(mu_ir_env *env, const oracle_limits *limits)
     }
     self->next_collection_bytes = 32ull << 20;
     self->plans = mu_map_new();
+    self->cells = mu_map_new();
     self->env = mu_ir_env_retain(env);
     add_functions(self, env);
     return self;
@@ -55,9 +58,11 @@ void oracle_set_env(oracle *self, mu_ir_env *env)
     add_functions(self, env);
 }
 
-void oracle_set_loader(oracle *self, oracle_load_fn *load, void *context)
+void oracle_set_loader(oracle *self, oracle_load_fn *load, oracle_load_built_fn *load_built,
+                       void *context)
 {
     self->load = load;
+    self->load_built = load_built;
     self->load_context = context;
 }
 
@@ -79,7 +84,8 @@ void oracle_free(oracle *self)
     plan_free_all(self);
     MU_ARRAY_FREE(&self->functions);
     MU_ARRAY_FREE(&self->newest);
-    MU_ARRAY_FREE(&self->cells);
+    mu_map_free(self->cells);
+    mu_irbuilder_free(self->irbuilder);
     MU_ARRAY_FREE(&self->pins);
     MU_ARRAY_FREE(&self->marks);
     MU_ARRAY_FREE(&self->marked_stacks);
@@ -95,7 +101,7 @@ const char *oracle_function_name(const oracle *self, uint64_t number)
     if (number >= self->functions.count || !self->functions.items[number]) {
         return NULL;
     }
-    return self->functions.items[number]->entity.name;
+    return self->functions.items[number]->entity.label;
 }
 
 /* -------------------------------------------------------------------------------------- traps */
@@ -195,13 +201,13 @@ oracle_frame oracle_frame_at(const oracle *self, uint32_t index)
     if (!at->plan) {
         const mu_ir_func *function = self->functions.items[at->function];
         const mu_ir_version *newest = mu_ir_env_newest(self->env, function);
-        return (oracle_frame){.function = function->entity.name,
-                              .version = newest ? newest->entity.name : NULL};
+        return (oracle_frame){.function = function->entity.label,
+                              .version = newest ? newest->entity.label : NULL};
     }
     const mu_ir_version *version = at->plan->version;
     return (oracle_frame){
-        .function = version->func->entity.name,
-        .version = version->hidden ? NULL : version->entity.name,
+        .function = version->func->entity.label,
+        .version = version->hidden ? NULL : version->entity.label,
         .instruction = version->hidden ? NULL : inst_of(at)->entity.name,
         .keepalive_count = inst_of(at)->keepalives.count,
     };
@@ -262,7 +268,8 @@ static void do_comminst(oracle *self, frame *at)
     default:
         if (!do_tagref(self, at) && !do_stack_comminst(self, at) && !do_cursor_comminst(self, at) &&
             !do_pin_comminst(self, at) && !do_expose_comminst(self, at) &&
-            !do_futex_comminst(self, at) && !do_meta_comminst(self, at)) {
+            !do_futex_comminst(self, at) && !do_meta_comminst(self, at) &&
+            !do_irbuilder_comminst(self, at)) {
             undefined(self, "%s is not interpreted", mu_ir_comminst_name(inst_of(at)->comminst));
         }
     }
@@ -322,7 +329,7 @@ static void do_instruction(oracle *self, frame *at)
 static void enter(oracle *self, const mu_ir_func *function, const oracle_value *arguments)
 {
     const plan *of = plan_of_function(self, function->number);
-    MU_INVARIANT(of, "%s is not in this oracle's environment", function->entity.name);
+    MU_INVARIANT(of, "%s is not in this oracle's environment", function->entity.label);
     if (!push_frame(self, running_stack(self), of)) {
         throw_error(self, MU_GUEST_ERROR_STACK_OVERFLOW);
         return;

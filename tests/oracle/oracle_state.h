@@ -115,7 +115,7 @@ struct oracle {
     MU_ARRAY(plan *) all_plans;
     MU_ARRAY(mu_ir_func *) functions; /* by number */
     MU_ARRAY(const plan *) newest;    /* by number; NULL: not looked up since the last load */
-    MU_ARRAY(oracle_object *) cells;  /* global cells by entity id - MU_IR_FIRST_ID */
+    mu_map *cells;                    /* id of a global cell → its object */
     uint32_t loaded_depth;            /* environments whose functions are in the table */
     oracle_object *heap;
     oracle_object *globals;
@@ -139,6 +139,8 @@ struct oracle {
     uint64_t trap_handler;  /* the program's own: its number; 0: none */
     oracle_object *trap_userdata;
     oracle_load_fn *load;
+    oracle_load_built_fn *load_built;
+    struct mu_irbuilder *irbuilder; /* NULL: not used yet */
     void *load_context;
     run *run; /* NULL: none */
 };
@@ -309,6 +311,7 @@ void exposed_free_all(oracle *self);
 bool do_futex_comminst(oracle *self, frame *at); /* oracle_futex.c */
 bool do_wide(oracle *self, frame *at);           /* oracle_wide.c; false: it is on no wide int */
 bool do_meta_comminst(oracle *self, frame *at);  /* oracle_meta.c */
+bool do_irbuilder_comminst(oracle *self, frame *at); /* oracle_irbuilder.c */
 /* The running thread has trapped: begins the program's own handler, if there is one. */
 bool do_own_trap(oracle *self);
 /* Ends the waits whose time is over; `leaps`: makes it so for the next. */
