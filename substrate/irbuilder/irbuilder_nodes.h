@@ -158,6 +158,18 @@ mu_status irbuilder_complain(const irbuilder_call *call, mu_status status, const
  */
 MU_MUST_CHECK mu_status irbuilder_take_operands(irbuilder_call *call);
 
+/* ---- irbuilder_perform.c */
+/* May so much be added? Errors: LIMIT. */
+MU_MUST_CHECK mu_status irbuilder_check_room(const irbuilder_call *call, uint64_t nodes,
+                                             uint64_t words);
+/* A node of the row's kind with the call's operands. Errors: LIMIT. */
+MU_MUST_CHECK mu_status irbuilder_make(const irbuilder_call *call, uint32_t *number);
+
+/* ---- irbuilder_names.c: the functions of these names */
+MU_MUST_CHECK mu_status irbuilder_get_node(const irbuilder_call *call, uint32_t *number);
+MU_MUST_CHECK mu_status irbuilder_get_id(const irbuilder_call *call, uint64_t *result);
+MU_MUST_CHECK mu_status irbuilder_set_name(const irbuilder_call *call);
+
 /* ---- irbuilder_check.c */
 /* Is there everything that a bundle to be loaded must have? Errors: INVALID. */
 MU_MUST_CHECK mu_status irbuilder_check(const irbuilder_bundle *bundle, mu_report *report);

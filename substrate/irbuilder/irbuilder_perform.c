@@ -3,11 +3,9 @@
 
 #include <string.h>
 
-#define NAME_MOST_BYTES 4096u
-
 /* ---- making */
 
-static mu_status check_room(const irbuilder_call *call, uint64_t nodes, uint64_t words)
+mu_status irbuilder_check_room(const irbuilder_call *call, uint64_t nodes, uint64_t words)
 {
     const mu_irbuilder *builder = call->builder;
     if (builder->node_count + nodes > MU_IRBUILDER_MAX_NODES ||
@@ -45,12 +43,12 @@ static void hang(const irbuilder_bundle *bundle, irbuilder_node *node, uint32_t 
 }
 
 /* A node of the row's kind with the call's operands. Errors: LIMIT. */
-static mu_status make(const irbuilder_call *call, uint32_t *number)
+mu_status irbuilder_make(const irbuilder_call *call, uint32_t *number)
 {
     mu_irbuilder *builder = call->builder;
     irbuilder_bundle *bundle = call->bundle;
     uint32_t words = builder->words.count;
-    mu_status status = check_room(call, 1, words);
+    mu_status status = irbuilder_check_room(call, 1, words);
     if (status != MU_OK) {
         return status;
     }
@@ -94,121 +92,6 @@ static mu_status new_bundle(const irbuilder_call *call, uint64_t *result)
     return MU_OK;
 }
 
-/* ---- ids, names, nodes of earlier bundles */
-
-static bool kind_of_entity(const mu_ir_entity *entity, uint8_t *kind)
-{
-    static const uint8_t kinds[] = {
-        [MU_IR_TYPE] = NODE_TYPE,       [MU_IR_SIG] = NODE_SIG,   [MU_IR_CONST] = NODE_CONST,
-        [MU_IR_GLOBAL] = NODE_GLOBAL,   [MU_IR_FUNC] = NODE_FUNC, [MU_IR_EXPOSE] = NODE_EXPOSE,
-        [MU_IR_VERSION] = NODE_VERSION,
-    };
-    bool is_top_level = entity->kind <= MU_IR_VERSION;
-    if (is_top_level) {
-        *kind = kinds[entity->kind];
-    }
-    return is_top_level;
-}
-
-static mu_status get_node(const irbuilder_call *call, uint32_t *number)
-{
-    uint32_t id = (uint32_t)call->builder->words.items[0];
-    mu_ir_entity *entity = mu_ir_env_by_id(call->env, id);
-    uint8_t kind;
-    if (!entity) {
-        return irbuilder_complain(call, MU_INVALID, "nothing that is loaded has the id %u", id);
-    }
-    if (!kind_of_entity(entity, &kind)) {
-        return irbuilder_complain(call, MU_INVALID,
-                                  "the id %u is of a part of a function; only definitions of the "
-                                  "top level can be used in other bundles",
-                                  id);
-    }
-    mu_status status = make(call, number);
-    if (status == MU_OK) {
-        irbuilder_node *node = irbuilder_node_at(call->bundle, *number);
-        node->kind = kind;
-        node->is_loaded = true;
-        node->entity = entity;
-    }
-    return status;
-}
-
-static mu_status get_id(const irbuilder_call *call, uint64_t *result)
-{
-    mu_irbuilder *builder = call->builder;
-    irbuilder_node *node = irbuilder_node_at(call->bundle, builder->words.items[0]);
-    if (node->is_loaded) {
-        *result = node->entity->id;
-        return MU_OK;
-    }
-    if (!node->id && !builder->next_id) { /* it has wrapped */
-        return irbuilder_complain(call, MU_LIMIT, "this VM has given away all ids, 2 G of them");
-    }
-    if (!node->id) {
-        node->id = builder->next_id++;
-    }
-    *result = node->id;
-    return MU_OK;
-}
-
-static bool is_name(const char *name, size_t length)
-{
-    bool right = length > 1 && name[0] == '@';
-    for (size_t i = 1; right && i < length; i++) {
-        char c = name[i];
-        right = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
-                c == '-' || c == '_' || c == '.';
-    }
-    return right;
-}
-
-static mu_status check_name(const irbuilder_call *call)
-{
-    char text[IRBUILDER_TEXT_BYTES];
-    uint32_t number = (uint32_t)call->builder->words.items[0];
-    const irbuilder_node *node = irbuilder_node_at(call->bundle, number);
-    irbuilder_describe(call->bundle, number, text);
-    if (node->is_loaded || node->name) {
-        return irbuilder_complain(call, MU_INVALID, "%s has its name already%s", text,
-                                  node->is_loaded ? ": it is loaded" : "");
-    }
-    if (call->name_length > NAME_MOST_BYTES) {
-        return irbuilder_complain(call, MU_LIMIT, "%s: a name of %zu bytes; names have at most %u",
-                                  text, call->name_length, NAME_MOST_BYTES);
-    }
-    if (!is_name(call->name, call->name_length)) {
-        return irbuilder_complain(
-            call, MU_INVALID, "%s: a name is '@' and then letters, digits, '-', '_' or '.'", text);
-    }
-    if (mu_map_get(call->bundle->names, call->name, call->name_length)) {
-        return irbuilder_complain(call, MU_INVALID,
-                                  "%s: the name %.*s is taken by another node of this bundle", text,
-                                  call->name_length < 80 ? (int)call->name_length : 80, call->name);
-    }
-    if (mu_ir_env_find(call->env, call->name, call->name_length)) {
-        return irbuilder_complain(call, MU_INVALID, "%s: the name %.*s is taken by what is loaded",
-                                  text, call->name_length < 80 ? (int)call->name_length : 80,
-                                  call->name);
-    }
-    return check_room(call, 0, call->name_length / sizeof(uint64_t) + 2);
-}
-
-static mu_status set_name(const irbuilder_call *call)
-{
-    mu_status status = check_name(call);
-    if (status == MU_OK) {
-        irbuilder_bundle *bundle = call->bundle;
-        irbuilder_node *node = irbuilder_node_at(bundle, call->builder->words.items[0]);
-        uint64_t words = call->name_length / sizeof(uint64_t) + 2;
-        node->name = mu_arena_string(bundle->arena, call->name, call->name_length);
-        mu_map_put(bundle->names, node->name, call->name_length, node);
-        bundle->words += words;
-        call->builder->word_count += words;
-    }
-    return status;
-}
-
 /* ---- second steps */
 
 /* SET_TYPE_X follows NEW_TYPE_X in the table. */
@@ -240,7 +123,7 @@ static mu_status new_version(const irbuilder_call *call, uint32_t *number)
         return irbuilder_complain(call, MU_INVALID, "%s has a version in this bundle already",
                                   text);
     }
-    mu_status status = make(call, number);
+    mu_status status = irbuilder_make(call, number);
     if (status == MU_OK) {
         const void **key = MU_ARENA_NEW(bundle->arena, const void *);
         *key = subject;
@@ -257,7 +140,7 @@ static mu_status new_exc_param(const irbuilder_call *call, uint32_t *number)
         irbuilder_describe(call->bundle, call->first, text);
         return irbuilder_complain(call, MU_INVALID, "%s has an exception parameter already", text);
     }
-    mu_status status = make(call, number);
+    mu_status status = irbuilder_make(call, number);
     if (status == MU_OK) {
         block->clauses[0] = *number;
     }
@@ -294,7 +177,7 @@ static mu_status add_dest(const irbuilder_call *call, irbuilder_dest kind, uint3
         return irbuilder_complain(call, MU_INVALID, "%s has its %s already", text,
                                   irbuilder_dest_name(kind));
     }
-    mu_status status = make(call, number);
+    mu_status status = irbuilder_make(call, number);
     if (status == MU_OK && kind != DEST_CASE) {
         inst->dests = (uint8_t)(inst->dests | 1u << kind);
     }
@@ -324,7 +207,7 @@ static mu_status add_clause(const irbuilder_call *call, uint32_t clause)
         return irbuilder_complain(call, MU_INVALID, "%s has its %s already", text, what);
     }
     uint32_t number;
-    mu_status status = make(call, &number);
+    mu_status status = irbuilder_make(call, &number);
     if (status == MU_OK) {
         inst->clauses[clause] = number;
     }
@@ -351,8 +234,8 @@ static mu_status perform_plain(irbuilder_call *call, mu_irbuilder_op op, uint64_
     switch (op) { /* NOLINT: the others make nodes */
     case MU_IRBUILDER_NEW_BUNDLE: return new_bundle(call, result);
     case MU_IRBUILDER_ABORT_BUNDLE_NODE: return abort_bundle(call);
-    case MU_IRBUILDER_GET_ID: return get_id(call, result);
-    case MU_IRBUILDER_SET_NAME: return set_name(call);
+    case MU_IRBUILDER_GET_ID: return irbuilder_get_id(call, result);
+    case MU_IRBUILDER_SET_NAME: return irbuilder_set_name(call);
     case MU_IRBUILDER_ADD_DEST:
         return add_dest(call, (irbuilder_dest)call->builder->words.items[0], &number);
     case MU_IRBUILDER_ADD_SWITCH_DEST: return add_dest(call, DEST_CASE, &number);
@@ -368,15 +251,15 @@ static mu_status perform_plain(irbuilder_call *call, mu_irbuilder_op op, uint64_
 static mu_status perform_making(const irbuilder_call *call, mu_irbuilder_op op, uint32_t *number)
 {
     switch (op) { /* NOLINT: those with rules of their own */
-    case MU_IRBUILDER_GET_NODE: return get_node(call, number);
+    case MU_IRBUILDER_GET_NODE: return irbuilder_get_node(call, number);
     case MU_IRBUILDER_NEW_FUNC_VER: return new_version(call, number);
     case MU_IRBUILDER_NEW_EXC_PARAM: return new_exc_param(call, number);
     case MU_IRBUILDER_NEW_TYPE_STRUCT:
         if (!call->builder->words.items[0]) {
             return irbuilder_complain(call, MU_INVALID, "a struct has at least one field");
         }
-        return make(call, number);
-    default: return make(call, number);
+        return irbuilder_make(call, number);
+    default: return irbuilder_make(call, number);
     }
 }
 

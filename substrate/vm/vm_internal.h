@@ -428,7 +428,9 @@ MU_MUST_CHECK mu_status vm_load_graph(mu_vm *vm, mu_irbuilder_graph *graph, cons
 
 /* ---- irbuilder_insts.c */
 /* mu_irbuilder_perform on the VM's builder, whoever calls: a thread of the VM, a client's context,
- * the process. Operands and errors are as there; any thread, in the world or not; quick. */
+ * the process. Operands and errors are as there; any thread, in the world or not, without the VM's
+ * lock; quick.
+ */
 MU_MUST_CHECK mu_status vm_irbuilder_perform(mu_vm *vm, uint32_t op, const uint64_t *operands,
                                              uint32_t operand_count, const char *name,
                                              size_t name_length, mu_report *report,

@@ -7,6 +7,7 @@
 #include <criterion/criterion.h>
 #include <stdio.h>
 #include <string.h>
+#include <time.h>
 
 static const char nothing[] = ".typedef @nothing = void";
 
@@ -333,4 +334,68 @@ Test(mu_built_bundles, further_kinds_of_instructions, .timeout = 60)
     cr_assert_eq(self.value, 42, "1 in the cell, and 41 added");
     cr_assert_str_eq(self.name, "1", "the least of 2 and 1");
     vm_fixture_close(&self.f);
+}
+
+/* ---- programs that load what they built */
+
+static const char builders[] =
+    ".typedef @i64 = int<64> .typedef @node = irnoderef .typedef @i32 = int<32>\n"
+    ".const @width <@i32> = 5 .funcsig @i_v = (@i64) -> ()\n"
+    ".funcdef @load VERSION %v1 <@i_v> { %entry(<@i64> %n):\n"
+    "    %b = COMMINST @uvm.irbuilder.new_bundle\n"
+    "    %t = COMMINST @uvm.irbuilder.new_type_int (%b @width)\n"
+    "    COMMINST @uvm.irbuilder.load_bundle_from_node (%b) RET () }\n"
+    ".funcdef @half VERSION %v1 <@i_v> { %entry(<@i64> %n):\n"
+    "    %b = COMMINST @uvm.irbuilder.new_bundle\n"
+    "    %t = COMMINST @uvm.irbuilder.new_type_ref (%b)\n"
+    "    COMMINST @uvm.irbuilder.load_bundle_from_node (%b) RET () }\n"
+    ".funcdef @stale VERSION %v1 <@i_v> { %entry(<@i64> %n):\n"
+    "    %b = COMMINST @uvm.irbuilder.new_bundle\n"
+    "    COMMINST @uvm.irbuilder.load_bundle_from_node (%b)\n"
+    "    %t = COMMINST @uvm.irbuilder.new_type_ref (%b) RET () }\n"
+    ".funcdef @load_often VERSION %v1 <@i_v> { %entry(<@i64> %n): BRANCH %head(%n)\n"
+    "  %head(<@i64> %n): CALL <@i_v> @load (%n) EXC(%head(%n) %head(%n)) }\n";
+
+static void expect_refusal(vm_fixture *f, const char *function, const char *message)
+{
+    uint32_t finished = f->finished;
+    mu_thread *thread = vm_fixture_start(f, function, 0);
+    vm_fixture_wait(f, &f->finished, finished + 1);
+    cr_assert_eq(mu_thread_outcome(thread), MU_OUTCOME_ERROR);
+    mu_thread_error error = mu_thread_get_error(thread);
+    cr_assert_str_eq(error.kind, "BUNDLE_REFUSED");
+    cr_assert(strstr(error.message, message), "%s", error.message);
+    mu_thread_free(thread);
+}
+
+Test(mu_built_bundles, a_program_is_told_what_was_wrong, .timeout = 60)
+{
+    vm_fixture f;
+    vm_fixture_open(&f, 2, "builders", builders);
+    expect_refusal(&f, "half", "loaded by @half: node 0x100000001 (a type) was made, but not");
+    expect_refusal(&f, "stale", "new_type_ref: operand 1, 0x200000000, is not a bundle");
+    vm_fixture_close(&f);
+}
+
+/* Most of them wait for their turn at any time; some are killed while they do, with their graphs.
+ */
+Test(mu_built_bundles, threads_that_load_what_they_built_can_be_killed, .timeout = 120)
+{
+    enum { THREADS = 16 };
+    vm_fixture f;
+    mu_thread *threads[THREADS];
+    vm_fixture_open(&f, 2, "builders", builders);
+    for (int i = 0; i < THREADS; i++) {
+        threads[i] = vm_fixture_start(&f, "load_often", 0);
+    }
+    for (int i = 0; i < THREADS / 2; i++) {
+        nanosleep(&(struct timespec){.tv_nsec = 3000000}, NULL);
+        mu_thread_kill(threads[2 * i]);
+    }
+    vm_fixture_wait(&f, &f.finished, THREADS / 2);
+    cr_assert_gt(mu_vm_get_stats(f.vm).bundles, 1);
+    mu_vm_free(f.vm);
+    cr_assert_eq(f.finished, THREADS);
+    mu_substrate_free(f.substrate);
+    mu_report_free(f.report);
 }
