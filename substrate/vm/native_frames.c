@@ -165,9 +165,9 @@ mu_abi_thread *vm_called_by_c(mu_jit_callback *callback)
     callback->cookie = callback->exposed->cookie;
     const char *fault = fault_of(thread, callback);
     if (fault) {
-        fprintf(stderr, "mud: C code called an exposed function, %s at %#lx, but %s\n",
-                callback->func ? callback->func->entity.name : "once",
-                (unsigned long)callback->exposed->address, fault);
+        fprintf(stderr, "mud: C code called the exposed function at %#lx%s%s, but %s\n",
+                (unsigned long)callback->exposed->address, callback->func ? ", " : "",
+                callback->func ? callback->func->entity.name : "", fault);
         abort();
     }
     return &thread->abi;

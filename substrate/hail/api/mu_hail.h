@@ -41,8 +41,9 @@ typedef struct mu_hail_object {
  *   text     not NUL-terminated, any bytes; must outlive the script, as must `env`
  *   script   out; the caller frees it
  * Errors, all of them in `report` with line and column: INVALID; UNSUPPORTED for the binary form
- * and for addresses of exposed functions; LIMIT. The status is INVALID if any entry is.
- * Thread-safe; linear in the text (and, for each global name in it, in the bundles loaded). */
+ * and for exposed functions of bundles that no VM has loaded; LIMIT. The status is INVALID if any
+ * entry is. Thread-safe; linear in the text (and, for each global name in it, in the bundles
+ * loaded). */
 MU_MUST_CHECK mu_status mu_hail_parse(const mu_ir_env *env, const mu_hail_options *options,
                                       const char *text, size_t length, mu_report *report,
                                       mu_hail_script **script);

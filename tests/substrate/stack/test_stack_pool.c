@@ -119,3 +119,23 @@ Test(mu_stack, a_size_beyond_the_address_space_is_refused)
     cr_assert_null(stack);
     mu_stack_pool_free(pool);
 }
+
+/* C compares its stack pointer with nothing. */
+Test(mu_stack, every_stack_for_c_has_a_guard_and_there_are_no_more)
+{
+    static mu_stack *stacks[MU_STACK_GUARDED_MAX];
+    mu_stack_pool *pool = mu_stack_pool_new_for_native();
+    for (uint32_t i = 0; i < MU_STACK_GUARDED_MAX; i++) {
+        stacks[i] = take(pool, STACK_BYTES);
+        cr_assert(stacks[i]->is_guarded);
+    }
+    mu_stack *stack = NULL;
+    cr_assert_eq(mu_stack_take(pool, STACK_BYTES, &stack), MU_NO_MEMORY);
+    mu_stack_give(pool, stacks[0], STACK_BYTES);
+    stacks[0] = take(pool, STACK_BYTES);
+    cr_assert(stacks[0]->is_guarded);
+    for (uint32_t i = 0; i < MU_STACK_GUARDED_MAX; i++) {
+        mu_stack_give(pool, stacks[i], STACK_BYTES);
+    }
+    mu_stack_pool_free(pool);
+}

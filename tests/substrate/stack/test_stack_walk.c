@@ -96,3 +96,30 @@ Test(mu_stack_walk, an_address_that_is_no_site_is_a_broken_stack, .signal = SIGA
     mu_stack_cursor cursor;
     (void)mu_stack_first(cache, site_address(outer) + 1, 0, 0, &cursor);
 }
+
+Test(mu_stack_walk, shows_c_code_as_a_frame_and_passes_over_its_words)
+{
+    mu_code_object *stub = install("start", STUB_SITE, MU_CODE_SITE_STUB);
+    mu_code_object *native = install("native", STUB_SITE, MU_CODE_SITE_NATIVE);
+    mu_code_object *outer = install("@outer.v1", OUTER_SITE, MU_CODE_SITE_CALL);
+    mu_code_object *inner = install("@inner.v1", INNER_SITE, MU_CODE_SITE_TRAP);
+    uintptr_t words[16] = {0};
+    words[0] = site_address(inner);
+    words[2] = (uintptr_t)&words[10]; /* inner's rbp: the caller's is outer's */
+    words[3] = site_address(native);
+    words[7] = site_address(outer); /* behind the native frame's words */
+    words[10] = 0;
+    words[11] = site_address(stub);
+
+    mu_stack_cursor cursor;
+    cr_assert(mu_stack_first(cache, words[0], (uintptr_t)&words[2], (uintptr_t)&words[1], &cursor));
+    cr_assert_not(mu_stack_is_native(&cursor));
+    cr_assert(mu_stack_next(cache, &cursor));
+    cr_assert(mu_stack_is_native(&cursor));
+    cr_assert_eq(cursor.sp, (uintptr_t)&words[4]);
+    cr_assert(mu_stack_next(cache, &cursor));
+    cr_assert_eq(cursor.object, outer);
+    cr_assert_eq(cursor.frame, (uintptr_t)&words[10]);
+    cr_assert_eq(cursor.sp, (uintptr_t)&words[8]);
+    cr_assert_not(mu_stack_next(cache, &cursor));
+}
