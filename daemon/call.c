@@ -1,6 +1,7 @@
 #include "call.h"
 #include "drain.h"
 #include "guest_thread.h"
+#include "thread_wait.h"
 #include "trap_wait.h"
 #include "value_message.h"
 #include <stdio.h>
@@ -18,10 +19,8 @@ static void on_timer_closed(uv_handle_t *handle)
     free_call(handle->data);
 }
 
-/* On the loop's thread: the call's last letter. */
-static void on_finished(void *context)
+static void finish(mud_call *call)
 {
-    mud_call *call = context;
     mud_daemon *daemon = call->daemon;
     mud_vm *vm = call->vm;
     mud_session *session = mud_session_find(daemon, call->ticket.session);
@@ -29,6 +28,7 @@ static void on_finished(void *context)
     LIST_REMOVE(call, of_vm);
     if (call->is_thread) {
         mud_guest_thread_log_end(call);
+        mud_thread_wait_check(vm);
     } else {
         vm->calls_running--;
         vm->calls_done++;
@@ -49,9 +49,36 @@ static void on_finished(void *context)
     mud_drain_check(daemon);
 }
 
+/* On the loop's thread: the call's last letter. */
+static void on_finished(void *context)
+{
+    mud_call *call = context;
+    if (call->is_held) {
+        call->has_finished = true;
+    } else {
+        finish(call);
+    }
+}
+
 static void on_trapped(void *context)
 {
-    mud_trap_enter(context);
+    mud_call *call = context;
+    if (call->is_held) {
+        call->has_trapped = true;
+    } else {
+        mud_trap_enter(call);
+    }
+}
+
+void mud_call_let_go(mud_call *call)
+{
+    bool has_trapped = call->has_trapped;
+    call->is_held = call->has_trapped = false;
+    if (call->has_finished) {
+        finish(call);
+    } else if (has_trapped) {
+        mud_trap_enter(call);
+    }
 }
 
 /* On workers. */

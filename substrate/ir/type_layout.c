@@ -1,6 +1,6 @@
 /* Sizes and offsets, by the C ABI of x86-64 (System V) where it has the type. The walk over
  * composites keeps its own stack, as deep as the deepest type allowed. */
-#include "mu_ir.h"
+#include "type_layout.h"
 
 #include "ir_tables.h"
 
@@ -71,24 +71,19 @@ static bool place(mu_ir_type *type, uint64_t size_bytes, uint32_t align_bytes)
     return size_bytes <= SIZE_MAX_BYTES;
 }
 
-static bool place_int(layout *self, mu_ir_type *type)
+static bool place_int(mu_ir_type *type)
 {
     uint32_t bytes = 1;
-    if (type->bits == 0 || type->bits > 128) {
-        fail(self, type->bits ? MU_UNSUPPORTED : MU_INVALID, type,
-             type->bits ? "has more than 128 bits" : "has no bits: an integer has at least one");
-        return false;
-    }
-    while (bytes * 8 < type->bits) {
+    while (bytes * 8 < type->bits && type->bits <= 128) {
         bytes *= 2;
     }
-    return place(type, bytes, bytes);
+    return type->bits && type->bits <= 128 && place(type, bytes, bytes);
 }
 
-static bool place_scalar(layout *self, mu_ir_type *type)
+bool mu_ir_place_scalar(mu_ir_type *type)
 {
     switch (type->kind) {
-    case MU_IR_INT: return place_int(self, type);
+    case MU_IR_INT: return place_int(type);
     case MU_IR_FLOAT: return place(type, 4, 4);
     case MU_IR_VOID: return place(type, 0, 1);
     case MU_IR_IREF: type->has_refs = true; return place(type, 16, 16);
@@ -100,6 +95,16 @@ static bool place_scalar(layout *self, mu_ir_type *type)
     case MU_IR_TAGREF64: type->has_refs = true; return place(type, 8, 8);
     default: return place(type, 8, 8);
     }
+}
+
+static bool place_scalar(layout *self, mu_ir_type *type)
+{
+    bool is_right = mu_ir_place_scalar(type);
+    if (!is_right) {
+        fail(self, type->bits ? MU_UNSUPPORTED : MU_INVALID, type,
+             type->bits ? "has more than 128 bits" : "has no bits: an integer has at least one");
+    }
+    return is_right;
 }
 
 static uint64_t round_up(uint64_t value, uint64_t align)

@@ -4,61 +4,21 @@
 
 /* ---- stacks */
 
-static mu_status take_stack(mu_vm *vm, uint64_t number, vm_stack **stack)
+static slice_end end_of(mu_thread *thread, mu_guest_error error)
 {
-    pthread_mutex_lock(&vm->lock);
-    mu_status status = vm_stack_new(vm, vm->functions[number].func, stack);
-    pthread_mutex_unlock(&vm->lock);
-    return status;
+    return error == MU_GUEST_ERROR_NONE ? SLICE_GOES_ON : thread_raise(thread, error);
 }
 
-/* The handle comes first: to make it may collect, and a stack without one would go at once. */
 static slice_end new_stack(mu_thread *thread, const mu_ir_sig *sig)
 {
-    mu_vm *vm = thread->vm;
     uint64_t number = thread->abi.gpr[0];
     if (!number) {
         return thread_raise(thread, MU_GUEST_ERROR_NULL_FUNCTION);
     }
-    if (vm->table[number].sig != sig->canonical) {
+    if (thread->vm->table[number].sig != sig->canonical) {
         return thread_raise(thread, MU_GUEST_ERROR_WRONG_SIGNATURE);
     }
-    mu_ref handle;
-    vm_stack *stack = NULL;
-    if (vm_stack_new_handle(thread, &handle) != MU_OK) {
-        return thread_raise(thread, MU_GUEST_ERROR_OUT_OF_MEMORY);
-    }
-    mu_status status = take_stack(vm, number, &stack);
-    if (status == MU_NO_MEMORY) { /* a collection frees those that nothing refers to */
-        thread->abi.site_local = handle.address;
-        vm_collect(vm, thread);
-        handle.address = thread->abi.site_local;
-        thread->abi.site_local = 0;
-        status = take_stack(vm, number, &stack);
-    }
-    if (status != MU_OK) {
-        return thread_raise(thread, MU_GUEST_ERROR_OUT_OF_MEMORY);
-    }
-    vm_stack_set_handle(stack, handle);
-    thread->abi.gpr[0] = handle.address;
-    return SLICE_GOES_ON;
-}
-
-static slice_end kill_stack(mu_thread *thread)
-{
-    mu_vm *vm = thread->vm;
-    uintptr_t handle = thread->abi.gpr[0];
-    if (!handle) {
-        return thread_raise(thread, MU_GUEST_ERROR_NULL_DEREFERENCE);
-    }
-    pthread_mutex_lock(&vm->lock);
-    vm_stack *stack = vm_stack_behind(handle);
-    bool is_ready = stack && !stack->thread;
-    if (is_ready) {
-        vm_stack_free(vm, stack);
-    }
-    pthread_mutex_unlock(&vm->lock);
-    return is_ready ? SLICE_GOES_ON : thread_raise(thread, MU_GUEST_ERROR_STACK_STATE);
+    return end_of(thread, vm_stack_make(thread, number, &thread->abi.gpr[0]));
 }
 
 static slice_end current_stack(mu_thread *thread)
@@ -103,7 +63,8 @@ static slice_end perform(mu_thread *thread, const mu_ir_inst *inst)
     const mu_ir_version *version = thread->abi.site_version;
     switch ((int)inst->comminst) {
     case MU_COMMINST_NEW_STACK: return new_stack(thread, version->sigs[inst->sigs.first]);
-    case MU_COMMINST_KILL_STACK: return kill_stack(thread);
+    case MU_COMMINST_KILL_STACK:
+        return end_of(thread, vm_stack_kill(thread->vm, thread->abi.gpr[0]));
     case MU_COMMINST_CURRENT_STACK: return current_stack(thread);
     case MU_COMMINST_GET_THREADLOCAL: thread->abi.gpr[0] = thread->local; return SLICE_GOES_ON;
     case MU_COMMINST_SET_THREADLOCAL: thread->local = thread->abi.gpr[0]; return SLICE_GOES_ON;

@@ -28,26 +28,17 @@ static const mu_abi_type cursor_type = {.size_bytes = sizeof(frame_cursor),
 
 /* ---- looking */
 
-static mu_guest_error find_parked(uintptr_t handle, vm_stack **stack)
+/* The cursor at `address`; VM's lock held. */
+static mu_guest_error find_cursor(uintptr_t address, frame_cursor **cursor, vm_stack **stack)
 {
-    if (!handle) {
-        return MU_GUEST_ERROR_NULL_DEREFERENCE;
-    }
-    *stack = vm_stack_behind(handle);
-    return *stack && !(*stack)->thread ? MU_GUEST_ERROR_NONE : MU_GUEST_ERROR_STACK_STATE;
-}
-
-/* The cursor of the first operand; VM's lock held. */
-static mu_guest_error find_cursor(const mu_thread *thread, frame_cursor **cursor, vm_stack **stack)
-{
-    *cursor = (frame_cursor *)thread->abi.gpr[0];
+    *cursor = (frame_cursor *)address;
     if (!*cursor) {
         return MU_GUEST_ERROR_NULL_DEREFERENCE;
     }
     if ((*cursor)->changes == CLOSED || !(*cursor)->stack) {
         return MU_GUEST_ERROR_STACK_STATE;
     }
-    mu_guest_error error = find_parked((*cursor)->stack, stack);
+    mu_guest_error error = vm_stack_find_parked((*cursor)->stack, stack);
     if (error == MU_GUEST_ERROR_NONE && (*cursor)->changes != (*stack)->changes) {
         error = MU_GUEST_ERROR_STACK_STATE;
     }
@@ -155,15 +146,34 @@ static void pop_frames_to(const mu_vm *vm, vm_stack *stack, frame_cursor *cursor
 
 /* ---- keep-alive values */
 
-/* Of the frame; 0 when it has not begun. `object` and `site` are set when there are any. */
-static uint32_t keepalive_count(const mu_vm *vm, const frame_cursor *cursor,
-                                const mu_code_object **object, const mu_code_site **site)
+static vm_frame_values values_of(const mu_vm *vm, const frame_cursor *cursor)
 {
-    if (!cursor->return_address) {
-        return 0;
+    vm_frame_values values = {.frame = cursor->frame};
+    if (cursor->return_address) {
+        values.site = site_of(vm, cursor, &values.object);
+        values.count = values.site->keepalive_count;
     }
-    *site = site_of(vm, cursor, object);
-    return (*site)->keepalive_count;
+    return values;
+}
+
+const void *vm_frame_value(const vm_frame_values *values, uint32_t index, mu_ir_type **type)
+{
+    const mu_code_keepalive *keepalive =
+        &values->object->keepalives[values->site->first_keepalive + index];
+    const mu_ir_version *version = values->object->version;
+    *type = version->variables[keepalive->variable].type;
+    return (const void *)(values->frame + (uintptr_t)(intptr_t)keepalive->rbp_offset);
+}
+
+mu_guest_error vm_cursor_values(mu_vm *vm, uintptr_t address, vm_frame_values *values)
+{
+    frame_cursor *cursor;
+    vm_stack *stack;
+    mu_guest_error error = find_cursor(address, &cursor, &stack);
+    if (error == MU_GUEST_ERROR_NONE) {
+        *values = values_of(vm, cursor);
+    }
+    return error;
 }
 
 /* Copies keep-alive value `index` of the frame `at` into a box made for it; false when the stack
@@ -171,19 +181,19 @@ static uint32_t keepalive_count(const mu_vm *vm, const frame_cursor *cursor,
 static bool fill_box(mu_thread *thread, const frame_cursor *at, uint32_t index, mu_ref box)
 {
     vm_stack *stack;
-    const mu_code_object *object;
-    const mu_code_site *site;
+    mu_ir_type *type;
     pthread_mutex_lock(&thread->vm->lock);
     const frame_cursor *cursor = (const frame_cursor *)thread->abi.gpr[0];
-    bool is_good = find_parked(cursor->stack, &stack) == MU_GUEST_ERROR_NONE &&
-                   stack->changes == at->changes &&
-                   index < keepalive_count(thread->vm, at, &object, &site);
+    bool is_good = vm_stack_find_parked(cursor->stack, &stack) == MU_GUEST_ERROR_NONE &&
+                   stack->changes == at->changes;
+    vm_frame_values values = {0};
     if (is_good) {
-        const mu_code_keepalive *keepalive = &object->keepalives[site->first_keepalive + index];
-        const mu_ir_version *version = object->version;
-        const void *value = (const void *)(at->frame + (uintptr_t)(intptr_t)keepalive->rbp_offset);
-        memcpy((void *)box.address, value,
-               version->variables[keepalive->variable].type->size_bytes);
+        values = values_of(thread->vm, at);
+        is_good = index < values.count;
+    }
+    if (is_good) {
+        const void *value = vm_frame_value(&values, index, &type);
+        memcpy((void *)box.address, value, type->size_bytes);
     }
     pthread_mutex_unlock(&thread->vm->lock);
     return is_good;
@@ -194,21 +204,16 @@ static bool fill_box(mu_thread *thread, const frame_cursor *at, uint32_t index, 
 static mu_ir_type **keepalive_types(mu_thread *thread, frame_cursor *at, uint32_t *count,
                                     mu_guest_error *error)
 {
-    frame_cursor *cursor;
-    vm_stack *stack;
-    const mu_code_object *object;
-    const mu_code_site *site;
+    vm_frame_values values;
     mu_ir_type **types = NULL;
     pthread_mutex_lock(&thread->vm->lock);
-    *error = find_cursor(thread, &cursor, &stack);
+    *error = vm_cursor_values(thread->vm, thread->abi.gpr[0], &values);
     if (*error == MU_GUEST_ERROR_NONE) {
-        *at = *cursor;
-        *count = keepalive_count(thread->vm, at, &object, &site);
+        *at = *(const frame_cursor *)thread->abi.gpr[0];
+        *count = values.count;
         types = mu_allocate((*count + 1) * sizeof *types);
         for (uint32_t i = 0; i < *count; i++) {
-            const mu_ir_version *version = object->version;
-            types[i] =
-                version->variables[object->keepalives[site->first_keepalive + i].variable].type;
+            (void)vm_frame_value(&values, i, &types[i]);
         }
     }
     pthread_mutex_unlock(&thread->vm->lock);
@@ -260,9 +265,9 @@ static mu_guest_error dump_keepalives(mu_thread *thread, const mu_ir_inst *inst)
     return error;
 }
 
-/* ---- the instructions */
+/* ---- the operations */
 
-static mu_guest_error new_cursor(mu_thread *thread)
+mu_guest_error vm_cursor_new(mu_thread *thread, const uint64_t *handle, uint64_t *result)
 {
     mu_vm *vm = thread->vm;
     vm_stack *stack;
@@ -272,18 +277,18 @@ static mu_guest_error new_cursor(mu_thread *thread)
     }
     frame_cursor *cursor = (frame_cursor *)made.address;
     pthread_mutex_lock(&vm->lock);
-    mu_guest_error error = find_parked(thread->abi.gpr[0], &stack);
+    mu_guest_error error = vm_stack_find_parked(*handle, &stack);
     if (error == MU_GUEST_ERROR_NONE) {
-        cursor->stack = thread->abi.gpr[0];
+        cursor->stack = *handle;
         cursor->changes = stack->changes;
         set_to_top(vm, cursor, &stack->state);
-        thread->abi.gpr[0] = made.address;
+        *result = made.address;
     }
     pthread_mutex_unlock(&vm->lock);
     return error;
 }
 
-static mu_guest_error copy_cursor(mu_thread *thread)
+mu_guest_error vm_cursor_copy(mu_thread *thread, const uint64_t *from, uint64_t *result)
 {
     mu_vm *vm = thread->vm;
     vm_stack *stack;
@@ -293,28 +298,20 @@ static mu_guest_error copy_cursor(mu_thread *thread)
         return MU_GUEST_ERROR_OUT_OF_MEMORY;
     }
     pthread_mutex_lock(&vm->lock);
-    mu_guest_error error = find_cursor(thread, &cursor, &stack);
+    mu_guest_error error = find_cursor(*from, &cursor, &stack);
     if (error == MU_GUEST_ERROR_NONE) {
         *(frame_cursor *)made.address = *cursor;
-        thread->abi.gpr[0] = made.address;
+        *result = made.address;
     }
     pthread_mutex_unlock(&vm->lock);
     return error;
 }
 
-static mu_guest_error push_frame(mu_thread *thread, const mu_ir_sig *sig)
+mu_guest_error vm_push_frame(mu_vm *vm, uintptr_t handle, uint64_t number)
 {
-    mu_vm *vm = thread->vm;
-    uint64_t number = thread->abi.gpr[1];
     vm_stack *stack;
-    if (!number) {
-        return thread->abi.gpr[0] ? MU_GUEST_ERROR_NULL_FUNCTION : MU_GUEST_ERROR_NULL_DEREFERENCE;
-    }
-    if (vm->table[number].sig != sig->canonical) {
-        return MU_GUEST_ERROR_WRONG_SIGNATURE;
-    }
     pthread_mutex_lock(&vm->lock);
-    mu_guest_error error = find_parked(thread->abi.gpr[0], &stack);
+    mu_guest_error error = vm_stack_find_parked(handle, &stack);
     if (error == MU_GUEST_ERROR_NONE) {
         error = vm_stack_push(vm, stack, vm->functions[number].func);
     }
@@ -322,38 +319,51 @@ static mu_guest_error push_frame(mu_thread *thread, const mu_ir_sig *sig)
     return error;
 }
 
-/* Those that only look at the frame or move the cursor. */
-static mu_guest_error use_cursor(mu_thread *thread, mu_ir_comminst what)
+mu_guest_error vm_cursor_use(mu_vm *vm, uintptr_t address, mu_ir_comminst what, uint64_t *result)
 {
-    mu_vm *vm = thread->vm;
     vm_stack *stack;
     frame_cursor *cursor;
     pthread_mutex_lock(&vm->lock);
-    mu_guest_error error = find_cursor(thread, &cursor, &stack);
+    mu_guest_error error = find_cursor(address, &cursor, &stack);
     if (error == MU_GUEST_ERROR_NONE) {
         switch ((int)what) {
         case MU_COMMINST_META_NEXT_FRAME: error = next_frame(vm, cursor); break;
         case MU_COMMINST_META_CLOSE_CURSOR: cursor->changes = CLOSED; break;
         case MU_COMMINST_META_POP_FRAMES_TO: pop_frames_to(vm, stack, cursor); break;
-        default: thread->abi.gpr[0] = id_of(vm, cursor, what); break;
+        default: *result = id_of(vm, cursor, what); break;
         }
     }
     pthread_mutex_unlock(&vm->lock);
     return error;
 }
 
+/* ---- the instructions */
+
+static mu_guest_error push_frame(mu_thread *thread, const mu_ir_sig *sig)
+{
+    uint64_t number = thread->abi.gpr[1];
+    if (!number) {
+        return thread->abi.gpr[0] ? MU_GUEST_ERROR_NULL_FUNCTION : MU_GUEST_ERROR_NULL_DEREFERENCE;
+    }
+    if (thread->vm->table[number].sig != sig->canonical) {
+        return MU_GUEST_ERROR_WRONG_SIGNATURE;
+    }
+    return vm_push_frame(thread->vm, thread->abi.gpr[0], number);
+}
+
 slice_end thread_cursor_inst(mu_thread *thread, const mu_ir_inst *inst)
 {
     const mu_ir_version *version = thread->abi.site_version;
+    uint64_t *gpr = thread->abi.gpr;
     mu_guest_error error;
     switch ((int)inst->comminst) {
-    case MU_COMMINST_META_NEW_CURSOR: error = new_cursor(thread); break;
-    case MU_COMMINST_META_COPY_CURSOR: error = copy_cursor(thread); break;
+    case MU_COMMINST_META_NEW_CURSOR: error = vm_cursor_new(thread, gpr, gpr); break;
+    case MU_COMMINST_META_COPY_CURSOR: error = vm_cursor_copy(thread, gpr, gpr); break;
     case MU_COMMINST_META_DUMP_KEEPALIVES: error = dump_keepalives(thread, inst); break;
     case MU_COMMINST_META_PUSH_FRAME:
         error = push_frame(thread, version->sigs[inst->sigs.first]);
         break;
-    default: error = use_cursor(thread, inst->comminst); break;
+    default: error = vm_cursor_use(thread->vm, gpr[0], inst->comminst, gpr); break;
     }
     return error == MU_GUEST_ERROR_NONE ? SLICE_GOES_ON : thread_raise(thread, error);
 }

@@ -16,7 +16,8 @@ static bool frame_at(const mu_thread *thread, uint32_t index, mu_stack_cursor *c
 
 static bool has_frames(const mu_thread *thread)
 {
-    return thread->state == MU_THREAD_TRAPPED || thread->state == MU_THREAD_WAITING;
+    bool is_taken = thread->holder != NULL;
+    return (thread->state == MU_THREAD_TRAPPED && !is_taken) || thread->state == MU_THREAD_WAITING;
 }
 
 uint32_t mu_thread_frame_count(mu_thread *thread)
@@ -77,7 +78,7 @@ const void *thread_keepalive(const mu_thread *thread, uint32_t frame, uint32_t i
                              const mu_ir_variable **variable)
 {
     mu_stack_cursor cursor;
-    if (thread->state != MU_THREAD_TRAPPED || !frame_at(thread, frame, &cursor) ||
+    if (thread->state != MU_THREAD_TRAPPED || thread->holder || !frame_at(thread, frame, &cursor) ||
         index >= cursor.site->keepalive_count) {
         return NULL;
     }

@@ -47,16 +47,24 @@ static bool add(mu_thread *thread, const thread_pin *pin)
     return true;
 }
 
-slice_end thread_pin_inst(mu_thread *thread, const mu_ir_inst *inst)
+bool thread_add_pin(mu_thread *thread, uintptr_t base, uint64_t offset)
 {
-    thread_pin pin = operand_of(thread, inst);
+    thread_pin pin = {.base = base, .offset = offset, .count = 1};
     thread_pin *known = find(thread, &pin);
     if (known) {
         known->count++;
-    } else if (!is_null(&pin) && !add(thread, &pin)) {
+        return true;
+    }
+    return is_null(&pin) || add(thread, &pin);
+}
+
+slice_end thread_pin_inst(mu_thread *thread, const mu_ir_inst *inst)
+{
+    thread_pin pin = operand_of(thread, inst);
+    if (!thread_add_pin(thread, pin.base, pin.offset)) {
         vm_collect(thread->vm, thread);
         pin = operand_of(thread, inst);
-        if (!add(thread, &pin)) {
+        if (!thread_add_pin(thread, pin.base, pin.offset)) {
             return thread_raise(thread, MU_GUEST_ERROR_OUT_OF_MEMORY);
         }
     }
@@ -72,17 +80,21 @@ static void forget(mu_thread *thread, thread_pin *pin)
     *pin = thread->pins.items[--thread->pins.count];
 }
 
+bool thread_take_pin(mu_thread *thread, uintptr_t base, uint64_t offset)
+{
+    thread_pin pin = {.base = base, .offset = offset};
+    thread_pin *known = find(thread, &pin);
+    if (known && --known->count == 0) {
+        forget(thread, known);
+    }
+    return known || is_null(&pin);
+}
+
 slice_end thread_unpin_inst(mu_thread *thread, const mu_ir_inst *inst)
 {
     thread_pin pin = operand_of(thread, inst);
-    thread_pin *known = find(thread, &pin);
-    if (!known) {
-        return is_null(&pin) ? SLICE_GOES_ON : thread_raise(thread, MU_GUEST_ERROR_NOT_PINNED);
-    }
-    if (--known->count == 0) {
-        forget(thread, known);
-    }
-    return SLICE_GOES_ON;
+    bool was_pinned = thread_take_pin(thread, pin.base, pin.offset);
+    return was_pinned ? SLICE_GOES_ON : thread_raise(thread, MU_GUEST_ERROR_NOT_PINNED);
 }
 
 void thread_drop_pins(mu_thread *thread)
@@ -93,14 +105,20 @@ void thread_drop_pins(mu_thread *thread)
     MU_ARRAY_FREE(&thread->pins);
 }
 
-void vm_show_pins(mu_gc_tracer *tracer, void *context)
+static void show(mu_gc_tracer *tracer, const mu_thread *threads)
 {
-    const mu_vm *vm = context;
-    for (const mu_thread *thread = vm->threads; thread; thread = thread->next) {
+    for (const mu_thread *thread = threads; thread; thread = thread->next) {
         for (uint32_t i = 0; i < thread->pins.count; i++) {
             if (is_object(&thread->pins.items[i])) {
                 mu_gc_trace_pin(tracer, (mu_ref){thread->pins.items[i].base});
             }
         }
     }
+}
+
+void vm_show_pins(mu_gc_tracer *tracer, void *context)
+{
+    const mu_vm *vm = context;
+    show(tracer, vm->threads);
+    show(tracer, vm->mutators);
 }

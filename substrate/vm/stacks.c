@@ -84,6 +84,60 @@ vm_stack *vm_stack_behind(uintptr_t handle)
     return (vm_stack *)*(const uintptr_t *)handle;
 }
 
+mu_guest_error vm_stack_find_parked(uintptr_t handle, vm_stack **stack)
+{
+    if (!handle) {
+        return MU_GUEST_ERROR_NULL_DEREFERENCE;
+    }
+    *stack = vm_stack_behind(handle);
+    return *stack && !(*stack)->thread ? MU_GUEST_ERROR_NONE : MU_GUEST_ERROR_STACK_STATE;
+}
+
+static mu_status take_stack(mu_vm *vm, uint64_t number, vm_stack **stack)
+{
+    pthread_mutex_lock(&vm->lock);
+    mu_status status = vm_stack_new(vm, vm->functions[number].func, stack);
+    pthread_mutex_unlock(&vm->lock);
+    return status;
+}
+
+/* The handle comes first: to make it may collect, and a stack without one would go at once. */
+mu_guest_error vm_stack_make(mu_thread *thread, uint64_t number, uint64_t *made)
+{
+    mu_vm *vm = thread->vm;
+    mu_ref handle;
+    vm_stack *stack = NULL;
+    if (vm_stack_new_handle(thread, &handle) != MU_OK) {
+        return MU_GUEST_ERROR_OUT_OF_MEMORY;
+    }
+    mu_status status = take_stack(vm, number, &stack);
+    if (status == MU_NO_MEMORY) { /* a collection frees those that nothing refers to */
+        thread->abi.site_local = handle.address;
+        vm_collect(vm, thread);
+        handle.address = thread->abi.site_local;
+        thread->abi.site_local = 0;
+        status = take_stack(vm, number, &stack);
+    }
+    if (status != MU_OK) {
+        return MU_GUEST_ERROR_OUT_OF_MEMORY;
+    }
+    vm_stack_set_handle(stack, handle);
+    *made = handle.address;
+    return MU_GUEST_ERROR_NONE;
+}
+
+mu_guest_error vm_stack_kill(mu_vm *vm, uintptr_t handle)
+{
+    vm_stack *stack;
+    pthread_mutex_lock(&vm->lock);
+    mu_guest_error error = vm_stack_find_parked(handle, &stack);
+    if (error == MU_GUEST_ERROR_NONE) {
+        vm_stack_free(vm, stack);
+    }
+    pthread_mutex_unlock(&vm->lock);
+    return error;
+}
+
 bool vm_stack_grow(mu_vm *vm, vm_stack *stack, uintptr_t lowest)
 {
     const mu_stack *memory = stack->memory;
@@ -157,7 +211,7 @@ bool vm_stack_wants(const stack_state *state, mu_ir_type *const *types, uint32_t
         return false;
     }
     for (uint32_t i = 0; i < count; i++) {
-        if (types[i] != state->wanted[i] && !mu_ir_type_equal(types[i], state->wanted[i])) {
+        if (!mu_ir_type_same(types[i], state->wanted[i])) {
             return false;
         }
     }

@@ -19,14 +19,12 @@ static mu_guest_error find_target(mu_thread *thread, vm_stack **target)
     const mu_ir_inst *inst = thread->abi.site_inst;
     uint32_t count;
     mu_ir_type *const *types = passed_types(thread, &count);
-    if (!thread->abi.site_stack) {
-        return MU_GUEST_ERROR_NULL_DEREFERENCE;
+    mu_guest_error error = vm_stack_find_parked(thread->abi.site_stack, target);
+    if (error == MU_GUEST_ERROR_NONE && !inst->throws_exc &&
+        !vm_stack_wants(&(*target)->state, types, count)) {
+        error = MU_GUEST_ERROR_STACK_STATE;
     }
-    vm_stack *stack = vm_stack_behind(thread->abi.site_stack);
-    bool is_ready = stack && !stack->thread &&
-                    (inst->throws_exc || vm_stack_wants(&stack->state, types, count));
-    *target = stack;
-    return is_ready ? MU_GUEST_ERROR_NONE : MU_GUEST_ERROR_STACK_STATE;
+    return error;
 }
 
 /* ---- SWAPSTACK */
@@ -67,10 +65,15 @@ slice_end thread_swapstack(mu_thread *thread)
 
 /* ---- NEWTHREAD */
 
+mu_status vm_thread_new_handle(mu_thread *thread, mu_ref *handle)
+{
+    static const mu_abi_type handle_type = {.align_bytes = 8, .name = "thread"};
+    return vm_allocate(thread, &handle_type, 0, handle);
+}
+
 /* Gets a handle for the thread that is to be made; may collect. */
 static mu_status make_handle(mu_thread *thread, mu_ref *handle)
 {
-    static const mu_abi_type handle_type = {.align_bytes = 8, .name = "thread"};
     const mu_ir_inst *inst = thread->abi.site_inst;
     uint32_t count;
     mu_ir_type *const *types = passed_types(thread, &count);
@@ -81,25 +84,45 @@ static mu_status make_handle(mu_thread *thread, mu_ref *handle)
         thread->pending = PENDING_NONE;
         thread->abi.exception = thread->abi.gpr[0];
     }
-    mu_status status = vm_allocate(thread, &handle_type, 0, handle);
+    mu_status status = vm_thread_new_handle(thread, handle);
     thread->pending = PENDING_NONE;
     return status;
+}
+
+bool vm_may_make_thread(const mu_vm *vm)
+{
+    return vm->made_by_threads < THREADS_MOST;
+}
+
+mu_thread *vm_thread_make(mu_vm *vm, vm_stack *stack, mu_ref handle, uintptr_t local)
+{
+    mu_thread *thread = thread_new_on(vm, stack, stack->bottom);
+    thread->is_made_by_thread = true;
+    thread->handle = handle.address;
+    thread->local = local;
+    thread->state = MU_THREAD_RUNNING;
+    if (vm->is_ending) {
+        thread_want_killed(thread);
+    }
+    vm->active++;
+    vm->made_by_threads++;
+    return thread;
+}
+
+void thread_throw_at_start(mu_thread *thread, uintptr_t exception)
+{
+    thread->pending = PENDING_NONE;
+    thread->throw_wanted = true;
+    thread->abi.exception = exception;
 }
 
 /* VM's lock held. */
 static mu_thread *make_thread(mu_thread *maker, vm_stack *stack, mu_ref handle)
 {
     const mu_ir_inst *inst = maker->abi.site_inst;
-    mu_vm *vm = maker->vm;
-    mu_thread *thread = thread_new_on(vm, stack, stack->bottom);
-    thread->is_made_by_thread = true;
-    thread->handle = handle.address;
-    thread->local = maker->abi.site_local;
-    thread->state = MU_THREAD_RUNNING;
+    mu_thread *thread = vm_thread_make(maker->vm, stack, handle, maker->abi.site_local);
     if (inst->throws_exc) {
-        thread->pending = PENDING_NONE;
-        thread->throw_wanted = true;
-        thread->abi.exception = maker->abi.exception;
+        thread_throw_at_start(thread, maker->abi.exception);
         maker->abi.exception = 0;
     } else {
         mu_jit_place *places = mu_allocate(thread->pending_count * sizeof *places);
@@ -109,15 +132,10 @@ static mu_thread *make_thread(mu_thread *maker, vm_stack *stack, mu_ref handle)
         }
         mu_free(places);
     }
-    if (vm->is_ending) {
-        thread_want_killed(thread);
-    }
-    vm->active++;
-    vm->made_by_threads++;
     return thread;
 }
 
-static void start_made(mu_thread *thread)
+void vm_thread_start_made(mu_thread *thread)
 {
     const mu_vm_thread_hook *hook = &thread->vm->hook;
     if (hook->made) {
@@ -139,7 +157,7 @@ slice_end thread_newthread(mu_thread *thread)
     mu_guest_error error = MU_GUEST_ERROR_OUT_OF_MEMORY;
     mu_status status = make_handle(thread, &handle);
     pthread_mutex_lock(&vm->lock);
-    if (status == MU_OK && vm->made_by_threads < THREADS_MOST) {
+    if (status == MU_OK && vm_may_make_thread(vm)) {
         error = find_target(thread, &stack);
     }
     if (error == MU_GUEST_ERROR_NONE) {
@@ -152,6 +170,6 @@ slice_end thread_newthread(mu_thread *thread)
         return thread_raise(thread, error);
     }
     thread->abi.gpr[0] = handle.address;
-    start_made(made);
+    vm_thread_start_made(made);
     return SLICE_GOES_ON;
 }

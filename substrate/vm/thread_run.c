@@ -309,6 +309,10 @@ static slice_end before_entering(mu_thread *thread)
         thread->error = MU_GUEST_ERROR_KILLED;
         return SLICE_FINISHED;
     }
+    if (thread->exit_wanted) {
+        thread->outcome = MU_OUTCOME_EXITED;
+        return SLICE_FINISHED;
+    }
     if (thread->throws_handler_gone) {
         thread->throws_handler_gone = false;
         return thread_raise(thread, MU_GUEST_ERROR_TRAP_HANDLER_GONE);
@@ -326,7 +330,9 @@ static void give_back_stack(mu_thread *thread)
     mu_gc_buffer buffer = {&thread->abi.alloc_cursor, &thread->abi.alloc_limit};
     pthread_mutex_lock(&vm->lock);
     mu_gc_buffer_retire(vm->heap, &buffer);
-    vm_stack_free(vm, thread->stack);
+    if (thread->stack) { /* a handler that took the trap may have left it without one */
+        vm_stack_free(vm, thread->stack);
+    }
     thread->stack = NULL;
     pthread_mutex_unlock(&vm->lock);
 }

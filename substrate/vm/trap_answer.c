@@ -132,6 +132,10 @@ static mu_status plan(mu_thread *thread, const mu_replacement *replacement, stac
     if (thread->state != MU_THREAD_TRAPPED) {
         return mu_report_add(report, MU_STATE, (mu_location){0}, "the thread is not trapped");
     }
+    if (thread->holder) {
+        return mu_report_add(report, MU_STATE, (mu_location){0},
+                             "a client's context has taken the trap: it answers");
+    }
     return thread_plan_replacement(thread, replacement, state, report);
 }
 
@@ -200,7 +204,7 @@ mu_status mu_thread_throw_handler_gone(mu_thread *thread)
 {
     mu_status status = MU_STATE;
     vm_lock_quiet(thread->vm);
-    if (thread->state == MU_THREAD_TRAPPED) {
+    if (thread->state == MU_THREAD_TRAPPED && !thread->holder) {
         status = MU_OK;
         thread->throws_handler_gone = true;
         thread_wake(thread);

@@ -93,6 +93,7 @@ void mu_vm_free(mu_vm *vm)
     if (!vm) {
         return;
     }
+    MU_INVARIANT(!vm->mutators, "a VM is freed before its contexts");
     end_threads(vm);
     unlink_vm(vm);
     while (vm->threads) {

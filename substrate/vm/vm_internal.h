@@ -9,9 +9,11 @@
  * yieldpoints only, so between two of them its references may be held raw.
  */
 #include "mu.h"
+#include "mu_context.h"
 
 #include "mu_gc.h"
 #include "mu_hail.h"
+#include "mu_ir_type_pool.h"
 #include "mu_jit.h"
 #include "mu_stack.h"
 #include "mu_thread_pool.h"
@@ -87,6 +89,8 @@ struct mu_vm {
     uint32_t active;   /* threads started and not finished with */
     bool is_ending;    /* threads made from now on are killed at once */
     mu_thread *threads;
+    mu_thread *mutators; /* of contexts; in the world now and then, never run */
+    uint32_t mutator_count;
     uint64_t last_stack;      /* serial number */
     uint32_t made_by_threads; /* threads that NEWTHREAD made and that are not freed */
     mu_vm_thread_hook hook;
@@ -186,6 +190,9 @@ struct mu_thread {
     bool is_in_world;
     bool is_made_by_thread; /* NEWTHREAD; freed with its last slice unless the hook has it */
     bool is_telling;        /* a worker is in `trapped` for it */
+    mu_context *holder;     /* has taken it at its trap: it has no stack, that is in site_stack */
+    uint64_t held_changes;  /* of that stack, when it was taken */
+    bool exit_wanted;       /* ends once it runs, as by @uvm.thread_exit */
     bool kill_wanted;       /* atomic */
     bool yield_wanted;
     uint32_t stressed_yields; /* MU_YIELD_STRESS */
@@ -276,6 +283,14 @@ MU_MUST_CHECK mu_status vm_stack_new_handle(mu_thread *thread, mu_ref *handle);
 void vm_stack_set_handle(vm_stack *stack, mu_ref handle);
 /* The stack behind a stackref; NULL: dead. VM's lock held. */
 vm_stack *vm_stack_behind(uintptr_t handle);
+/* The same, which must be ready to go on. Errors: NULL_DEREFERENCE; STACK_STATE when it is dead or
+ * bound. VM's lock held. */
+mu_guest_error vm_stack_find_parked(uintptr_t handle, vm_stack **stack);
+/* @uvm.new_stack: a stack to call function `number`, and its stackref. May collect. Errors:
+ * OUT_OF_MEMORY. */
+mu_guest_error vm_stack_make(mu_thread *thread, uint64_t number, uint64_t *made);
+/* @uvm.kill_stack. Errors: as vm_stack_find_parked. */
+mu_guest_error vm_stack_kill(mu_vm *vm, uintptr_t handle);
 /* May the stack reach down to `lowest`? Moves its floor. VM's lock held. */
 bool vm_stack_grow(mu_vm *vm, vm_stack *stack, uintptr_t lowest);
 /* Binds a thread to a parked stack, from whose state it goes on; values of the wanted types, if
@@ -311,6 +326,10 @@ slice_end thread_end_with_error(mu_thread *thread, mu_guest_error error);
 /* ---- pins.c */
 slice_end thread_pin_inst(mu_thread *thread, const mu_ir_inst *inst);
 slice_end thread_unpin_inst(mu_thread *thread, const mu_ir_inst *inst);
+/* Adds one to the thread's pins of this iref, or takes one off; NULL is nothing. False: when there
+ * is no room for another, which there may be after a collection; when it is not pinned. */
+bool thread_add_pin(mu_thread *thread, uintptr_t base, uint64_t offset);
+bool thread_take_pin(mu_thread *thread, uintptr_t base, uint64_t offset);
 /* Ends all of a thread's pins. */
 void thread_drop_pins(mu_thread *thread);
 mu_gc_pins_fn vm_show_pins;
@@ -319,6 +338,15 @@ mu_gc_pins_fn vm_show_pins;
 slice_end thread_common_inst(mu_thread *thread);
 slice_end thread_newthread(mu_thread *thread);
 slice_end thread_swapstack(mu_thread *thread);
+/* For whoever makes a thread on a parked stack, a program or a context: a handle for it, which may
+ * collect; whether the VM may have one more; the thread, RUNNING but not started, which then gets
+ * its arguments or is thrown at; asking the hook and starting it. The middle three under the VM's
+ * lock. */
+MU_MUST_CHECK mu_status vm_thread_new_handle(mu_thread *thread, mu_ref *handle);
+bool vm_may_make_thread(const mu_vm *vm);
+mu_thread *vm_thread_make(mu_vm *vm, vm_stack *stack, mu_ref handle, uintptr_t local);
+void thread_throw_at_start(mu_thread *thread, uintptr_t exception);
+void vm_thread_start_made(mu_thread *thread);
 
 /* ---- futex.c */
 slice_end thread_futex_inst(mu_thread *thread, const mu_ir_inst *inst);
@@ -342,6 +370,23 @@ slice_end thread_wide_inst(mu_thread *thread, const mu_ir_inst *inst);
 
 /* ---- cursors.c: frame cursors and on-stack replacement */
 slice_end thread_cursor_inst(mu_thread *thread, const mu_ir_inst *inst);
+/* A cursor at the top of a parked stack, or where another is. `stack` and `from` are read after the
+ * allocation, which may collect, so they are roots. Errors: OUT_OF_MEMORY; NULL_DEREFERENCE;
+ * STACK_STATE, also of a cursor that is stale or closed. */
+mu_guest_error vm_cursor_new(mu_thread *thread, const uint64_t *stack, uint64_t *cursor);
+mu_guest_error vm_cursor_copy(mu_thread *thread, const uint64_t *from, uint64_t *cursor);
+/* What one operand does: NEXT_FRAME, CLOSE_CURSOR, POP_FRAMES_TO; CUR_… give an id. */
+mu_guest_error vm_cursor_use(mu_vm *vm, uintptr_t cursor, mu_ir_comminst what, uint64_t *result);
+mu_guest_error vm_push_frame(mu_vm *vm, uintptr_t stack, uint64_t function);
+/* The keep-alive values of the cursor's frame, good while the VM's lock is held. */
+typedef struct vm_frame_values {
+    uint32_t count;
+    const mu_code_object *object;
+    const mu_code_site *site;
+    uintptr_t frame;
+} vm_frame_values;
+mu_guest_error vm_cursor_values(mu_vm *vm, uintptr_t cursor, vm_frame_values *values);
+const void *vm_frame_value(const vm_frame_values *values, uint32_t index, mu_ir_type **type);
 
 /* ---- stack_replacement.c */
 /* Sets what a frame that waits at this site wants. */
@@ -386,6 +431,10 @@ bool thread_first_frame(const mu_thread *thread, mu_stack_cursor *cursor);
 bool location_has_type(mu_ref base, uint64_t offset, const mu_ir_type *wanted);
 /* Are there locations of type `wanted` in one array at both offsets? */
 bool location_shifts(mu_ref base, uint64_t from, uint64_t to, const mu_ir_type *wanted);
+
+/* ---- context_handles.c */
+/* Shows the collector what the context of this mutator holds. World stopped. */
+void vm_context_trace(mu_gc_tracer *tracer, mu_thread *mutator);
 
 /* ---- watchpoints.c */
 void vm_watchpoints_init(mu_vm *vm);

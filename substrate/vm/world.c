@@ -79,6 +79,9 @@ void vm_stop_world(mu_vm *vm, mu_thread *self)
     for (mu_thread *thread = vm->threads; thread; thread = thread->next) {
         vm_request_stop(thread);
     }
+    for (mu_thread *mutator = vm->mutators; mutator; mutator = mutator->next) {
+        vm_request_stop(mutator);
+    }
     while (vm->in_world) {
         pthread_cond_wait(&vm->changed, &vm->lock);
     }
@@ -150,14 +153,20 @@ void vm_trace_frames(mu_gc_tracer *tracer, const mu_vm *vm, bool more, mu_stack_
     }
 }
 
-static void trace_thread(mu_gc_tracer *tracer, mu_thread *thread)
+/* What a thread holds beside its frames and registers. */
+static void trace_own(mu_gc_tracer *tracer, mu_thread *thread)
 {
-    mu_stack_cursor cursor;
     mu_gc_trace_slot(tracer, &thread->handle, MU_ABI_SLOT_REF);
     mu_gc_trace_slot(tracer, &thread->local, MU_ABI_SLOT_REF);
     mu_gc_trace_slot(tracer, &thread->abi.exception, MU_ABI_SLOT_REF);
     mu_gc_trace_slot(tracer, &thread->abi.site_stack, MU_ABI_SLOT_REF);
     mu_gc_trace_slot(tracer, &thread->abi.site_local, MU_ABI_SLOT_REF);
+}
+
+static void trace_thread(mu_gc_tracer *tracer, mu_thread *thread)
+{
+    mu_stack_cursor cursor;
+    trace_own(tracer, thread);
     trace_pending(tracer, thread);
     vm_trace_frames(tracer, thread->vm, thread_first_frame(thread, &cursor), &cursor);
 }
@@ -175,7 +184,13 @@ static void trace_roots(mu_gc_tracer *tracer, void *context)
     for (mu_thread *thread = vm->threads; thread; thread = thread->next) {
         if (thread->stack) {
             trace_thread(tracer, thread);
+        } else if (thread->holder) { /* its stack is parked, and held in site_stack */
+            trace_own(tracer, thread);
         }
+    }
+    for (mu_thread *mutator = vm->mutators; mutator; mutator = mutator->next) {
+        trace_own(tracer, mutator);
+        vm_context_trace(tracer, mutator);
     }
     mu_gc_trace_slot(tracer, &vm->trap_userdata, MU_ABI_SLOT_REF);
     vm_futexes_trace(tracer, vm);
@@ -186,12 +201,18 @@ static mu_gc_buffer buffer_of(mu_thread *thread)
     return (mu_gc_buffer){&thread->abi.alloc_cursor, &thread->abi.alloc_limit};
 }
 
-void vm_collect_stopped(mu_vm *vm)
+static void retire_buffers(mu_vm *vm, mu_thread *threads)
 {
-    for (mu_thread *thread = vm->threads; thread; thread = thread->next) {
+    for (mu_thread *thread = threads; thread; thread = thread->next) {
         mu_gc_buffer buffer = buffer_of(thread);
         mu_gc_buffer_retire(vm->heap, &buffer);
     }
+}
+
+void vm_collect_stopped(mu_vm *vm)
+{
+    retire_buffers(vm, vm->threads);
+    retire_buffers(vm, vm->mutators);
     vm_stacks_forget_handles(vm);
     mu_gc_collect(vm->heap, trace_roots, vm);
     vm_stacks_drop_unreached(vm);
