@@ -332,7 +332,10 @@ def counted(table):
                 f"    muapi_counts[{index}].calls++;",
                 "    " + ("" if function.result == "void" else "return ") + plain, "}", ""]
     for owner, short in (("MuVM", "vm"), ("MuCtx", "ctx")):
-        out += [f"void muapi_count_{short}({owner} *{short})", "{", f"    plain_{short} = *{short};"]
+        first = table.of(owner)[0].name
+        out += [f"void muapi_count_{short}({owner} *{short})", "{",
+                f"    if ({short}->{first} == counted_{owner}_{first}) {{", "        return;", "    }",
+                f"    plain_{short} = *{short};"]
         out += [f"    {short}->{f.name} = counted_{owner}_{f.name};" for f in table.of(owner)]
         out += ["}", ""]
     return "\n".join(out)
