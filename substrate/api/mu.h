@@ -107,6 +107,25 @@ MU_MUST_CHECK mu_status mu_vm_load(mu_vm *vm, const char *name, const char *text
 MU_MUST_CHECK mu_status mu_vm_load_hail(mu_vm *vm, const char *name, const char *text,
                                         size_t length, mu_report *report);
 
+/* The IR builder (irbuilder.rest): bundles made by calls. Performs the function of the number `op`
+ * of irbuilder/api/mu_irbuilder_ops.def, but load_bundle_from_node.
+ *   operands  as its row says: nodes by number (0: NULL), integers, flags of muapi.h; a list as its
+ *             count and its items
+ *   name      not NUL-terminated; of set_name
+ *   result    out: the number of a node, or the integer; 0 where there is none
+ * Errors: INVALID and LIMIT, with the operand in the report; then nothing has changed. Any thread,
+ * also while the VM's threads run and from a trap handler; quick. What is not loaded goes with the
+ * VM. */
+MU_MUST_CHECK mu_status mu_vm_irbuilder_perform(mu_vm *vm, uint32_t op, const uint64_t *operands,
+                                                uint32_t operand_count, const char *name,
+                                                size_t name_length, mu_report *report,
+                                                uint64_t *result);
+/* load_bundle_from_node: loads what was built under this node, as mu_vm_load does a text: errors,
+ * threads and time are as there. The node and all others of its bundle are gone afterwards, also on
+ * an error. `name` is for messages; `info` may be NULL. */
+MU_MUST_CHECK mu_status mu_vm_load_built(mu_vm *vm, uint64_t node, const char *name,
+                                         mu_report *report, mu_load_info *info);
+
 typedef struct mu_vm_stats {
     uint64_t heap_quota_bytes, heap_used_bytes, heap_live_bytes, collections, collected_ns,
         longest_collection_ns;
@@ -127,7 +146,8 @@ void mu_vm_collect(mu_vm *vm);
 MU_MUST_CHECK mu_status mu_vm_enable_watchpoint(mu_vm *vm, uint32_t id);
 MU_MUST_CHECK mu_status mu_vm_disable_watchpoint(mu_vm *vm, uint32_t id);
 
-/* The function with this global name (the leading '@' may be left out), or NULL. */
+/* The function with this global name (the leading '@' may be left out), or with an id as "#65540",
+ * which is also how one without a name is called everywhere; or NULL. */
 mu_function *mu_vm_find_function(mu_vm *vm, const char *name);
 /* Functions in the order of their definition; `index` below mu_vm_stats.functions. NULL past the
  * end. */

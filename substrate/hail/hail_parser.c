@@ -100,8 +100,8 @@ hail_text hail_type_text(const hail_parser *parser, const mu_ir_type *type)
 {
     hail_text out = {""};
     bool is_composite = type->kind >= MU_IR_STRUCT && type->kind <= MU_IR_VECTOR;
-    if (is_composite && type->entity.name) {
-        snprintf(out.text, sizeof out.text, "%.90s", type->entity.name);
+    if (is_composite && type->entity.label) {
+        snprintf(out.text, sizeof out.text, "%.90s", type->entity.label);
     } else if (parser->report && mu_report_count(parser->report) < MU_REPORT_MAX) {
         /* What the report has no room for need not be put into words: they may be many. */
         char *text = mu_ir_type_text(type);

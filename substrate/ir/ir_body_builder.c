@@ -58,8 +58,12 @@ static mu_ir_entity local_entity(mu_ir_builder *builder, mu_ir_kind kind, uint32
                                  const char *name, mu_location where)
 {
     builder->entity_count++;
-    return (mu_ir_entity){
-        .kind = kind, .name = name, .where = where, .owner = builder->body.version, .index = index};
+    return (mu_ir_entity){.kind = kind,
+                          .id = mu_ir_builder_take_id(builder),
+                          .name = name,
+                          .where = where,
+                          .owner = builder->body.version,
+                          .index = index};
 }
 
 static mu_ir_block *last_block(mu_ir_body *body)

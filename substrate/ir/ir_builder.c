@@ -111,10 +111,15 @@ mu_status mu_ir_builder_register(mu_ir_builder *builder, mu_ir_entity *entity, c
 {
     size_t length = strlen(name);
     mu_ir_entity *other = mu_map_get(builder->bundle->names, name, length);
-    if (other) {
+    if (other && other->where.line) {
         mu_report_add(report, MU_INVALID, entity->where,
                       "the name %.80s is already taken by %s at %u:%u", name,
                       mu_ir_kind_name(other->kind), other->where.line, other->where.column);
+        return MU_EXISTS;
+    }
+    if (other) {
+        mu_report_add(report, MU_INVALID, entity->where, "the name %.80s is already taken by %s",
+                      name, mu_ir_kind_name(other->kind));
         return MU_EXISTS;
     }
     other = mu_ir_env_find(builder->env, name, length);
@@ -160,12 +165,26 @@ mu_status mu_ir_builder_local_name(mu_ir_builder *builder, const char *parent, c
     return MU_OK;
 }
 
+void mu_ir_builder_next_id(mu_ir_builder *builder, uint32_t id)
+{
+    MU_INVARIANT(id >= MU_IR_FIRST_GIVEN_ID && !builder->next_id, "the id %u is given", id);
+    builder->next_id = id;
+}
+
+uint32_t mu_ir_builder_take_id(mu_ir_builder *builder)
+{
+    uint32_t id = builder->next_id;
+    builder->next_id = 0;
+    return id;
+}
+
 /* ---------------------------------------------------------------------------------- top level */
 
 static void *new_entity(mu_ir_builder *builder, size_t bytes, mu_ir_kind kind, mu_location where)
 {
     mu_ir_entity *entity = mu_arena_allocate(builder->bundle->arena, bytes);
     entity->kind = kind;
+    entity->id = mu_ir_builder_take_id(builder);
     entity->where = where;
     builder->entity_count++;
     return entity;

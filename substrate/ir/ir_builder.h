@@ -33,6 +33,7 @@ struct mu_ir_builder {
     MU_ARRAY(mu_ir_version *) versions;
     uint32_t entity_count;
     uint64_t name_bytes;
+    uint32_t next_id; /* given to the next entity; 0: none */
     mu_ir_body body;
 };
 
@@ -40,6 +41,8 @@ struct mu_ir_builder {
  * Errors: EXISTS, in `report`. */
 MU_MUST_CHECK mu_status mu_ir_builder_register(mu_ir_builder *builder, mu_ir_entity *entity,
                                                const char *name, mu_report *report);
+/* The id given to the entity that is being made; 0: none. */
+uint32_t mu_ir_builder_take_id(mu_ir_builder *builder);
 /* The bundle being built. Borrowed. */
 mu_ir_bundle *mu_ir_builder_bundle(mu_ir_builder *builder);
 void mu_ir_body_free(mu_ir_body *body);

@@ -71,8 +71,8 @@ static void show_sig(mu_ir_buffer *buffer, const mu_ir_sig *sig, uint32_t levels
 
 static void show_member_sig(mu_ir_buffer *buffer, const mu_ir_sig *sig, uint32_t levels)
 {
-    if (sig && sig->entity.name) {
-        mu_ir_buffer_add(buffer, sig->entity.name);
+    if (sig && sig->entity.label) {
+        mu_ir_buffer_add(buffer, sig->entity.label);
     } else if (sig && levels) {
         show_sig(buffer, sig, levels - 1);
     } else {
@@ -128,8 +128,8 @@ static void show_type(mu_ir_buffer *buffer, const mu_ir_type *type, uint32_t lev
     }
     bool by_name = type->kind == MU_IR_STRUCT || type->kind == MU_IR_HYBRID || levels == 0 ||
                    buffer->count > SHOWN_BYTES;
-    if (by_name && type->entity.name && levels < SHOWN_LEVELS) {
-        mu_ir_buffer_add(buffer, type->entity.name);
+    if (by_name && type->entity.label && levels < SHOWN_LEVELS) {
+        mu_ir_buffer_add(buffer, type->entity.label);
         return;
     }
     mu_ir_buffer_add(buffer, mu_ir_type_word(type->kind));
@@ -176,5 +176,5 @@ const char *mu_ir_value_name(const mu_ir_version *version, mu_ir_value value)
     const mu_ir_entity *entity = mu_ir_value_is_global(value)
                                      ? mu_ir_global_of(version, value)
                                      : &version->variables[mu_ir_value_index(value)].entity;
-    return entity->name ? entity->name : "a value without a name";
+    return entity->label ? entity->label : "a value without a name";
 }

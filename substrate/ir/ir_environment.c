@@ -28,7 +28,8 @@ static mu_ir_bundle *predefine(void)
     mu_ir_bundle *bundle = mu_ir_builder_bundle(builder);
     static const uint32_t widths[] = {1, 6, 8, 16, 32, 52, 64};
     static const mu_ir_type_kind kinds[] = {MU_IR_FLOAT,    MU_IR_DOUBLE,    MU_IR_TAGREF64,
-                                            MU_IR_STACKREF, MU_IR_THREADREF, MU_IR_FRAMECURSORREF};
+                                            MU_IR_STACKREF, MU_IR_THREADREF, MU_IR_FRAMECURSORREF,
+                                            MU_IR_IRNODEREF};
     for (size_t i = 0; i < sizeof widths / sizeof *widths; i++) {
         derive_simple(bundle, MU_IR_INT, widths[i]);
     }
@@ -129,6 +130,7 @@ void mu_ir_bundle_free(mu_ir_bundle *bundle)
     mu_map_free(bundle->derived_index);
     mu_map_free(bundle->newest);
     mu_map_free(bundle->canonical_index);
+    mu_map_free(bundle->given);
     mu_arena_free(bundle->arena);
 }
 
@@ -149,7 +151,12 @@ mu_ir_entity *mu_ir_env_by_id(const mu_ir_env *env, uint32_t id)
 {
     for (; env; env = env->parent) {
         const mu_ir_bundle *bundle = env->bundle;
-        if (id >= bundle->first_id) {
+        if (id >= MU_IR_FIRST_GIVEN_ID) {
+            mu_ir_entity *given = bundle->given ? mu_map_get(bundle->given, &id, sizeof id) : NULL;
+            if (given) {
+                return given;
+            }
+        } else if (id >= bundle->first_id) {
             uint32_t index = id - bundle->first_id;
             return index < bundle->id_count ? bundle->by_id[index] : NULL;
         }

@@ -88,10 +88,26 @@ static uint64_t count_entities(const mu_ir_bundle *bundle)
     return count;
 }
 
+/* Instructions mostly have no name, and messages about them say where they are. */
+static void give_label(mu_ir_bundle *bundle, mu_ir_entity *entity)
+{
+    entity->label = entity->name;
+    if (!entity->name && entity->kind != MU_IR_INST) {
+        entity->label = mu_arena_format(bundle->arena, "#%u", entity->id);
+    }
+}
+
+/* An entity that was given its id keeps it, and leaves a place in the array unused. */
 static void give_id(mu_ir_bundle *bundle, mu_ir_entity *entity)
 {
-    entity->id = bundle->next_id++;
-    bundle->by_id[entity->id - bundle->first_id] = entity;
+    if (!entity->id) {
+        entity->id = bundle->next_id++;
+        bundle->by_id[entity->id - bundle->first_id] = entity;
+    } else {
+        bundle->given = bundle->given ? bundle->given : mu_map_new();
+        mu_map_put(bundle->given, &entity->id, sizeof entity->id, entity);
+    }
+    give_label(bundle, entity);
 }
 
 static void number_version(mu_ir_bundle *bundle, mu_ir_version *version)
@@ -112,12 +128,11 @@ static void number_version(mu_ir_bundle *bundle, mu_ir_version *version)
 static mu_status number_entities(mu_ir_bundle *bundle, mu_report *report)
 {
     uint64_t count = count_entities(bundle);
-    if (count > UINT32_MAX - bundle->next_id ||
+    if (count > MU_IR_FIRST_GIVEN_ID - bundle->next_id ||
         bundle->func_count > UINT32_MAX - bundle->next_function) {
         return mu_report_add(report, MU_LIMIT, (mu_location){0},
-                             "this VM has used up its ids: 4 G entities in all its bundles");
+                             "this VM has used up its ids: 2 G entities in all its bundles");
     }
-    bundle->id_count = (uint32_t)count;
     bundle->by_id = MU_ARENA_ARRAY(bundle->arena, mu_ir_entity *, count);
     for (uint32_t i = 0; i < bundle->type_count; i++) {
         give_id(bundle, &bundle->types[i]->entity);
@@ -126,6 +141,7 @@ static mu_status number_entities(mu_ir_bundle *bundle, mu_report *report)
         give_id(bundle, &bundle->sigs[i]->entity);
     }
     for (uint32_t i = 0; i < bundle->const_count; i++) {
+        bundle->consts[i]->entity.index = i;
         give_id(bundle, &bundle->consts[i]->entity);
     }
     for (uint32_t i = 0; i < bundle->global_count; i++) {
@@ -142,6 +158,7 @@ static mu_status number_entities(mu_ir_bundle *bundle, mu_report *report)
     for (uint32_t i = 0; i < bundle->version_count; i++) {
         number_version(bundle, bundle->versions[i]);
     }
+    bundle->id_count = bundle->next_id - bundle->first_id;
     return MU_OK;
 }
 

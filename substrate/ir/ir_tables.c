@@ -70,6 +70,17 @@ uint32_t mu_ir_comminst_id(mu_ir_comminst comminst)
     return comminsts[comminst].id;
 }
 
+bool mu_ir_comminst_by_id(uint32_t id, mu_ir_comminst *comminst)
+{
+    for (uint32_t i = 0; i < MU_COMMINST_COUNT; i++) {
+        if (comminsts[i].id == id) {
+            *comminst = (mu_ir_comminst)i;
+            return true;
+        }
+    }
+    return false;
+}
+
 /* The reference implementation spells two names differently, and its bundles use them. */
 static const struct {
     const char *name;

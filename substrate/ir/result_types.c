@@ -134,6 +134,29 @@ static mu_ir_type *predefined(const inference *to, const char *name)
     return base ? (mu_ir_type *)mu_ir_env_find(base->root, name, strlen(name)) : NULL;
 }
 
+/* Most functions of the IR builder make a node. */
+static void infer_irbuilder(inference *to)
+{
+    switch ((int)to->inst->comminst) {
+    case MU_COMMINST_IRBUILDER_GET_ID: give(to, integer(to, 32)); break;
+    case MU_COMMINST_IRBUILDER_LOAD_BUNDLE_FROM_NODE:
+    case MU_COMMINST_IRBUILDER_ABORT_BUNDLE_NODE:
+    case MU_COMMINST_IRBUILDER_SET_NAME:
+    case MU_COMMINST_IRBUILDER_SET_TYPE_UPTR:
+    case MU_COMMINST_IRBUILDER_SET_TYPE_UFUNCPTR:
+    case MU_COMMINST_IRBUILDER_SET_TYPE_REF:
+    case MU_COMMINST_IRBUILDER_SET_TYPE_IREF:
+    case MU_COMMINST_IRBUILDER_SET_TYPE_WEAKREF:
+    case MU_COMMINST_IRBUILDER_SET_TYPE_FUNCREF:
+    case MU_COMMINST_IRBUILDER_ADD_DEST:
+    case MU_COMMINST_IRBUILDER_ADD_KEEPALIVES:
+    case MU_COMMINST_IRBUILDER_ADD_SWITCH_DEST:
+    case MU_COMMINST_IRBUILDER_SET_NEWSTACK_PASS_VALUES:
+    case MU_COMMINST_IRBUILDER_SET_NEWSTACK_THROW_EXC: break;
+    default: give(to, simple(to, MU_IR_IRNODEREF)); break;
+    }
+}
+
 static void infer_comminst(inference *to)
 {
     switch (to->inst->comminst) {
@@ -166,6 +189,9 @@ static void infer_comminst(inference *to)
     case MU_COMMINST_META_DUMP_KEEPALIVES: give(to, predefined(to, "@uvm.meta.refs.r")); break;
     case MU_COMMINST_META_NEW_CURSOR:
     case MU_COMMINST_META_COPY_CURSOR: give(to, simple(to, MU_IR_FRAMECURSORREF)); break;
+    case MU_COMMINST_IRBUILDER_NEW_BUNDLE ... MU_COMMINST_IRBUILDER_NEW_COMMINST:
+        infer_irbuilder(to);
+        break;
     case MU_COMMINST_KILL_STACK:
     case MU_COMMINST_THREAD_EXIT:
     case MU_COMMINST_SET_THREADLOCAL:

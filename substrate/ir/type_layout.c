@@ -35,7 +35,7 @@ static bool is_in(const mu_map *map, const mu_ir_type *type)
 
 static void fail(layout *self, mu_status status, const mu_ir_type *type, const char *what)
 {
-    const char *name = type->entity.name ? type->entity.name : "a type";
+    const char *name = type->entity.label ? type->entity.label : "a type";
     mu_report_add(self->report, status, type->entity.where, "%.80s %s", name, what);
     if (self->status == MU_OK || status == MU_INVALID) {
         self->status = status;

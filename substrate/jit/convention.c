@@ -23,11 +23,11 @@ quick_class quick_class_of(const mu_ir_type *type)
     case MU_IR_INT: return type->bits > 64 ? QUICK_COMPOSITE : QUICK_INT;
     case MU_IR_UPTR:
     case MU_IR_UFUNCPTR:
-    case MU_IR_FUNCREF: return QUICK_INT;
+    case MU_IR_FUNCREF:
+    case MU_IR_IRNODEREF: return QUICK_INT; /* numbers, which the collector need not see */
     case MU_IR_HYBRID:
     case MU_IR_VOID:
-    case MU_IR_WEAKREF:
-    case MU_IR_IRNODEREF: break;
+    case MU_IR_WEAKREF: break;
     }
     MU_INVARIANT(false, "type kind %d reached the code generator", (int)type->kind);
     return QUICK_INT;
@@ -61,8 +61,7 @@ static bool is_passable(const mu_ir_type *type)
     switch (type->kind) {
     case MU_IR_HYBRID:
     case MU_IR_VOID:
-    case MU_IR_WEAKREF:
-    case MU_IR_IRNODEREF: return false;
+    case MU_IR_WEAKREF: return false;
     default: return true;
     }
 }

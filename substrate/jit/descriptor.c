@@ -96,7 +96,7 @@ static mu_abi_type *make(mu_ir_type *type)
     descriptor->align_bytes = type->align_bytes > 8 ? 16 : 8;
     descriptor->canonical = type->canonical;
     descriptor->origin = type;
-    descriptor->name = type->entity.name ? type->entity.name : "(unnamed type)";
+    descriptor->name = type->entity.label ? type->entity.label : "(unnamed type)";
     if (type->kind == MU_IR_HYBRID) {
         descriptor->is_hybrid = true;
         descriptor->stride_bytes = type->stride_bytes;

@@ -103,7 +103,7 @@ void quick_spill(quick *q, uint32_t cell)
     if (c->slot_valid) {
         return;
     }
-    MU_INVARIANT(c->reg >= 0, "cell %u of %s is nowhere", cell, q->version->entity.name);
+    MU_INVARIANT(c->reg >= 0, "cell %u of %s is nowhere", cell, q->version->entity.label);
     if (c->slot == QUICK_NONE) {
         c->slot = quick_slot_take(q, 1);
     }
@@ -148,7 +148,7 @@ x64_gpr quick_gpr_take(quick *q)
 {
     int reg = choose_gpr(q);
     MU_INVARIANT(reg >= 0, "all registers pinned at instruction %u of %s", q->inst,
-                 q->version->entity.name);
+                 q->version->entity.label);
     if (q->gpr_cell[reg] != QUICK_NONE) {
         quick_spill(q, q->gpr_cell[reg]);
         drop_gpr(q, (x64_gpr)reg);
@@ -174,7 +174,7 @@ x64_xmm quick_xmm_take(quick *q)
         }
     }
     MU_INVARIANT(best >= 0, "all xmm registers pinned at instruction %u of %s", q->inst,
-                 q->version->entity.name);
+                 q->version->entity.label);
     if (q->xmm_cell[best] != QUICK_NONE) {
         quick_spill(q, q->xmm_cell[best]);
         q->cells[q->xmm_cell[best]].reg = -1;
@@ -207,7 +207,7 @@ x64_gpr quick_gpr_of(quick *q, uint32_t cell)
 {
     quick_cell *c = &q->cells[cell];
     if (c->reg < 0) {
-        MU_INVARIANT(c->slot_valid, "cell %u of %s is nowhere", cell, q->version->entity.name);
+        MU_INVARIANT(c->slot_valid, "cell %u of %s is nowhere", cell, q->version->entity.label);
         x64_gpr reg = quick_gpr_take(q);
         x64_load(q->a, 8, reg, quick_slot_mem(c->slot));
         c->reg = (int8_t)reg;
@@ -221,7 +221,7 @@ x64_xmm quick_xmm_of(quick *q, uint32_t cell)
 {
     quick_cell *c = &q->cells[cell];
     if (c->reg < 0) {
-        MU_INVARIANT(c->slot_valid, "cell %u of %s is nowhere", cell, q->version->entity.name);
+        MU_INVARIANT(c->slot_valid, "cell %u of %s is nowhere", cell, q->version->entity.label);
         x64_xmm reg = quick_xmm_take(q);
         x64_fp_load(q->a, 8, reg, quick_slot_mem(c->slot));
         c->reg = (int8_t)reg;

@@ -324,7 +324,7 @@ static mu_code_object *make_object(quick *q)
         qsort(q->sites.items, q->sites.count, sizeof *q->sites.items, order_sites);
     }
     const char *name =
-        q->version->entity.name ? q->version->entity.name : q->version->func->entity.name;
+        q->version->hidden ? q->version->func->entity.label : q->version->entity.label;
     mu_code_object *object = mu_allocate(sizeof *object);
     object->name = mu_string_copy(name, strlen(name));
     object->version = q->version;

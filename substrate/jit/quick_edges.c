@@ -202,7 +202,7 @@ static void edge_moves(quick *q, const mu_ir_dest *dest, quick_operand exception
     }
     const quick_block *b = &q->blocks[dest->block];
     MU_INVARIANT(count == b->place_count, "edge to %s moves %u words of %u",
-                 ir->entity.name ? ir->entity.name : "a block", count, b->place_count);
+                 ir->entity.label ? ir->entity.label : "a block", count, b->place_count);
     for (uint32_t i = 0; i < count; i++) {
         if (!same_operand(&words[i], &b->places[i])) {
             MU_ARRAY_PUSH(moves, ((quick_move){.to = b->places[i], .from = words[i]}));

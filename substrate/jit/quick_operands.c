@@ -180,7 +180,7 @@ static quick_operand cell_operand(const quick *q, uint32_t cell)
         return (quick_operand){.kind = c->is_xmm ? QUICK_AT_XMM : QUICK_AT_GPR,
                                .index = (uint32_t)c->reg};
     }
-    MU_INVARIANT(c->slot_valid, "cell %u of %s is nowhere", cell, q->version->entity.name);
+    MU_INVARIANT(c->slot_valid, "cell %u of %s is nowhere", cell, q->version->entity.label);
     return (quick_operand){.kind = QUICK_AT_SLOT, .index = c->slot};
 }
 

@@ -69,6 +69,98 @@ static const comminst_row rows[MU_COMMINST_COUNT] = {
     ROW(META_DISABLE_WATCHPOINT, 0, NO_TYPE,     0, "w",    0, false),
     ROW(META_SET_TRAP_HANDLER,   0, NO_TYPE,     0, "hv",   0, false),
 #undef ROW
+#define BUILDER(name, args, results) \
+    [MU_COMMINST_IRBUILDER_##name] = {args, 0, NO_TYPE, 0, results, false}
+    BUILDER(NEW_BUNDLE,               "", 1),
+    BUILDER(LOAD_BUNDLE_FROM_NODE,    "n", 0),
+    BUILDER(ABORT_BUNDLE_NODE,        "n", 0),
+    BUILDER(GET_NODE,                 "nw", 1),
+    BUILDER(GET_ID,                   "nn", 1),
+    BUILDER(SET_NAME,                 "nnY", 0),
+    BUILDER(NEW_TYPE_INT,             "nw", 1),
+    BUILDER(NEW_TYPE_FLOAT,           "n", 1),
+    BUILDER(NEW_TYPE_DOUBLE,          "n", 1),
+    BUILDER(NEW_TYPE_UPTR,            "n", 1),
+    BUILDER(SET_TYPE_UPTR,            "nn", 0),
+    BUILDER(NEW_TYPE_UFUNCPTR,        "n", 1),
+    BUILDER(SET_TYPE_UFUNCPTR,        "nn", 0),
+    BUILDER(NEW_TYPE_STRUCT,          "nNl", 1),
+    BUILDER(NEW_TYPE_HYBRID,          "nNln", 1),
+    BUILDER(NEW_TYPE_ARRAY,           "nnl", 1),
+    BUILDER(NEW_TYPE_VECTOR,          "nnl", 1),
+    BUILDER(NEW_TYPE_VOID,            "n", 1),
+    BUILDER(NEW_TYPE_REF,             "n", 1),
+    BUILDER(SET_TYPE_REF,             "nn", 0),
+    BUILDER(NEW_TYPE_IREF,            "n", 1),
+    BUILDER(SET_TYPE_IREF,            "nn", 0),
+    BUILDER(NEW_TYPE_WEAKREF,         "n", 1),
+    BUILDER(SET_TYPE_WEAKREF,         "nn", 0),
+    BUILDER(NEW_TYPE_FUNCREF,         "n", 1),
+    BUILDER(SET_TYPE_FUNCREF,         "nn", 0),
+    BUILDER(NEW_TYPE_TAGREF64,        "n", 1),
+    BUILDER(NEW_TYPE_THREADREF,       "n", 1),
+    BUILDER(NEW_TYPE_STACKREF,        "n", 1),
+    BUILDER(NEW_TYPE_FRAMECURSORREF,  "n", 1),
+    BUILDER(NEW_TYPE_IRNODEREF,       "n", 1),
+    BUILDER(NEW_FUNCSIG,              "nNlNl", 1),
+    BUILDER(NEW_CONST_INT,            "nnl", 1),
+    BUILDER(NEW_CONST_INT_EX,         "nnLl", 1),
+    BUILDER(NEW_CONST_FLOAT,          "nne", 1),
+    BUILDER(NEW_CONST_DOUBLE,         "nnd", 1),
+    BUILDER(NEW_CONST_NULL,           "nn", 1),
+    BUILDER(NEW_CONST_SEQ,            "nnNl", 1),
+    BUILDER(NEW_GLOBAL_CELL,          "nn", 1),
+    BUILDER(NEW_FUNC,                 "nn", 1),
+    BUILDER(NEW_FUNC_VER,             "nn", 1),
+    BUILDER(NEW_EXP_FUNC,             "nnwn", 1),
+    BUILDER(NEW_BB,                   "n", 1),
+    BUILDER(NEW_NOR_PARAM,            "nn", 1),
+    BUILDER(NEW_EXC_PARAM,            "n", 1),
+    BUILDER(NEW_INST_RES,             "n", 1),
+    BUILDER(ADD_DEST,                 "nwnNl", 0),
+    BUILDER(ADD_KEEPALIVES,           "nNl", 0),
+    BUILDER(NEW_BINOP,                "nwnnn", 1),
+    BUILDER(NEW_CMP,                  "nwnnn", 1),
+    BUILDER(NEW_CONV,                 "nwnnn", 1),
+    BUILDER(NEW_SELECT,               "nnnnnn", 1),
+    BUILDER(NEW_BRANCH,               "n", 1),
+    BUILDER(NEW_BRANCH2,              "nn", 1),
+    BUILDER(NEW_SWITCH,               "nnn", 1),
+    BUILDER(ADD_SWITCH_DEST,          "nnnNl", 0),
+    BUILDER(NEW_CALL,                 "nnnNl", 1),
+    BUILDER(NEW_TAILCALL,             "nnnNl", 1),
+    BUILDER(NEW_RET,                  "nNl", 1),
+    BUILDER(NEW_THROW,                "nn", 1),
+    BUILDER(NEW_EXTRACTVALUE,         "nnwn", 1),
+    BUILDER(NEW_INSERTVALUE,          "nnwnn", 1),
+    BUILDER(NEW_EXTRACTELEMENT,       "nnnnn", 1),
+    BUILDER(NEW_INSERTELEMENT,        "nnnnnn", 1),
+    BUILDER(NEW_SHUFFLEVECTOR,        "nnnnnn", 1),
+    BUILDER(NEW_NEW,                  "nn", 1),
+    BUILDER(NEW_NEWHYBRID,            "nnnn", 1),
+    BUILDER(NEW_ALLOCA,               "nn", 1),
+    BUILDER(NEW_ALLOCAHYBRID,         "nnnn", 1),
+    BUILDER(NEW_GETIREF,              "nnn", 1),
+    BUILDER(NEW_GETFIELDIREF,         "nwnwn", 1),
+    BUILDER(NEW_GETELEMIREF,          "nwnnnn", 1),
+    BUILDER(NEW_SHIFTIREF,            "nwnnnn", 1),
+    BUILDER(NEW_GETVARPARTIREF,       "nwnn", 1),
+    BUILDER(NEW_LOAD,                 "nwwnn", 1),
+    BUILDER(NEW_STORE,                "nwwnnn", 1),
+    BUILDER(NEW_CMPXCHG,              "nwwwwnnnn", 1),
+    BUILDER(NEW_ATOMICRMW,            "nwwwnnn", 1),
+    BUILDER(NEW_FENCE,                "nw", 1),
+    BUILDER(NEW_TRAP,                 "nNl", 1),
+    BUILDER(NEW_WATCHPOINT,           "nwNl", 1),
+    BUILDER(NEW_WPBRANCH,             "nw", 1),
+    BUILDER(NEW_CCALL,                "nwnnnNl", 1),
+    BUILDER(NEW_NEWTHREAD,            "nnn", 1),
+    BUILDER(NEW_SWAPSTACK_RET,        "nnNl", 1),
+    BUILDER(NEW_SWAPSTACK_KILL,       "nn", 1),
+    BUILDER(SET_NEWSTACK_PASS_VALUES, "nNNl", 0),
+    BUILDER(SET_NEWSTACK_THROW_EXC,   "nn", 0),
+    BUILDER(NEW_COMMINST,             "nwWlNlNlNl", 1),
+#undef BUILDER
 };
 /* clang-format on */
 
@@ -105,6 +197,17 @@ static void expect_ref_void(mu_verifier *v, uint32_t index)
         v, index, is_kind(actual, MU_IR_REF) && is_kind(actual->element, MU_IR_VOID), "ref<void>");
 }
 
+/* An iref to the first of an array's elements. */
+static void expect_iref(mu_verifier *v, uint32_t index, mu_ir_type_kind kind, uint32_t bits)
+{
+    const mu_ir_type *actual = mu_verify_operand_type(v, index);
+    mu_ir_type element = {.kind = kind, .bits = bits};
+    mu_ir_type wanted = {.kind = MU_IR_IREF, .element = &element};
+    bool right = is_kind(actual, MU_IR_IREF) && is_kind(actual->element, kind) &&
+                 (kind != MU_IR_INT || is_int_of(actual->element, bits));
+    mu_verify_expect_that(v, index, right, mu_verify_text_of_type(&wanted).text);
+}
+
 /* A predefined type or signature; NULL in an environment that was made without them. */
 static const mu_ir_entity *predefined(const mu_verifier *v, const char *name)
 {
@@ -121,6 +224,12 @@ static void expect_letter(mu_verifier *v, uint32_t index, char letter)
     case 'c': expect_kind(v, index, MU_IR_FRAMECURSORREF); break;
     case 't': expect_kind(v, index, MU_IR_TAGREF64); break;
     case 'd': expect_kind(v, index, MU_IR_DOUBLE); break;
+    case 'e': expect_kind(v, index, MU_IR_FLOAT); break;
+    case 'n': expect_kind(v, index, MU_IR_IRNODEREF); break;
+    case 'N': expect_iref(v, index, MU_IR_IRNODEREF, 0); break;
+    case 'W': expect_iref(v, index, MU_IR_INT, 32); break;
+    case 'L': expect_iref(v, index, MU_IR_INT, 64); break;
+    case 'Y': expect_iref(v, index, MU_IR_INT, 8); break;
     case 'v': expect_ref_void(v, index); break;
     case '5': expect_int(v, index, 52); break;
     case '6': expect_int(v, index, 6); break;

@@ -50,9 +50,7 @@ static const bool compiled_comminsts[MU_COMMINST_COUNT] = {
     [MU_COMMINST_META_LOAD_BUNDLE] = true,
     [MU_COMMINST_META_LOAD_HAIL] = true,
     [MU_COMMINST_META_SET_TRAP_HANDLER] = true,
-};
-static const bool uncompiled_kinds[] = {
-    [MU_IR_IRNODEREF] = true,
+    [MU_COMMINST_IRBUILDER_NEW_BUNDLE ... MU_COMMINST_IRBUILDER_NEW_COMMINST] = true,
 };
 /* clang-format on */
 
@@ -63,7 +61,7 @@ bool mu_verify_is_uncompiled_kind(const mu_ir_type *type)
         bool is_int = is_kind(type->element, MU_IR_INT) && type->element->bits <= 64;
         return !is_int && !is_fp(type->element);
     }
-    return uncompiled_kinds[type->kind];
+    return false;
 }
 
 /* -------------------------------------------------------------------------------------- types */

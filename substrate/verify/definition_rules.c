@@ -18,7 +18,7 @@ typedef struct const_frame {
 
 typedef struct const_walk {
     mu_verifier *v;
-    uint8_t *colors;  /* by id - first_id */
+    uint8_t *colors;  /* by number in the bundle */
     uint32_t *depths; /* likewise, of open ones */
     MU_ARRAY(const_frame) stack;
 } const_walk;
@@ -173,9 +173,9 @@ static void check_const(mu_verifier *v, const mu_ir_const *constant, bool is_cyc
 static uint8_t *color_of(const const_walk *walk, const mu_ir_entity *entity)
 {
     const mu_ir_bundle *bundle = walk->v->bundle;
-    bool is_ours = entity->kind == MU_IR_CONST && entity->id >= bundle->first_id &&
-                   entity->id - bundle->first_id < bundle->id_count;
-    return is_ours ? &walk->colors[entity->id - bundle->first_id] : NULL;
+    bool is_ours = entity->kind == MU_IR_CONST && entity->index < bundle->const_count &&
+                   &bundle->consts[entity->index]->entity == entity;
+    return is_ours ? &walk->colors[entity->index] : NULL;
 }
 
 static void open_const(const_walk *walk, const mu_ir_const *constant)
@@ -239,8 +239,8 @@ void mu_verify_check_consts(mu_verifier *v)
 {
     const mu_ir_bundle *bundle = v->bundle;
     const_walk walk = {.v = v,
-                       .colors = mu_allocate(bundle->id_count),
-                       .depths = mu_allocate(sizeof(uint32_t) * bundle->id_count)};
+                       .colors = mu_allocate(bundle->const_count),
+                       .depths = mu_allocate(sizeof(uint32_t) * bundle->const_count)};
     for (uint32_t i = 0; i < bundle->const_count; i++) {
         const mu_ir_const *constant = bundle->consts[i];
         find_cycles(&walk, constant);

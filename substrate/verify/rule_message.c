@@ -18,7 +18,7 @@ static void append(mu_verify_text *out, const char *text)
 
 const char *mu_verify_name_of(const mu_ir_entity *entity)
 {
-    return entity && entity->name ? entity->name : "(no name)";
+    return entity && entity->label ? entity->label : "(no name)";
 }
 
 static const char *kind_word(mu_ir_type_kind kind)
@@ -36,8 +36,8 @@ mu_verify_text mu_verify_text_of_type(const mu_ir_type *type)
     while (type) {
         bool is_composite = type->kind >= MU_IR_STRUCT && type->kind <= MU_IR_VECTOR;
         bool shows_name = is_composite || depth == TEXT_DEPTH_MAX;
-        if (shows_name && type->entity.name) {
-            append(&out, type->entity.name);
+        if (shows_name && type->entity.label) {
+            append(&out, type->entity.label);
             break;
         }
         append(&out, kind_word(type->kind));

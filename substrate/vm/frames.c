@@ -42,11 +42,11 @@ static mu_frame describe(const mu_stack_cursor *cursor)
 {
     const mu_ir_version *version = cursor->object->version;
     const mu_ir_inst *inst = &version->insts[cursor->site->inst];
-    mu_frame frame = {.function = version->func->entity.name,
+    mu_frame frame = {.function = version->func->entity.label,
                       .keepalive_count = cursor->site->keepalive_count,
                       .bundle = version->bundle ? version->bundle->name : ""};
     if (!version->hidden) {
-        frame.version = version->entity.name;
+        frame.version = version->entity.label;
         frame.instruction = inst->entity.name;
         frame.where = inst->entity.where;
     }
@@ -99,7 +99,7 @@ mu_status mu_thread_keepalive(mu_thread *thread, uint32_t frame, uint32_t index,
     if (memory) {
         *value = value_from_memory(thread->vm, variable->type, memory);
         value->handle = (mu_handle){frame, index};
-        *name = variable->entity.name;
+        *name = variable->entity.label;
         status = MU_OK;
     }
     pthread_mutex_unlock(&thread->vm->lock);

@@ -15,7 +15,7 @@ static mu_function_code *describe(const mu_code_object *object)
 {
     const mu_ir_version *version = object->version;
     mu_function_code *code = mu_allocate(sizeof *code);
-    code->version = version->entity.name;
+    code->version = version->entity.label;
     code->address = (uintptr_t)object->start;
     code->size_bytes = object->size_bytes;
     code->bytes = mu_allocate(object->size_bytes);
@@ -27,7 +27,7 @@ static mu_function_code *describe(const mu_code_object *object)
         code->lines[i].offset_bytes = line->offset;
         if (line->inst != MU_CODE_LINE_OTHER) {
             const mu_ir_inst *inst = &version->insts[line->inst];
-            code->lines[i].block = version->blocks[inst->block].entity.name;
+            code->lines[i].block = version->blocks[inst->block].entity.label;
             code->lines[i].text = mu_ir_inst_text(version, inst);
         }
     }
@@ -42,12 +42,12 @@ mu_status mu_function_get_code(mu_vm *vm, const mu_function *function, mu_report
     const void *entry;
     if (!version) {
         return mu_report_add(report, MU_STATE, (mu_location){0},
-                             "%s is declared, but no version of it is loaded", func->entity.name);
+                             "%s is declared, but no version of it is loaded", func->entity.label);
     }
     mu_status status = mu_jit_compile(vm->substrate->jit, version, &entry);
     if (status != MU_OK) {
         return mu_report_add(report, status, (mu_location){0}, "%s cannot be compiled",
-                             version->entity.name);
+                             version->entity.label);
     }
     *code = describe(mu_jit_object(version));
     return MU_OK;

@@ -18,7 +18,8 @@ struct program_load {
     mu_thread *next; /* waiting after this one */
     char *text;
     size_t length;
-    bool is_script; /* HAIL */
+    bool is_script;            /* HAIL */
+    mu_irbuilder_graph *graph; /* not NULL: this, and no text */
 };
 
 /* ---- @uvm.meta.bytes */
@@ -77,15 +78,26 @@ static slice_end name_of(mu_thread *thread, const mu_ir_inst *inst)
 
 /* ---- loading */
 
-static slice_end refuse(mu_thread *thread, const char *why)
+slice_end thread_refuse(mu_thread *thread, const char *why)
 {
     snprintf(thread->refusal, sizeof thread->refusal, "%s: %s",
              mu_abi_guest_error_text(MU_GUEST_ERROR_BUNDLE_REFUSED), why);
     return thread_raise(thread, MU_GUEST_ERROR_BUNDLE_REFUSED);
 }
 
+slice_end thread_refuse_reported(mu_thread *thread, mu_status status, mu_report *report)
+{
+    char *text = mu_report_text(report);
+    mu_report_free(report);
+    text[strcspn(text, "\n")] = '\0';
+    slice_end end = thread_refuse(thread, *text ? text : mu_status_text(status));
+    mu_free(text);
+    return end;
+}
+
 static void free_load(mu_thread *thread)
 {
+    mu_irbuilder_graph_free(thread->load->graph);
     mu_free(thread->load->text);
     mu_free(thread->load);
     thread->load = NULL;
@@ -102,11 +114,16 @@ static void pass_on(mu_vm *vm)
     }
 }
 
-static mu_status load_text(mu_thread *thread, mu_report *report)
+static mu_status load_now(mu_thread *thread, mu_report *report)
 {
     char name[128];
-    snprintf(name, sizeof name, "loaded by %s", thread->function->entity.name);
-    const program_load *load = thread->load;
+    snprintf(name, sizeof name, "loaded by %s", thread->function->entity.label);
+    program_load *load = thread->load;
+    if (load->graph) {
+        mu_irbuilder_graph *graph = load->graph;
+        load->graph = NULL;
+        return vm_load_graph(thread->vm, graph, name, report, NULL);
+    }
     return load->is_script ? mu_vm_load_hail(thread->vm, name, load->text, load->length, report)
                            : mu_vm_load(thread->vm, name, load->text, load->length, report, NULL);
 }
@@ -118,22 +135,18 @@ slice_end thread_load(mu_thread *thread)
     mu_report *report = mu_report_new();
     vm_leave_world(thread);
     if (!thread_is_killed(thread)) {
-        status = load_text(thread, report);
+        status = load_now(thread, report);
     }
     pthread_mutex_lock(&vm->lock);
     free_load(thread);
     pass_on(vm);
     pthread_mutex_unlock(&vm->lock);
     vm_enter_world(thread);
-    char *text = mu_report_text(report);
-    mu_report_free(report);
-    slice_end end = SLICE_GOES_ON;
     if (status != MU_OK) {
-        text[strcspn(text, "\n")] = '\0';
-        end = refuse(thread, *text ? text : mu_status_text(status));
+        return thread_refuse_reported(thread, status, report);
     }
-    mu_free(text);
-    return end;
+    mu_report_free(report);
+    return SLICE_GOES_ON;
 }
 
 static bool take_budget(mu_vm *vm, uint64_t length)
@@ -145,22 +158,12 @@ static bool take_budget(mu_vm *vm, uint64_t length)
     return fits;
 }
 
-static slice_end load_operand(mu_thread *thread, bool is_script)
+/* Now, or when it is this thread's turn. */
+static slice_end begin_load(mu_thread *thread, const program_load *load)
 {
     mu_vm *vm = thread->vm;
-    const char *bytes;
-    uint64_t length;
-    mu_guest_error error = bytes_operand(thread, &bytes, &length);
-    if (error != MU_GUEST_ERROR_NONE) {
-        return thread_raise(thread, error);
-    }
-    if (!take_budget(vm, length)) {
-        return refuse(thread, "all that a VM's programs load may have 64 MiB");
-    }
     thread->load = mu_allocate(sizeof *thread->load);
-    *thread->load =
-        (program_load){.text = mu_allocate(length + 1), .length = length, .is_script = is_script};
-    memcpy(thread->load->text, bytes, length);
+    *thread->load = *load;
     thread->pending = PENDING_NONE;
     pthread_mutex_lock(&vm->lock);
     if (vm->is_program_loading) {
@@ -176,6 +179,33 @@ static slice_end load_operand(mu_thread *thread, bool is_script)
     vm->is_program_loading = true;
     pthread_mutex_unlock(&vm->lock);
     return thread_load(thread);
+}
+
+static const char too_much[] = "all that a VM's programs load may have 64 MiB";
+
+slice_end thread_load_graph(mu_thread *thread, mu_irbuilder_graph *graph)
+{
+    if (!take_budget(thread->vm, mu_irbuilder_graph_bytes(graph))) {
+        mu_irbuilder_graph_free(graph);
+        return thread_refuse(thread, too_much);
+    }
+    return begin_load(thread, &(program_load){.graph = graph});
+}
+
+static slice_end load_operand(mu_thread *thread, bool is_script)
+{
+    const char *bytes;
+    uint64_t length;
+    mu_guest_error error = bytes_operand(thread, &bytes, &length);
+    if (error != MU_GUEST_ERROR_NONE) {
+        return thread_raise(thread, error);
+    }
+    if (!take_budget(thread->vm, length)) {
+        return thread_refuse(thread, too_much);
+    }
+    program_load load = {.text = mu_allocate(length + 1), .length = length, .is_script = is_script};
+    memcpy(load.text, bytes, length);
+    return begin_load(thread, &load);
 }
 
 /* ---- traps */

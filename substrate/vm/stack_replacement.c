@@ -87,7 +87,7 @@ mu_status thread_plan_replacement(mu_thread *thread, const mu_replacement *repla
             char *signature = mu_ir_sig_text(func->sig);
             status = mu_report_add(report, MU_INVALID, (mu_location){0},
                                    "%s does not return what the frame below waits for: %s",
-                                   func->entity.name, signature);
+                                   func->entity.label, signature);
             mu_free(signature);
             return status;
         }
@@ -95,7 +95,7 @@ mu_status thread_plan_replacement(mu_thread *thread, const mu_replacement *repla
         if (!mu_jit_can_pass(func->sig->params, func->sig->param_count)) {
             return mu_report_add(report, MU_UNSUPPORTED, (mu_location){0},
                                  "%s: its parameters are more than a call can pass",
-                                 func->entity.name);
+                                 func->entity.label);
         }
         state->wanted = func->sig->params;
         state->wanted_count = func->sig->param_count;

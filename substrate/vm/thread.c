@@ -13,7 +13,7 @@ static mu_status check_arguments(const mu_ir_func *func, const mu_value *argumen
         char *signature = mu_ir_sig_text(func->sig);
         status =
             mu_report_add(report, MU_INVALID, (mu_location){0}, "%s takes %u arguments, not %u: %s",
-                          func->entity.name, func->sig->param_count, count, signature);
+                          func->entity.label, func->sig->param_count, count, signature);
         mu_free(signature);
         return status;
     }
@@ -21,11 +21,11 @@ static mu_status check_arguments(const mu_ir_func *func, const mu_value *argumen
     if (!mu_jit_can_pass(func->sig->params, count)) {
         return mu_report_add(report, MU_UNSUPPORTED, (mu_location){0},
                              "%s: its %u parameters are more than a call can pass",
-                             func->entity.name, count);
+                             func->entity.label, count);
     }
     for (uint32_t i = 0; i < count && status == MU_OK; i++) {
         char what[160];
-        snprintf(what, sizeof what, "argument %u of %s", i + 1, func->entity.name);
+        snprintf(what, sizeof what, "argument %u of %s", i + 1, func->entity.label);
         status = value_check(&arguments[i], func->sig->params[i], what, report);
         if (status == MU_OK && !arguments[i].is_null &&
             (arguments[i].kind == MU_VALUE_REF || arguments[i].kind == MU_VALUE_IREF ||

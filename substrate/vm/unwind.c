@@ -37,8 +37,8 @@ bool thread_unwind(mu_thread *thread)
 static error_frame describe(const mu_stack_cursor *cursor)
 {
     const mu_ir_version *version = cursor->object->version;
-    error_frame frame = {.function = version->func->entity.name,
-                         .version = version->hidden ? NULL : version->entity.name,
+    error_frame frame = {.function = version->func->entity.label,
+                         .version = version->hidden ? NULL : version->entity.label,
                          .bundle = version->bundle ? version->bundle->name : ""};
     if (!version->hidden && cursor->site->inst != UINT32_MAX) {
         const mu_ir_inst *inst = &version->insts[cursor->site->inst];

@@ -208,7 +208,7 @@ mu_value value_from_memory(const mu_vm *vm, const mu_ir_type *type, const void *
         value.is_null = words[0] == 0;
         if (words[0] && words[0] < vm->table_count) {
             snprintf(value.text, sizeof value.text, "%s",
-                     vm->functions[words[0]].func->entity.name);
+                     vm->functions[words[0]].func->entity.label);
         }
         break;
     case MU_VALUE_TAGREF64: describe_tagref64(words[0], &value); break;

@@ -1,6 +1,7 @@
 /* A VM: its making and its end, what can be asked of it and of its functions. */
 #include "vm_internal.h"
 
+#include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
 
@@ -38,6 +39,7 @@ mu_status mu_vm_new(mu_substrate *substrate, const mu_vm_config *config, mu_vm *
     vm->table_count = 1;
     pthread_mutex_init(&vm->lock, NULL);
     pthread_mutex_init(&vm->load_lock, NULL);
+    pthread_mutex_init(&vm->irbuilder_lock, NULL);
     pthread_cond_init(&vm->changed, NULL);
     vm_watchpoints_init(vm);
     pthread_mutex_lock(&substrate->lock);
@@ -114,6 +116,8 @@ void mu_vm_free(mu_vm *vm)
     mu_free(vm->functions);
     pthread_mutex_destroy(&vm->lock);
     pthread_mutex_destroy(&vm->load_lock);
+    pthread_mutex_destroy(&vm->irbuilder_lock);
+    mu_irbuilder_free(vm->irbuilder);
     pthread_cond_destroy(&vm->changed);
     mu_free(vm);
 }
@@ -152,7 +156,21 @@ static const mu_ir_func *as_func(const mu_function *function)
     return (const mu_ir_func *)function;
 }
 
-mu_function *mu_vm_find_function(mu_vm *vm, const char *name)
+/* "#65540" */
+static mu_ir_entity *find_by_id(mu_vm *vm, const char *name)
+{
+    char *end;
+    unsigned long long id = strtoull(name + 1, &end, 10);
+    if (name[1] < '0' || name[1] > '9' || *end || id > UINT32_MAX) {
+        return NULL;
+    }
+    pthread_mutex_lock(&vm->lock);
+    mu_ir_entity *entity = mu_ir_env_by_id(vm->env, (uint32_t)id);
+    pthread_mutex_unlock(&vm->lock);
+    return entity;
+}
+
+static mu_ir_entity *find_by_name(mu_vm *vm, const char *name)
 {
     char *with_sigil = mu_allocate(strlen(name) + 2);
     with_sigil[0] = '@';
@@ -161,6 +179,12 @@ mu_function *mu_vm_find_function(mu_vm *vm, const char *name)
     mu_ir_entity *entity = mu_ir_env_find(vm->env, with_sigil, strlen(with_sigil));
     pthread_mutex_unlock(&vm->lock);
     mu_free(with_sigil);
+    return entity;
+}
+
+mu_function *mu_vm_find_function(mu_vm *vm, const char *name)
+{
+    mu_ir_entity *entity = name[0] == '#' ? find_by_id(vm, name) : find_by_name(vm, name);
     return entity && entity->kind == MU_IR_FUNC ? as_function((mu_ir_func *)entity) : NULL;
 }
 
@@ -174,7 +198,7 @@ mu_function *mu_vm_function_at(mu_vm *vm, uint32_t index)
 
 const char *mu_function_name(const mu_function *function)
 {
-    return as_func(function)->entity.name;
+    return as_func(function)->entity.label;
 }
 
 const char *mu_function_version(mu_vm *vm, const mu_function *function)
@@ -183,7 +207,7 @@ const char *mu_function_version(mu_vm *vm, const mu_function *function)
     uint32_t number = as_func(function)->number;
     const mu_ir_version *newest = number < vm->table_count ? vm->functions[number].newest : NULL;
     pthread_mutex_unlock(&vm->lock);
-    return newest ? newest->entity.name : NULL;
+    return newest ? newest->entity.label : NULL;
 }
 
 char *mu_function_signature(const mu_function *function)

@@ -1,7 +1,7 @@
 #pragma once
 /* Private to vm: what stands behind mu.h. Reading order: substrate.c, vm.c, vm_load.c, world.c,
  * thread.c, thread_run.c, thread_park.c, stacks.c, common_insts.c, pins.c, futex.c, meta_insts.c,
- * swap_stack.c, unwind.c, frames.c, cursors.c, values.c.
+ * irbuilder_insts.c, swap_stack.c, unwind.c, frames.c, cursors.c, values.c.
  *
  * The world of a VM. A thread is "in the world" while a worker runs it: in Mu code, or in the
  * runtime on its behalf. Whoever collects, or changes what compiled code reaches, stops the world:
@@ -14,6 +14,7 @@
 #include "mu_gc.h"
 #include "mu_hail.h"
 #include "mu_ir_type_pool.h"
+#include "mu_irbuilder.h"
 #include "mu_jit.h"
 #include "mu_stack.h"
 #include "mu_thread_pool.h"
@@ -111,9 +112,11 @@ struct mu_vm {
     uint32_t bundles;
     mu_thread *first_loader; /* of threads that wait to load a bundle */
     bool is_program_loading;
-    uint64_t program_text_bytes; /* that programs loaded so far */
-    uint64_t trap_handler;       /* the program's own: a function's number; atomic; 0: none */
-    uintptr_t trap_userdata;     /* root */
+    uint64_t program_text_bytes;    /* that programs loaded so far */
+    pthread_mutex_t irbuilder_lock; /* of `irbuilder`; taken last, and held for one call at most */
+    mu_irbuilder *irbuilder;        /* NULL: not used yet */
+    uint64_t trap_handler;          /* the program's own: a function's number; atomic; 0: none */
+    uintptr_t trap_userdata;        /* root */
     uint64_t finished_count;
     vm_watchpoints watchpoints; /* has its own lock */
 };
@@ -177,6 +180,9 @@ typedef struct error_frame {
     mu_location where;
 } error_frame;
 
+/* What a common instruction has at most: @uvm.irbuilder.new_comminst. */
+enum { COMMON_OPERANDS = 10 };
+
 struct mu_thread {
     mu_abi_thread abi; /* first: r15 points at it */
     mu_vm *vm;
@@ -210,9 +216,9 @@ struct mu_thread {
     pending_kind pending;
     mu_ir_type *const *pending_types;
     uint32_t pending_count;
-    mu_ir_type *operand_types[4]; /* of a common instruction, as pending */
-    MU_ARRAY(thread_pin) pins;    /* multiset */
-    uintptr_t landing_return;     /* RESUME_LANDING: the site's return address, for walks */
+    mu_ir_type *operand_types[COMMON_OPERANDS]; /* of a common instruction, as pending */
+    MU_ARRAY(thread_pin) pins;                  /* multiset */
+    uintptr_t landing_return; /* RESUME_LANDING: the site's return address, for walks */
     mu_thread_trapped_fn *trapped;
     mu_thread_finished_fn *finished;
     void *context;
@@ -364,6 +370,33 @@ slice_end thread_load(mu_thread *thread);
 /* Begins the program's own trap handler, which there is. */
 slice_end thread_handle_own_trap(mu_thread *thread, const mu_ir_version *version,
                                  const mu_ir_inst *trap);
+
+/* Loads a graph when it is this thread's turn; it goes in any case. */
+slice_end thread_load_graph(mu_thread *thread, mu_irbuilder_graph *graph);
+/* Raises BUNDLE_REFUSED with this message. */
+slice_end thread_refuse(mu_thread *thread, const char *why);
+/* The same with the report's first line; frees the report. */
+slice_end thread_refuse_reported(mu_thread *thread, mu_status status, mu_report *report);
+
+/* ---- vm_load.c */
+/* Builds, verifies and publishes a bundle as mu_vm_load does a text; the graph goes in any case.
+ * Errors, threads: as mu_vm_load. */
+MU_MUST_CHECK mu_status vm_load_graph(mu_vm *vm, mu_irbuilder_graph *graph, const char *name,
+                                      mu_report *report, mu_load_info *info);
+
+/* ---- irbuilder_insts.c */
+/* mu_irbuilder_perform on the VM's builder, whoever calls: a thread of the VM, a client's context,
+ * the process. Operands and errors are as there; any thread, in the world or not; quick. */
+MU_MUST_CHECK mu_status vm_irbuilder_perform(mu_vm *vm, uint32_t op, const uint64_t *operands,
+                                             uint32_t operand_count, const char *name,
+                                             size_t name_length, mu_report *report,
+                                             uint64_t *result);
+/* load_bundle_from_node: what mu_vm_load does with a text, errors and threads as there; out of the
+ * world. All nodes of the bundle are gone afterwards, also on an error but the one that `node` is
+ * no bundle (INVALID). `info` may be NULL. */
+MU_MUST_CHECK mu_status vm_load_built(mu_vm *vm, uint64_t node, const char *name, mu_report *report,
+                                      mu_load_info *info);
+slice_end thread_irbuilder_inst(mu_thread *thread, const mu_ir_inst *inst);
 
 /* ---- wide_ints.c */
 slice_end thread_wide_inst(mu_thread *thread, const mu_ir_inst *inst);

@@ -10,33 +10,70 @@
  * names are looked up along all of it. */
 #define BUNDLES_MOST 16384u
 
-/* Parses and verifies on `parent`, or finds that someone did. */
-static mu_status load_env(mu_vm *vm, mu_ir_env *parent, const char *name, const char *text,
-                          size_t length, mu_report *report, mu_ir_env **env,
-                          uint32_t *functions_defined)
+/* What a bundle is made of: a text, or the graph of one that was built, which goes in any case. */
+typedef struct bundle_source {
+    const char *name;
+    const char *text;
+    size_t length;
+    mu_irbuilder_graph *graph;
+} bundle_source;
+
+/* Verifies a bundle made on `parent`; it goes with the environment, or at once. */
+static mu_status extend(const mu_vm *vm, mu_ir_env *parent, mu_ir_bundle *bundle, mu_report *report,
+                        mu_ir_env **env)
 {
-    mu_substrate *substrate = vm->substrate;
-    bool allow_native = vm->config.grant_native;
-    *env = vm_find_loaded(substrate, parent, text, length, allow_native, functions_defined);
-    if (*env) {
-        return MU_OK;
-    }
-    mu_ir_bundle *bundle = NULL;
-    mu_status status = mu_ir_parse(parent, name, text, length, report, &bundle);
-    if (status != MU_OK) {
-        return status;
-    }
-    mu_verify_options options = {.allow_native = allow_native};
-    status = mu_verify_bundle(parent, bundle, &options, report);
+    mu_verify_options options = {.allow_native = vm->config.grant_native};
+    mu_status status = mu_verify_bundle(parent, bundle, &options, report);
     if (status != MU_OK) {
         mu_ir_bundle_free(bundle);
         return status;
     }
-    *functions_defined = bundle->version_count;
-    bundle->trusted = allow_native;
-    mu_ir_env *made = mu_ir_env_extend(parent, bundle);
-    *env = vm_remember_loaded(substrate, made, text, length, allow_native, *functions_defined);
+    bundle->trusted = vm->config.grant_native;
+    *env = mu_ir_env_extend(parent, bundle);
     return MU_OK;
+}
+
+/* Parses and verifies on `parent`, or finds that someone did. */
+static mu_status load_text(const mu_vm *vm, mu_ir_env *parent, const bundle_source *source,
+                           mu_report *report, mu_ir_env **env, uint32_t *functions_defined)
+{
+    mu_substrate *substrate = vm->substrate;
+    bool allow_native = vm->config.grant_native;
+    *env = vm_find_loaded(substrate, parent, source->text, source->length, allow_native,
+                          functions_defined);
+    if (*env) {
+        return MU_OK;
+    }
+    mu_ir_bundle *bundle = NULL;
+    mu_ir_env *made = NULL;
+    mu_status status =
+        mu_ir_parse(parent, source->name, source->text, source->length, report, &bundle);
+    if (status == MU_OK) {
+        status = extend(vm, parent, bundle, report, &made);
+    }
+    if (status == MU_OK) {
+        *functions_defined = made->bundle->version_count;
+        *env = vm_remember_loaded(substrate, made, source->text, source->length, allow_native,
+                                  *functions_defined);
+    }
+    return status;
+}
+
+/* Nobody shares it: ids are the VM's own. */
+static mu_status load_graph(const mu_vm *vm, mu_ir_env *parent, bundle_source *source,
+                            mu_report *report, mu_ir_env **env, uint32_t *functions_defined)
+{
+    mu_ir_bundle *bundle = NULL;
+    mu_irbuilder_graph *graph = source->graph;
+    source->graph = NULL;
+    mu_status status = mu_irbuilder_build(graph, parent, source->name, report, &bundle);
+    if (status == MU_OK) {
+        status = extend(vm, parent, bundle, report, env);
+    }
+    if (status == MU_OK) {
+        *functions_defined = (*env)->bundle->version_count;
+    }
+    return status;
 }
 
 /* Global cells never move, since irefs hold their addresses: address space for all there may be is
@@ -108,13 +145,12 @@ static void publish(mu_vm *vm, mu_ir_env *env)
     vm->bundles++;
 }
 
-mu_status mu_vm_load(mu_vm *vm, const char *name, const char *text, size_t length,
-                     mu_report *report, mu_load_info *info)
+static mu_status load(mu_vm *vm, bundle_source *source, mu_report *report, mu_load_info *info)
 {
     mu_status status = MU_OK;
     mu_ir_env *env = NULL;
     uint32_t functions_defined = 0;
-    mu_report_set_file(report, name);
+    mu_report_set_file(report, source->name);
     pthread_mutex_lock(&vm->load_lock);
     mu_ir_env *old = vm->env; /* only loads change it, and this is the one */
     if (vm->bundles == BUNDLES_MOST) {
@@ -125,7 +161,11 @@ mu_status mu_vm_load(mu_vm *vm, const char *name, const char *text, size_t lengt
                           BUNDLES_MOST);
         goto done;
     }
-    MU_TRY(load_env(vm, old, name, text, length, report, &env, &functions_defined));
+    if (source->graph) {
+        MU_TRY(load_graph(vm, old, source, report, &env, &functions_defined));
+    } else {
+        MU_TRY(load_text(vm, old, source, report, &env, &functions_defined));
+    }
     MU_TRY(make_room_for_globals(vm, env, report));
     vm_stop_world(vm, NULL);
     pthread_mutex_lock(&vm->lock);
@@ -142,5 +182,20 @@ done:
         vm_release_env(vm->substrate, env);
     }
     pthread_mutex_unlock(&vm->load_lock);
+    mu_irbuilder_graph_free(source->graph);
     return status;
+}
+
+mu_status mu_vm_load(mu_vm *vm, const char *name, const char *text, size_t length,
+                     mu_report *report, mu_load_info *info)
+{
+    bundle_source source = {.name = name, .text = text, .length = length};
+    return load(vm, &source, report, info);
+}
+
+mu_status vm_load_graph(mu_vm *vm, mu_irbuilder_graph *graph, const char *name, mu_report *report,
+                        mu_load_info *info)
+{
+    bundle_source source = {.name = name, .graph = graph};
+    return load(vm, &source, report, info);
 }

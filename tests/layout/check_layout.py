@@ -26,6 +26,7 @@ HEADERS = {
 PREFIXES = {
     "mu_base": ("mu_",),  # the vocabulary of all rooms
     "mu_ir": ("mu_ir_",),
+    "mu_irbuilder": ("mu_irbuilder_", "irbuilder_"),
     "mu_verify": ("mu_verify_",),
     "mu_abi": ("mu_abi_",),
     "mu_hail": ("mu_hail_", "hail_"),

@@ -42,6 +42,7 @@ oracle *oracle_new(mu_ir_env *env, const oracle_limits *limits)
     }
     self->next_collection_bytes = 32ull << 20;
     self->plans = mu_map_new();
+    self->cells = mu_map_new();
     self->env = mu_ir_env_retain(env);
     add_functions(self, env);
     return self;
@@ -78,7 +79,7 @@ void oracle_free(oracle *self)
     plan_free_all(self);
     MU_ARRAY_FREE(&self->functions);
     MU_ARRAY_FREE(&self->newest);
-    MU_ARRAY_FREE(&self->cells);
+    mu_map_free(self->cells);
     MU_ARRAY_FREE(&self->pins);
     MU_ARRAY_FREE(&self->marks);
     MU_ARRAY_FREE(&self->marked_stacks);
@@ -94,7 +95,7 @@ const char *oracle_function_name(const oracle *self, uint64_t number)
     if (number >= self->functions.count || !self->functions.items[number]) {
         return NULL;
     }
-    return self->functions.items[number]->entity.name;
+    return self->functions.items[number]->entity.label;
 }
 
 /* -------------------------------------------------------------------------------------- traps */
@@ -191,13 +192,13 @@ oracle_frame oracle_frame_at(const oracle *self, uint32_t index)
     if (!at->plan) {
         const mu_ir_func *function = self->functions.items[at->function];
         const mu_ir_version *newest = mu_ir_env_newest(self->env, function);
-        return (oracle_frame){.function = function->entity.name,
-                              .version = newest ? newest->entity.name : NULL};
+        return (oracle_frame){.function = function->entity.label,
+                              .version = newest ? newest->entity.label : NULL};
     }
     const mu_ir_version *version = at->plan->version;
     return (oracle_frame){
-        .function = version->func->entity.name,
-        .version = version->hidden ? NULL : version->entity.name,
+        .function = version->func->entity.label,
+        .version = version->hidden ? NULL : version->entity.label,
         .instruction = version->hidden ? NULL : inst_of(at)->entity.name,
         .keepalive_count = inst_of(at)->keepalives.count,
     };
@@ -320,7 +321,7 @@ static void do_instruction(oracle *self, frame *at)
 static void enter(oracle *self, const mu_ir_func *function, const oracle_value *arguments)
 {
     const plan *of = plan_of_function(self, function->number);
-    MU_INVARIANT(of, "%s is not in this oracle's environment", function->entity.name);
+    MU_INVARIANT(of, "%s is not in this oracle's environment", function->entity.label);
     if (!push_frame(self, running_stack(self), of)) {
         throw_error(self, MU_GUEST_ERROR_STACK_OVERFLOW);
         return;

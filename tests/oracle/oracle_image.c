@@ -128,17 +128,15 @@ void write_word(uint8_t *image, uint64_t value)
 
 static oracle_object *global_cell(oracle *self, const mu_ir_global *global)
 {
-    uint32_t index = global->entity.id - MU_IR_FIRST_ID;
-    while (self->cells.count <= index) {
-        MU_ARRAY_PUSH(&self->cells, NULL);
-    }
-    if (!self->cells.items[index]) {
-        oracle_object *cell = object_new(global->type, 0, size_of_type(global->type), PLACE_GLOBAL);
+    const uint32_t *id = &global->entity.id;
+    oracle_object *cell = mu_map_get(self->cells, id, sizeof *id);
+    if (!cell) {
+        cell = object_new(global->type, 0, size_of_type(global->type), PLACE_GLOBAL);
         cell->next = self->globals;
         self->globals = cell;
-        self->cells.items[index] = cell;
+        mu_map_put(self->cells, id, sizeof *id, cell);
     }
-    return self->cells.items[index];
+    return cell;
 }
 
 static void write_const(oracle *self, uint8_t *image, const mu_ir_const *constant)

@@ -111,7 +111,7 @@ struct oracle {
     MU_ARRAY(plan *) all_plans;
     MU_ARRAY(mu_ir_func *) functions; /* by number */
     MU_ARRAY(const plan *) newest;    /* by number; NULL: not looked up since the last load */
-    MU_ARRAY(oracle_object *) cells;  /* global cells by entity id - MU_IR_FIRST_ID */
+    mu_map *cells;                    /* id of a global cell → its object */
     uint32_t loaded_depth;            /* environments whose functions are in the table */
     oracle_object *heap;
     oracle_object *globals;

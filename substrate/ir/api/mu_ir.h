@@ -40,11 +40,16 @@ typedef struct mu_ir_entity {
     mu_ir_kind kind;
     uint32_t id;      /* unique in the environment; from MU_IR_FIRST_ID; 0: has none */
     const char *name; /* global name with its '@'; NULL: has none */
+    /* What people are told: the name, or "#" and the id. Set by linking, then NULL only of
+     * instructions without a name. */
+    const char *label;
     mu_location where;
     mu_ir_version *owner; /* of a block, variable or instruction: its version; else NULL */
-    uint32_t index;       /* of a block, variable or instruction: its number in the version */
+    uint32_t index;       /* of a block, variable or instruction: its number in the version; of a
+                             constant: in the bundle */
 } mu_ir_entity;
-#define MU_IR_FIRST_ID 65536u
+#define MU_IR_FIRST_ID       65536u
+#define MU_IR_FIRST_GIVEN_ID 0x80000000u /* of those that mu_ir_builder_next_id gives */
 
 /* ------------------------------------------------------------------------------------- types */
 
@@ -192,6 +197,8 @@ typedef enum mu_ir_comminst {
     MU_COMMINST_COUNT
 } mu_ir_comminst;
 const char *mu_ir_comminst_name(mu_ir_comminst comminst);
+/* The common instruction of this id; false: there is none. */
+bool mu_ir_comminst_by_id(uint32_t id, mu_ir_comminst *comminst);
 uint32_t mu_ir_comminst_id(mu_ir_comminst comminst);
 
 /* clang-format off */
@@ -341,8 +348,9 @@ struct mu_ir_bundle {
     mu_ir_version **versions; /* of new and of older functions */
     uint32_t type_count, sig_count, const_count, global_count, func_count, expose_count,
         version_count;
-    mu_ir_entity **by_id; /* entity `first_id + i`; covers every entity that has an id */
-    uint32_t first_id, id_count;
+    mu_ir_entity **by_id;        /* entity `first_id + i`; covers every entity that has an id */
+    uint32_t first_id, id_count; /* without the given ids */
+    mu_map *given; /* id → entity, of the ids that mu_ir_builder_next_id gave; NULL: none */
     mu_map *names; /* global name → mu_ir_entity, all kinds */
 
     /* Types that no line of the text defines, made for results, cells and functions (int<1>, iref

@@ -48,6 +48,10 @@ MU_MUST_CHECK mu_status mu_ir_builder_local_name(mu_ir_builder *builder, const c
                                                  const char *local, size_t length,
                                                  const char **name);
 
+/* The entity that is made next has this id, at least MU_IR_FIRST_GIVEN_ID and of nothing else in
+ * the environment; entities without one get theirs at linking. */
+void mu_ir_builder_next_id(mu_ir_builder *builder, uint32_t id);
+
 /* ---------------------------------------------------------------------------------- top level */
 
 mu_ir_type *mu_ir_builder_type(mu_ir_builder *builder, mu_location where);

@@ -13,6 +13,8 @@
 #include "mu_ir.h"
 
 typedef struct mu_irbuilder mu_irbuilder;
+/* A bundle that is not under construction any more, and not made yet. */
+typedef struct mu_irbuilder_graph mu_irbuilder_graph;
 
 typedef enum mu_irbuilder_op {
 #define MU_IRBUILDER(name, number, word, operands, result) MU_IRBUILDER_##name = number,
@@ -30,7 +32,9 @@ const mu_irbuilder_op_info *mu_irbuilder_op_info_of(uint32_t number);
 
 /* What a VM's builders may hold: beyond it every new node is LIMIT. */
 #define MU_IRBUILDER_MAX_BUNDLES 64u
-#define MU_IRBUILDER_MAX_NODES   (4u << 20) /* of all its bundles */
+#define MU_IRBUILDER_MAX_NODES   (4u << 20)  /* of all its bundles */
+#define MU_IRBUILDER_MAX_WORDS   (16u << 20) /* operands of 8 bytes that they remember, and names */
+#define MU_IRBUILDER_MAX_LIST    (1u << 20)  /* items of one list */
 
 mu_irbuilder *mu_irbuilder_new(void);
 void mu_irbuilder_free(mu_irbuilder *builder); /* and all bundles in it; NULL is nothing */
@@ -55,3 +59,19 @@ MU_MUST_CHECK mu_status mu_irbuilder_perform(mu_irbuilder *builder, const mu_ir_
 MU_MUST_CHECK mu_status mu_irbuilder_take(mu_irbuilder *builder, const mu_ir_env *env,
                                           uint64_t node, const char *name, mu_report *report,
                                           mu_ir_bundle **bundle);
+
+/* What mu_irbuilder_take does, in two steps: the first is quick, and the second needs nothing of
+ * the builder, so that nobody has to wait for it. */
+
+/* Takes the bundle of this node out of the builder: all its nodes are gone. The caller owns it.
+ * Errors: INVALID, no bundle under construction has this number. */
+MU_MUST_CHECK mu_status mu_irbuilder_detach(mu_irbuilder *builder, uint64_t node, mu_report *report,
+                                            mu_irbuilder_graph **graph);
+/* About as many bytes as its text would have. */
+uint64_t mu_irbuilder_graph_bytes(const mu_irbuilder_graph *graph);
+void mu_irbuilder_graph_free(mu_irbuilder_graph *graph); /* NULL is nothing */
+/* Makes the bundle, and frees the graph in any case. Time is linear in its nodes (type equality:
+ * n log n). Errors: as of mu_irbuilder_take. */
+MU_MUST_CHECK mu_status mu_irbuilder_build(mu_irbuilder_graph *graph, const mu_ir_env *env,
+                                           const char *name, mu_report *report,
+                                           mu_ir_bundle **bundle);
