@@ -56,6 +56,8 @@ int main(int argc, char **argv)
     run("threads", muapi_test_threads, vm);
     run("frames", muapi_test_frames, vm);
     run("native", muapi_test_native, vm);
+    run("a loop from nodes", muapi_test_builder, vm);
+    run("every kind of node", muapi_test_builder_all, vm);
     run("limits", muapi_test_limits, vm);
     coverage_check();
     mu_refimpl2_close(vm);

@@ -199,10 +199,10 @@ static void frames_rebuild(trap_plan *plan, MuCtx *ctx, MuValue thread, MuValue 
     CHECK(ctx->cur_func(ctx, cursor) == muapi_id(ctx, "@inner"));
     ctx->dump_keepalives(ctx, outer, keepalives);
     CHECK(muapi_number(ctx, keepalives[0]) == 3 && muapi_number(ctx, keepalives[1]) == 4);
-    ctx->pop_frames_to(ctx, outer);
-    ctx->push_frame(ctx, stack, ctx->handle_from_func(ctx, muapi_id(ctx, "@tenfold")));
-    ctx->close_cursor(ctx, outer);
     ctx->close_cursor(ctx, cursor);
+    ctx->pop_frames_to(ctx, outer);
+    ctx->close_cursor(ctx, outer);
+    ctx->push_frame(ctx, stack, ctx->handle_from_func(ctx, muapi_id(ctx, "@tenfold")));
     plan->values[0] = keepalives[1];
     plan->value_count = 1;
     (void)thread;
