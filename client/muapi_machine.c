@@ -175,19 +175,21 @@ MuCtx *muclient_mu_vm_new_context(MuVM *mvm)
     return context == NULL ? NULL : &context->face;
 }
 
-/* Nobody waits for the reply: there is nothing that the client could do about it. */
+/* Waits, so that its place and what its handles kept are free for what the client does next. */
 static void context_close(muclient_mu_context *context)
 {
-    muclient *client = context->mu->client;
+    muclient_mu *mu = context->mu;
     Mud__ClientFrame frame;
     Mud__CloseContext request;
-    muclient_pending *pending = NULL;
-    muclient_frame_begin(client, &frame, MUD__CLIENT_FRAME__REQUEST_CLOSE_CONTEXT);
+    proto_arena *arena = NULL;
+    const Mud__ServerFrame *reply = NULL;
+    muclient_frame_begin(mu->client, &frame, MUD__CLIENT_FRAME__REQUEST_CLOSE_CONTEXT);
     mud__close_context__init(&request);
     frame.close_context = &request;
     request.context = context->id;
-    if (muclient_send(client, &frame, &pending, NULL) == MUCLIENT_OK) {
-        muclient_forget(client, frame.id);
+    if (muclient_mu_exchange(mu, "close_context", &frame, MUD__SERVER_FRAME__REPLY_DONE, &arena,
+                             &reply)) {
+        proto_arena_free(arena);
     }
     muclient_mu_context_free(context);
 }

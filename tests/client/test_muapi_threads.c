@@ -241,7 +241,7 @@ void muapi_test_frames(muapi_test *test)
 
 static void test_contexts(const muapi_test *test)
 {
-    /* Closing is not waited for, and yet no place is lost. */
+    /* A closed context leaves its place at once. */
     for (int i = 0; i < 300 && *test->error == 0; i++) {
         MuCtx *ctx = muapi_context(test->vm);
         if (CHECK(ctx != NULL)) {
