@@ -377,6 +377,35 @@ Test(muapi, trap_handler_that_is_taken_away_is_not_called)
     bench_clear(&b);
 }
 
+static void trap_answer(void *data, muclient *client, const muclient_trap *trap,
+                        muclient_answer *answer)
+{
+    static const muclient_value value = {.kind = MUCLIENT_INTEGER, .integer = 9};
+    (*(int *)data)++;
+    answer->values = &value;
+    answer->value_count = 1;
+    (void)client;
+    (void)trap;
+}
+
+Test(muapi, connection_handles_other_traps_by_its_own_handler)
+{
+    bench b = bench_set();
+    int others = 0;
+    trap_script script = {.result = MU_THREAD_EXIT};
+    muclient_trap_handler_set(b.client, trap_answer, &others);
+    trap_run(&b, &script);
+    cr_assert_eq(others, 0);
+    muclient_reply *reply = NULL;
+    muclient_call_spec spec = {.vm = "gcd", .function = "trap"};
+    cr_assert_eq(muclient_call(b.client, &spec, &reply, NULL), MUCLIENT_OK);
+    cr_assert_eq(muclient_reply_returned(reply)->results[0].integer, 9);
+    cr_assert_eq(others, 1);
+    cr_assert_eq(script.calls, 1);
+    muclient_reply_free(reply);
+    bench_clear(&b);
+}
+
 /* --- Opening --- */
 
 Test(muapi, absent_vm_cannot_be_opened)

@@ -175,12 +175,42 @@ static void test_exceptions(const muapi_test *test)
     FINE(test);
 }
 
+/* The handler uses the context that the client is in the middle of using. */
+static void outside_use(trap_plan *plan, MuCtx *ctx, MuValue thread, MuValue stack)
+{
+    MuCtx *outside = plan->test->ctx;
+    MuValue sum = muapi_i64(outside, plan->calls);
+    CHECK(muapi_number(outside, sum) == (int64_t)plan->calls);
+    outside->delete_value(outside, sum);
+    plan->values[0] = muapi_i64(ctx, 0);
+    plan->value_count = 1;
+    (void)thread;
+    (void)stack;
+}
+
+static void test_many_traps(const muapi_test *test)
+{
+    enum { THREADS = 200 };
+    MuCtx *ctx = test->ctx;
+    trap_plan plan = {.test = test, .step = outside_use, .result = MU_REBIND_PASS_VALUES};
+    test->vm->set_trap_handler(test->vm, trap_handle, &plan);
+    for (int i = 0; i < THREADS; i++) {
+        MuValue argument = muapi_i64(ctx, i);
+        muapi_start(ctx, "@asks", &argument, 1);
+        CHECK(muapi_number(ctx, argument) == i); /* waits, and traps come meanwhile */
+    }
+    test->vm->execute(test->vm);
+    CHECK(plan.calls == THREADS && plan.freed == THREADS);
+    FINE(test);
+}
+
 void muapi_test_threads(muapi_test *test)
 {
     test_threads(test);
     test_thread_local(test);
     test_traps(test);
     test_exceptions(test);
+    test_many_traps(test);
     test->vm->set_trap_handler(test->vm, NULL, NULL);
     FINE(test);
 }
