@@ -1,5 +1,5 @@
 #include "backtrace.h"
-#include "context.h"
+#include "client_context.h"
 #include "trap_wait.h"
 
 enum { THREADS_MOST = 128 };

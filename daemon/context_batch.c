@@ -1,7 +1,7 @@
 /* Batches of operations. A request is copied, because it outlives the loop's arena, and performed a
  * slice at a time, so that other jobs have their turn on the worker between, and so that one whose
  * client has died stops soon. The worker puts the reply together as well. */
-#include "context.h"
+#include "client_context.h"
 #include <string.h>
 
 enum { SLICE_OPERATIONS = 1024 };

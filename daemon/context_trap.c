@@ -6,7 +6,7 @@
  *
  * Each arrow out of a job is taken on the loop's thread. A call that is killed leaves this picture
  * at any point: its context is doomed, and what still runs finds `context->call` gone. */
-#include "context.h"
+#include "client_context.h"
 #include "trap_wait.h"
 #include <string.h>
 

@@ -1,6 +1,6 @@
 #include "drain.h"
 #include "answer.h"
-#include "context.h"
+#include "client_context.h"
 #include <unistd.h>
 
 /* ------------------------------------------------------------------------------- last stage */

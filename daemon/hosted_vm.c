@@ -1,6 +1,6 @@
 #include "hosted_vm.h"
 #include "bundle_load.h"
-#include "context.h"
+#include "client_context.h"
 #include "drain.h"
 #include "guest_registry.h"
 #include "guest_thread.h"

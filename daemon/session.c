@@ -1,6 +1,6 @@
 #include "session.h"
 #include "answer.h"
-#include "context.h"
+#include "client_context.h"
 #include "drain.h"
 #include "request_table.h"
 #include "thread_wait.h"

@@ -39,7 +39,7 @@ typedef struct mud_session {
     const char *doom;  /* why it is going to be closed at the loop's next turn; NULL: it is not */
     bool is_closing;   /* out of the table; memory goes when the handles are closed */
     uint32_t calls;    /* of this session that have not ended */
-    uint32_t contexts; /* opened by it, not yet gone */
+    uint32_t contexts; /* opened by it and not closed */
     uint32_t waits;    /* for threads */
     uint64_t batch_bytes;
     mud_upload uploads[MUD_UPLOADS_MOST];

@@ -1,6 +1,6 @@
 /* Output of a session. One write is on its way at a time; what is sent meanwhile collects in
  * `queued` and goes out as the next one, so that many small replies make few system calls. */
-#include "context.h"
+#include "client_context.h"
 #include "drain.h"
 #include "trap_wait.h"
 

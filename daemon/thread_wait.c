@@ -1,5 +1,5 @@
 #include "thread_wait.h"
-#include "context.h"
+#include "client_context.h"
 
 /* Removes the wait; its session, if it is still there, may have another. */
 static mud_ticket take_wait(mud_vm *vm, uint32_t index)

@@ -1,5 +1,5 @@
 #include "trap_wait.h"
-#include "context.h"
+#include "client_context.h"
 #include "guest.h"
 #include "value_message.h"
 #include <stdio.h>

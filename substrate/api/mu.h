@@ -53,7 +53,8 @@ typedef struct mu_vm_config {
 } mu_vm_config;
 MU_MUST_CHECK mu_status mu_vm_new(mu_substrate *substrate, const mu_vm_config *config, mu_vm **vm);
 /* Kills what still runs, waits for it to be gone, frees everything. Thread objects must have been
- * freed or be finished; finished ones are freed with it. Not from a callback. */
+ * freed or be finished; finished ones are freed with it. Its contexts (mu_context.h) have been
+ * freed. Not from a callback. */
 void mu_vm_free(mu_vm *vm);
 
 /* What becomes of threads that the program makes itself (NEWTHREAD): the hook is called on a worker

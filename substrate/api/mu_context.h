@@ -8,20 +8,23 @@
  * So a batch may use what its earlier operations made, and a whole conversation fits into one.
  * Values have their type: what the specification calls undefined (an operand of another type, an
  * index out of bounds, NULL, a stack in the wrong state, a handle that is not there) is an error
- * here, with the names of rows and the number of the operand in its report.
+ * here, with the names of rows and the number of the operand in its report; it has changed nothing.
  *
  * Threads. A context is used by one caller at a time; different contexts of a VM by different OS
  * threads at once. The calls below wait while the VM's world is stopped and do not run guest code,
  * but LOAD_BUNDLE and LOAD_HAIL take as long as mu_vm_load does: not on a thread that others wait
- * for. May be called while the VM's threads run, and for a trapped thread. */
+ * for. May be called while the VM's threads run, and for a trapped thread. NEW_THREAD_… ask the
+ * VM's thread hook on the caller's thread, while the VM's world cannot be stopped. */
 #include "mu.h"
 
 typedef struct mu_context mu_context;
 
-#define MU_CONTEXT_MAX_HANDLES (1u << 20) /* of a context; beyond it LIMIT */
-#define MU_VM_MAX_CONTEXTS     1024u
+#define MU_CONTEXT_MAX_HANDLES      (1u << 20) /* of a context; beyond it LIMIT */
+#define MU_VM_MAX_CONTEXTS          1024u
+#define MU_CONTEXT_MAX_VALUE_BYTES  4096u         /* of one value; beyond it LIMIT */
+#define MU_CONTEXT_MAX_MEMORY_BYTES (64ull << 20) /* of all values of more than 16 bytes */
 
-/* Errors: LIMIT, too many contexts in the VM. */
+/* The VM is freed after its contexts. Errors: LIMIT, too many contexts in the VM. */
 MU_MUST_CHECK mu_status mu_context_new(mu_vm *vm, mu_context **context);
 /* Drops its handles, pins and bundles under construction. A thread that it holds in a trap (see
  * below) must have been answered. NULL is nothing. */
@@ -31,7 +34,8 @@ uint32_t mu_context_handle_count(const mu_context *context);
 
 typedef struct mu_context_operation {
     uint32_t op;              /* the row's number */
-    uint64_t result;          /* handle of the result; of several, the first, the others follow */
+    uint64_t result;          /* handle of the result, free until now; of several, the first, the
+                                 others follow */
     const uint64_t *operands; /* handles and integers as the row says */
     uint32_t operand_count;
     const char *bytes; /* the row's 's' */
@@ -41,16 +45,16 @@ typedef struct mu_context_operation {
 /* What an operation with an integer or a text as result gave. */
 typedef struct mu_context_answer {
     uint32_t operation; /* its number in the batch, from 0 */
-    uint32_t bits;      /* TO_INT: the width */
-    uint64_t integer;   /* TO_INT: zero-extended; yes is 1 */
+    uint32_t bits;      /* TO_INT: the width; else 0 */
+    uint64_t integer;   /* TO_INT: zero-extended; yes is 1; an id; how many; 0 beside a text */
     uint64_t high;      /* TO_INT: of an int wider than 64 bits */
-    char *text;         /* NUL-terminated, or NULL */
+    char *text;         /* NUL-terminated; NULL where there is none, as of what has no name */
 } mu_context_answer;
 
 /* Performs operations in their order up to the first that fails; what was done before it stays.
  *   answers       out, on an error too: one for each operation done that has an integer or a text;
  *                 freed by mu_context_answers_free
- *   failed        out, on an error: the number of the operation
+ *   failed        out, on an error only: the number of the operation
  * Errors: INVALID; STATE; NO_MEMORY for an object or stack that the quotas do not allow even after
  * a collection; NOT_ALLOWED for what needs the grant `native`; UNSUPPORTED; LIMIT; NOT_FOUND for an
  * id that nothing has. */
@@ -66,7 +70,8 @@ void mu_context_answers_free(mu_context_answer *answers, uint32_t count);
  * thread is unbound, its stack waits for the trap's results, and both get handles, so that the
  * operations above can walk and rebuild the stack. The thread stays trapped until one of the next
  * two, or mu_thread_kill. mu_thread_frame and mu_thread_keepalive no longer see its frames.
- * Errors: STATE when it is not trapped, or somebody else has taken it. */
+ * Errors: STATE when it is not trapped, or somebody has taken it; INVALID when a handle is 0 or not
+ * free, or both are one; LIMIT; NO_MEMORY. */
 MU_MUST_CHECK mu_status mu_context_take_trap(mu_context *context, mu_thread *thread,
                                              uint64_t thread_handle, uint64_t stack_handle);
 
@@ -90,5 +95,5 @@ typedef struct mu_trap_verdict {
 MU_MUST_CHECK mu_status mu_context_answer_trap(mu_context *context, mu_thread *thread,
                                                const mu_trap_verdict *verdict, mu_report *report);
 /* Gives it back: bound again to the stack that it trapped on, if that still waits as it did then,
- * as before mu_context_take_trap; else it is killed. */
+ * as before mu_context_take_trap; else it is killed. Nothing, when it does not have the thread. */
 void mu_context_return_trap(mu_context *context, mu_thread *thread);

@@ -1,12 +1,8 @@
 /* Loads, stores and atomic operations (uvm-client-interface.rest, Memory accessing;
- * memory-model.rest). Every access is as whole as compiled code's: words of up to 8 bytes by the
- * compiler's atomics, irefs and whatever is aligned like them in pieces of 16, which x86-64 with
- * AVX does at once; ordering stronger than what was asked for is always right. */
+ * memory-model.rest). Ordering stronger than what was asked for is always right. */
 #include "context_internal.h"
 
 #include <string.h>
-
-typedef long long pair __attribute__((vector_size(16)));
 
 enum {
     ORDERS_LOAD = 1 << MU_ORDER_NOT_ATOMIC | 1 << MU_ORDER_RELAXED | 1 << MU_ORDER_CONSUME |
@@ -19,129 +15,6 @@ enum {
     ORDERS_FENCE = 1 << MU_ORDER_ACQUIRE | 1 << MU_ORDER_RELEASE | 1 << MU_ORDER_ACQ_REL |
                    1 << MU_ORDER_SEQ_CST,
 };
-
-/* ---- the machine's accesses; relaxed or sequentially consistent */
-
-static uint64_t read_word(const void *memory, uint64_t bytes, bool is_atomic)
-{
-    int order = is_atomic ? __ATOMIC_SEQ_CST : __ATOMIC_RELAXED;
-    switch (bytes) {
-    case 1: return __atomic_load_n((const uint8_t *)memory, order);
-    case 2: return __atomic_load_n((const uint16_t *)memory, order);
-    case 4: return __atomic_load_n((const uint32_t *)memory, order);
-    default: return __atomic_load_n((const uint64_t *)memory, order);
-    }
-}
-
-static void write_word(void *memory, uint64_t bytes, bool is_atomic, uint64_t word)
-{
-    int order = is_atomic ? __ATOMIC_SEQ_CST : __ATOMIC_RELAXED;
-    switch (bytes) {
-    case 1: __atomic_store_n((uint8_t *)memory, (uint8_t)word, order); break;
-    case 2: __atomic_store_n((uint16_t *)memory, (uint16_t)word, order); break;
-    case 4: __atomic_store_n((uint32_t *)memory, (uint32_t)word, order); break;
-    default: __atomic_store_n((uint64_t *)memory, word, order); break;
-    }
-}
-
-/* Writes `desired` if the location has `*expected`, which becomes what it had. */
-static bool exchange_word(void *memory, uint64_t bytes, uint64_t *expected, uint64_t desired)
-{
-    uint8_t byte = (uint8_t)*expected;
-    uint16_t half = (uint16_t)*expected;
-    uint32_t word = (uint32_t)*expected;
-    bool done;
-    switch (bytes) {
-    case 1:
-        done = __atomic_compare_exchange_n((uint8_t *)memory, &byte, (uint8_t)desired, false,
-                                           __ATOMIC_SEQ_CST, __ATOMIC_SEQ_CST);
-        *expected = byte;
-        return done;
-    case 2:
-        done = __atomic_compare_exchange_n((uint16_t *)memory, &half, (uint16_t)desired, false,
-                                           __ATOMIC_SEQ_CST, __ATOMIC_SEQ_CST);
-        *expected = half;
-        return done;
-    case 4:
-        done = __atomic_compare_exchange_n((uint32_t *)memory, &word, (uint32_t)desired, false,
-                                           __ATOMIC_SEQ_CST, __ATOMIC_SEQ_CST);
-        *expected = word;
-        return done;
-    default:
-        return __atomic_compare_exchange_n((uint64_t *)memory, expected, desired, false,
-                                           __ATOMIC_SEQ_CST, __ATOMIC_SEQ_CST);
-    }
-}
-
-static void read_pair(const void *memory, void *bytes)
-{
-    pair both;
-    __asm__ volatile("movdqa %1, %0" : "=x"(both) : "m"(*(const pair *)memory));
-    memcpy(bytes, &both, sizeof both);
-}
-
-static void write_pair(void *memory, const void *bytes)
-{
-    pair both;
-    memcpy(&both, bytes, sizeof both);
-    __asm__ volatile("movdqa %1, %0" : "=m"(*(pair *)memory) : "x"(both));
-}
-
-static bool exchange_pair(void *memory, uint64_t expected[2], const uint64_t desired[2])
-{
-    bool done;
-    __asm__ volatile("lock cmpxchg16b %1\n\tsete %0"
-                     : "=q"(done), "+m"(*(pair *)memory), "+a"(expected[0]), "+d"(expected[1])
-                     : "b"(desired[0]), "c"(desired[1])
-                     : "cc", "memory");
-    return done;
-}
-
-/* The next piece of a value with `left` bytes to go. */
-static uint64_t piece_of(const mu_ir_type *type, uint64_t left)
-{
-    uint64_t piece = type->align_bytes < 16 ? type->align_bytes : 16;
-    while (piece > left) {
-        piece /= 2;
-    }
-    return piece;
-}
-
-void context_read_memory(const mu_ir_type *type, const void *memory, bool is_atomic, void *bytes)
-{
-    const unsigned char *from = memory;
-    unsigned char *to = bytes;
-    uint64_t piece;
-    for (uint64_t at = 0; at < type->size_bytes; at += piece) {
-        piece = piece_of(type, type->size_bytes - at);
-        if (piece == 16) {
-            read_pair(from + at, to + at);
-        } else {
-            uint64_t word = read_word(from + at, piece, is_atomic);
-            memcpy(to + at, &word, piece);
-        }
-    }
-}
-
-void context_write_memory(const mu_ir_type *type, void *memory, bool is_atomic, const void *bytes)
-{
-    unsigned char *to = memory;
-    const unsigned char *from = bytes;
-    uint64_t piece;
-    for (uint64_t at = 0; at < type->size_bytes; at += piece) {
-        piece = piece_of(type, type->size_bytes - at);
-        if (piece == 16) {
-            write_pair(to + at, from + at);
-        } else {
-            uint64_t word = 0;
-            memcpy(&word, from + at, piece);
-            write_word(to + at, piece, is_atomic, word);
-        }
-    }
-    if (is_atomic) {
-        __atomic_thread_fence(__ATOMIC_SEQ_CST);
-    }
-}
 
 /* ---- operands */
 
@@ -247,7 +120,7 @@ mu_status context_load(context_call *call)
     mu_ir_order order = MU_ORDER_NOT_ATOMIC;
     mu_ir_type *type;
     void *memory;
-    _Alignas(16) uint64_t bytes[CONTEXT_VALUE_MOST_BYTES / sizeof(uint64_t)];
+    _Alignas(16) uint64_t bytes[MU_CONTEXT_MAX_VALUE_BYTES / sizeof(uint64_t)];
     bytes[0] = bytes[1] = 0;
     MU_TRY(expect_order(call, 1, ORDERS_LOAD, &order));
     MU_TRY(expect_location(call, 2, &type, &memory));
@@ -287,8 +160,9 @@ static bool is_eq_comparable(const mu_ir_type *type)
 static bool compare_exchange(const mu_ir_type *type, void *memory, uint64_t expected[2],
                              const uint64_t desired[2])
 {
-    return type->kind == MU_IR_IREF ? exchange_pair(memory, expected, desired)
-                                    : exchange_word(memory, type->size_bytes, expected, desired[0]);
+    return type->kind == MU_IR_IREF
+               ? context_exchange_pair(memory, expected, desired)
+               : context_exchange_word(memory, type->size_bytes, expected, desired[0]);
 }
 
 mu_status context_cmpxchg(context_call *call)

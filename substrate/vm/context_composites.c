@@ -46,7 +46,7 @@ static mu_status find_element(context_call *call, part *found)
 
 static mu_status extract(context_call *call, const part *from)
 {
-    unsigned char bytes[CONTEXT_VALUE_MOST_BYTES];
+    unsigned char bytes[MU_CONTEXT_MAX_VALUE_BYTES];
     const unsigned char *whole = context_bytes(context_value_at(call, 1));
     memcpy(bytes, whole + from->offset, from->type->size_bytes);
     return context_give(call, from->type, bytes);
@@ -54,7 +54,7 @@ static mu_status extract(context_call *call, const part *from)
 
 static mu_status insert(context_call *call, const part *into)
 {
-    unsigned char bytes[CONTEXT_VALUE_MOST_BYTES];
+    unsigned char bytes[MU_CONTEXT_MAX_VALUE_BYTES];
     context_value *whole = context_value_at(call, 1);
     mu_status status = context_expect_type(call, 3, into->type);
     if (status != MU_OK) {

@@ -81,11 +81,11 @@ mu_status context_give(context_call *call, mu_ir_type *type, const void *bytes)
     if (status != MU_OK) {
         return status;
     }
-    if (memory_bytes > CONTEXT_MEMORY_MOST_BYTES - context->memory_bytes) {
+    if (memory_bytes > MU_CONTEXT_MAX_MEMORY_BYTES - context->memory_bytes) {
         return context_refuse(call, MU_LIMIT, 0,
                               "the context's large values would take more than %llu bytes: delete "
                               "some",
-                              (unsigned long long)CONTEXT_MEMORY_MOST_BYTES);
+                              (unsigned long long)MU_CONTEXT_MAX_MEMORY_BYTES);
     }
     context_value value = {.handle = call->next++, .type = type};
     if (memory_bytes) {

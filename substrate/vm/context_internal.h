@@ -18,10 +18,6 @@ typedef struct context_value {
     unsigned char *memory;
 } context_value;
 
-/* Of a value, as of one that compiled code has; of all large ones together. */
-#define CONTEXT_VALUE_MOST_BYTES  4096u
-#define CONTEXT_MEMORY_MOST_BYTES (64ull << 20)
-
 struct mu_context {
     mu_thread mutator; /* first, so that the collector's walk over mutators finds the context */
     mu_ir_type_pool *types;
@@ -168,10 +164,14 @@ MU_MUST_CHECK mu_status context_exposed_address(context_call *call, const mu_ir_
 /* ---- context_build.c: a function of the IR builder */
 mu_status context_build(context_call *call);
 
-/* ---- context_access.c: typed memory, by the machine's own atomicity. `memory` is aligned for the
- * type; `is_atomic` makes an access sequentially consistent. */
+/* ---- context_words.c: `memory` is aligned for the type; `is_atomic` makes an access sequentially
+ * consistent, as the exchanges are. */
 void context_read_memory(const mu_ir_type *type, const void *memory, bool is_atomic, void *bytes);
 void context_write_memory(const mu_ir_type *type, void *memory, bool is_atomic, const void *bytes);
+/* Writes `desired` if the location has what is expected, which becomes what it had: a word of so
+ * many bytes; two words. */
+bool context_exchange_word(void *memory, uint64_t bytes, uint64_t *expected, uint64_t desired);
+bool context_exchange_pair(void *memory, uint64_t expected[2], const uint64_t desired[2]);
 
 /* ---- context_stacks.c */
 /* Values of these handles go where a thread bound to `stack` finds them when it goes on. `first` is

@@ -123,7 +123,7 @@ mu_status context_from_const(context_call *call)
 {
     mu_status status = MU_OK;
     mu_ir_entity *entity;
-    unsigned char memory[CONTEXT_VALUE_MOST_BYTES] = {0};
+    unsigned char memory[MU_CONTEXT_MAX_VALUE_BYTES] = {0};
     MU_TRY(context_expect_entity(call, 1, MU_IR_CONST, &entity));
     const mu_ir_const *constant = (const mu_ir_const *)entity;
     MU_TRY(context_check_value_type(call, 1, constant->type));

@@ -64,10 +64,24 @@ mu_status context_unpin(context_call *call)
 
 /* ---- exposed functions */
 
-/* The one place that waits for functions that C can call. */
+/* The three that wait for functions that C can call: each is to be one call of the runtime. */
 static mu_status refuse_expose(context_call *call)
 {
     return context_refuse(call, MU_UNSUPPORTED, 0, "expose: not in this build");
+}
+
+static mu_status expose(context_call *call, uint64_t function, uint64_t cookie, uint64_t *address)
+{
+    (void)function;
+    (void)cookie;
+    (void)address;
+    return refuse_expose(call);
+}
+
+static mu_status unexpose(context_call *call, uint64_t address)
+{
+    (void)address;
+    return refuse_expose(call);
 }
 
 mu_status context_exposed_address(context_call *call, const mu_ir_expose *expose, uint64_t *address)
@@ -77,15 +91,27 @@ mu_status context_exposed_address(context_call *call, const mu_ir_expose *expose
     return refuse_expose(call);
 }
 
+/* The flag of the only calling convention that there is. */
+#define CONVENTION_DEFAULT 0
+
+static mu_status expect_convention(context_call *call, uint32_t operand)
+{
+    uint64_t flag = context_integer_at(call, operand);
+    return flag == CONVENTION_DEFAULT
+               ? MU_OK
+               : context_refuse(call, MU_INVALID, operand, "%llu is no calling convention: 0 is",
+                                (unsigned long long)flag);
+}
+
 mu_status context_from_expose(context_call *call)
 {
     mu_status status = MU_OK;
     mu_ir_entity *entity;
-    uint64_t address;
+    uint64_t address = 0;
     MU_TRY(context_expect_entity(call, 1, MU_IR_EXPOSE, &entity));
-    mu_ir_expose *expose = (mu_ir_expose *)entity;
-    MU_TRY(context_exposed_address(call, expose, &address));
-    status = context_give_word(call, expose->pointer_type, address);
+    mu_ir_expose *exposed = (mu_ir_expose *)entity;
+    MU_TRY(context_exposed_address(call, exposed, &address));
+    status = context_give_word(call, exposed->pointer_type, address);
 done:
     return status;
 }
@@ -93,10 +119,15 @@ done:
 mu_status context_expose_func(context_call *call)
 {
     mu_status status = MU_OK;
-    MU_TRY(context_expect_object(call, 1, MU_IR_FUNCREF));
-    MU_TRY(context_expect(call, 3, MU_IR_INT));
+    uint64_t address = 0;
     MU_TRY(expect_grant(call));
-    status = refuse_expose(call);
+    MU_TRY(context_expect_object(call, 1, MU_IR_FUNCREF));
+    MU_TRY(expect_convention(call, 2));
+    MU_TRY(context_expect_type(call, 3, context_int_type(call->context, 64)));
+    uint64_t function = context_value_at(call, 1)->words[0];
+    mu_ir_type form = {.kind = MU_IR_UFUNCPTR, .sig = call->vm->functions[function].func->sig};
+    MU_TRY(expose(call, function, context_value_at(call, 3)->words[0], &address));
+    status = context_give_word(call, mu_ir_type_pool_get(call->context->types, &form), address);
 done:
     return status;
 }
@@ -104,9 +135,10 @@ done:
 mu_status context_unexpose(context_call *call)
 {
     mu_status status = MU_OK;
-    MU_TRY(context_expect_object(call, 2, MU_IR_UFUNCPTR));
     MU_TRY(expect_grant(call));
-    status = refuse_expose(call);
+    MU_TRY(expect_convention(call, 1));
+    MU_TRY(context_expect_object(call, 2, MU_IR_UFUNCPTR));
+    status = unexpose(call, context_value_at(call, 2)->words[0]);
 done:
     return status;
 }

@@ -1,9 +1,9 @@
 /* Types of operands and results, and the checks that most operations begin with. */
 #include "context_internal.h"
 
-/* Parts of a composite that are looked at; no value of CONTEXT_VALUE_MOST_BYTES of honest types has
- * as many. */
-#define PARTS_MOST (4u * CONTEXT_VALUE_MOST_BYTES)
+/* Parts of a composite that are looked at; no value of MU_CONTEXT_MAX_VALUE_BYTES of honest types
+ * has as many. */
+#define PARTS_MOST (4u * MU_CONTEXT_MAX_VALUE_BYTES)
 
 /* ---- making */
 
@@ -61,10 +61,10 @@ static bool is_value_type(const mu_ir_type *type, uint32_t *parts_left)
 mu_status context_check_value_type(context_call *call, uint32_t operand, const mu_ir_type *type)
 {
     uint32_t parts_left = PARTS_MOST;
-    if (type->kind != MU_IR_HYBRID && type->size_bytes > CONTEXT_VALUE_MOST_BYTES) {
+    if (type->kind != MU_IR_HYBRID && type->size_bytes > MU_CONTEXT_MAX_VALUE_BYTES) {
         return context_refuse(call, MU_LIMIT, operand,
                               "a value of %llu bytes; a context's have at most %u: use its parts",
-                              (unsigned long long)type->size_bytes, CONTEXT_VALUE_MOST_BYTES);
+                              (unsigned long long)type->size_bytes, MU_CONTEXT_MAX_VALUE_BYTES);
     }
     if (!is_value_type(type, &parts_left)) {
         return context_refuse_type(call, operand, "a type that values can have", type);

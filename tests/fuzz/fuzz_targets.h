@@ -12,6 +12,11 @@ void fuzz_bundle(const uint8_t *bytes, size_t length);
  * the heap is broken. */
 void fuzz_hail(const uint8_t *bytes, size_t length);
 
+/* A script of operations on a client's context, a line each, in a VM of its own that has a thread
+ * in a trap, trusted or not; collected and checked on the way. Words are names of rows, handles,
+ * numbers and the bundle's names. Aborts when a refusal gives no reason or the heap is broken. */
+void fuzz_context(const uint8_t *bytes, size_t length);
+
 /* Bytes from a peer: cut into frames in several ways, each frame unpacked as either direction. The
  * first byte chooses how the stream is split. Aborts when the way of splitting changes what comes
  * out. */

@@ -1,7 +1,7 @@
 /* Runs a folder of inputs through a fuzz target, without libFuzzer, so that every suite replays
  * what fuzzing found.
  *
- *   replay_corpus bundle|hail|proto FOLDER [MUTANTS]
+ *   replay_corpus bundle|hail|context|proto FOLDER [MUTANTS]
  *
  * With MUTANTS, each bundle or script is also mutated that many times by tokens, from a fixed seed.
  */
@@ -76,7 +76,10 @@ static target_fn *target_named(const char *name)
     static const struct {
         const char *name;
         target_fn *target;
-    } targets[] = {{"bundle", fuzz_bundle}, {"hail", fuzz_hail}, {"proto", fuzz_proto}};
+    } targets[] = {{"bundle", fuzz_bundle},
+                   {"hail", fuzz_hail},
+                   {"context", fuzz_context},
+                   {"proto", fuzz_proto}};
     for (size_t i = 0; i < sizeof targets / sizeof targets[0]; i++) {
         if (strcmp(targets[i].name, name) == 0) {
             return targets[i].target;
@@ -89,7 +92,7 @@ int main(int count, char **words)
 {
     target_fn *target = count >= 3 ? target_named(words[1]) : NULL;
     if (!target) {
-        fprintf(stderr, "usage: replay_corpus bundle|hail|proto FOLDER [MUTANTS]\n");
+        fprintf(stderr, "usage: replay_corpus bundle|hail|context|proto FOLDER [MUTANTS]\n");
         return 2;
     }
     unsigned mutants = count > 3 ? (unsigned)strtoul(words[3], NULL, 10) : 0;

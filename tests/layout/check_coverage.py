@@ -1,9 +1,10 @@
-"""Keeps the table of types and instructions in substrate/README.md true.
+"""Keeps the tables of types, instructions and client operations in substrate/README.md true.
 
 usage: check_coverage.py SOURCE-ROOT [--write]
 
 Every type, instruction and common instruction has a row with a text test that uses it, or, when it is not compiled, with
-the test of its refusal. A row that is missing, empty or wrong is a fault. --write writes the table anew.
+the test of its refusal; every operation of a client's context and, once its room is there, every function of the IR builder
+has one with a test in C. A row that is missing, empty or wrong is a fault. --write writes the tables anew.
 """
 
 import os
@@ -12,6 +13,8 @@ import sys
 
 BEGIN = "<!-- coverage: written by tests/layout/check_coverage.py --write -->\n"
 END = "<!-- end of coverage -->\n"
+CLIENT_BEGIN = "<!-- client operations: written by tests/layout/check_coverage.py --write -->\n"
+CLIENT_END = "<!-- end of client operations -->\n"
 README = "substrate/README.md"
 REFUSED = "tests/substrate/verify/reject/uncompiled.uir"
 
@@ -56,6 +59,50 @@ def subjects(root):
         yield "common instruction", name, re.escape(name) + r"(?![\w.])"
 
 
+def c_tests(root, folder):
+    path = os.path.join(root, folder)
+    names = sorted(name for name in os.listdir(path) if name.endswith(".c")) if os.path.isdir(path) else []
+    return {f"{folder}/{name}": read(root, f"{folder}/{name}") for name in names}
+
+
+def client_subjects(root):
+    """(kind, name, pattern of a use, tests that may have it) of every operation of a client."""
+    contexts = {path: text for path, text in c_tests(root, "tests/substrate/vm").items() if "test_context_" in path}
+    ops = read(root, "substrate/api/mu_context_ops.def")
+    for row, name in re.findall(r'^MU_CONTEXT\((\w+), *0x\w+, *"(\w+)"', ops, re.M):
+        use = rf"\bCTX_{row}\b|\bDO\(&?f, {row}\b|\bREFUSED\(&?f, [^;]*\b{row}\b"
+        yield "client operation", name, use, contexts
+    if os.path.exists(os.path.join(root, "substrate/irbuilder/meson.build")):
+        builders = c_tests(root, "tests/substrate/irbuilder")
+        ops = read(root, "substrate/irbuilder/api/mu_irbuilder_ops.def")
+        for row, name in re.findall(r'^MU_IRBUILDER\((\w+), *0x\w+, *"(\w+)"', ops, re.M):
+            yield "IR builder", name, rf"\bMU_IRBUILDER_{row}\b", builders
+
+
+def client_row(kind, name, pattern, tests):
+    uses = {path: len(re.findall(pattern, text)) for path, text in tests.items()}
+    best = max(uses, key=lambda path: (uses[path], path), default="")
+    shown = f"[{best.removeprefix('tests/substrate/')}](../{best}) " if best and uses[best] else ""
+    return f"| {kind} | `{name}` | {shown}|"
+
+
+def client_faults(root):
+    """Prints what is wrong with the table of client operations; how many rows and faults."""
+    table = read(root, README).split(CLIENT_BEGIN)[1].split(CLIENT_END)[0]
+    rows = dict(re.findall(r"^\| [\w ]+ \| `([^`]+)` \| (?:\[[^]]*\]\(\.\./([^)]*)\) )?\|$", table, re.M))
+    faults = 0
+    for _, name, pattern, tests in client_subjects(root):
+        fault = "" if name in rows else "has no row in " + README
+        if not fault and not rows[name]:
+            fault = "no test uses it"
+        elif not fault and not re.search(pattern, tests.get(rows[name], "")):
+            fault = rows[name] + " does not use it"
+        if fault:
+            faults += 1
+            print(f"{name}: {fault}")
+    return len(rows), faults
+
+
 def test_of(root, texts, pattern):
     """The text test that uses it most, else that of its refusal, else nothing."""
     uses = {path: len(re.findall(pattern, text)) for path, text in texts.items()}
@@ -70,14 +117,20 @@ def row(kind, name, path):
     return f"| {kind} | `{name}` | [{shown}](../{path}) |" if path else f"| {kind} | `{name}` | |"
 
 
+def replace_table(root, begin, end, rows):
+    before, rest = read(root, README).split(begin)
+    after = rest.split(end)[1]
+    with open(os.path.join(root, README), "w", encoding="utf-8") as file:
+        file.write(before + begin + "\n".join(rows) + "\n" + end + after)
+
+
 def write(root, texts):
     rows = ["| | name | test |", "| --- | --- | --- |"]
     rows += [row(kind, name, test_of(root, texts, pattern)) for kind, name, pattern in subjects(root)]
-    text = read(root, README)
-    before, rest = text.split(BEGIN)
-    after = rest.split(END)[1]
-    with open(os.path.join(root, README), "w", encoding="utf-8") as file:
-        file.write(before + BEGIN + "\n".join(rows) + "\n" + END + after)
+    replace_table(root, BEGIN, END, rows)
+    rows = ["| | name | test |", "| --- | --- | --- |"]
+    rows += [client_row(*subject) for subject in client_subjects(root)]
+    replace_table(root, CLIENT_BEGIN, CLIENT_END, rows)
 
 
 def fault_of(root, texts, rows, name, pattern):
@@ -106,7 +159,9 @@ def main():
         if fault:
             faults += 1
             print(f"{name}: {fault}")
-    print(f"coverage: {len(rows)} rows, {faults} faults")
+    client_rows, more = client_faults(root)
+    faults += more
+    print(f"coverage: {len(rows) + client_rows} rows, {faults} faults")
     return 1 if faults else 0
 
 

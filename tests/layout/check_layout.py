@@ -36,8 +36,8 @@ PREFIXES = {
     "mu_jit": ("mu_jit_", "quick_", "x64_"),
     "mu_thread": ("mu_thread_pool_", "mu_timer_"),
     # Its face, mu.h, is the substrate's, so it is named by its objects.
-    "mu_vm": ("mu_substrate_", "mu_vm_", "mu_function_", "mu_thread_",
-              "vm_", "thread_", "value_", "location_", "fault_handler_"),
+    "mu_vm": ("mu_substrate_", "mu_vm_", "mu_function_", "mu_thread_", "mu_context_",
+              "vm_", "context_", "thread_", "value_", "location_", "fault_handler_"),
     "guest_kit": ("guest_",),
     "guest_mu": ("guest_mu_",),
     "proto": ("proto_", "mud__"),  # mud__ is protobuf-c's, from the package's name

@@ -1,4 +1,4 @@
-#include "context.h"
+#include "client_context.h"
 #include "drain.h"
 #include "thread_wait.h"
 
@@ -10,7 +10,6 @@ static void on_freed(void *letter)
     mud_context *context = letter;
     mud_daemon *daemon = context->daemon;
     mud_vm *vm = context->vm;
-    mud_session *session = mud_session_find(daemon, context->session);
     mud_id_table_remove(&daemon->contexts, context->id);
     LIST_REMOVE(context, of_vm);
     vm->contexts--;
@@ -18,8 +17,6 @@ static void on_freed(void *letter)
     if (context->is_of_trap) {
         daemon->trap_contexts--;
         vm->trap_contexts--;
-    } else if (session != NULL) {
-        session->contexts--;
     }
     if (context->close_ticket.request != 0) {
         mud_answer_done(daemon, context->close_ticket);
@@ -148,9 +145,20 @@ void mud_context_interrupt(mud_context *context)
     }
 }
 
+/* From here on it is none of its session's, which may open another at once, without waiting for
+ * what this one still does; it counts with the VM's until it is gone. */
+static void begin_closing(mud_context *context)
+{
+    mud_session *session = mud_session_find(context->daemon, context->session);
+    if (!context->is_closing && !context->is_of_trap && session != NULL) {
+        session->contexts--;
+    }
+    context->is_closing = true;
+}
+
 void mud_context_doom(mud_context *context)
 {
-    context->is_closing = true;
+    begin_closing(context);
     mud_context_interrupt(context);
     advance(context);
 }
@@ -335,7 +343,7 @@ void mud_request_close_context(mud_session *session, const Mud__ClientFrame *fra
                          (unsigned long long)context->id);
         return;
     }
-    context->is_closing = true;
+    begin_closing(context);
     context->close_ticket = ticket;
     advance(context);
 }
