@@ -70,7 +70,7 @@ static const irbuilder_row rows[IRBUILDER_ROW_COUNT] = {
     INST(NEW_BRANCH, "k", BRANCH),
     INST(NEW_BRANCH2, "kv", BRANCH2),
     INST(NEW_SWITCH, "ktv", SWITCH),
-    PLAIN(ADD_SWITCH_DEST, "jckV", NODE_DEST),
+    PLAIN(ADD_SWITCH_DEST, "jGkV", NODE_DEST),
     INST(NEW_CALL, "ksvV", CALL),
     INST(NEW_TAILCALL, "ksvV", TAILCALL),
     INST(NEW_RET, "kV", RET),

@@ -24,7 +24,7 @@ TYPES = [
     ("ref", r"= *ref *<"), ("iref", r"= *iref *<"), ("weakref", r"= *weakref *<"), ("struct", r"= *struct *<"),
     ("array", r"= *array *<"), ("hybrid", r"= *hybrid *<"), ("void", r"= *void\b"), ("funcref", r"= *funcref *<"),
     ("threadref", r"= *threadref\b"), ("stackref", r"= *stackref\b"), ("framecursorref", r"= *framecursorref\b"),
-    ("tagref64", r"= *tagref64\b"), ("uptr", r"= *uptr *<"), ("ufuncptr", r"= *ufuncptr *<"),
+    ("irnoderef", r"= *irnoderef\b"), ("tagref64", r"= *tagref64\b"), ("uptr", r"= *uptr *<"), ("ufuncptr", r"= *ufuncptr *<"),
 ]
 
 

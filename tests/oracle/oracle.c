@@ -1,6 +1,8 @@
 /* Lifecycle, traps and the loop that goes from instruction to instruction. */
 #include "oracle_state.h"
 
+#include "mu_irbuilder.h"
+
 #include <string.h>
 
 #define DEFAULT_HEAP_BYTES  (256ull << 20)
@@ -56,9 +58,11 @@ void oracle_set_env(oracle *self, mu_ir_env *env)
     add_functions(self, env);
 }
 
-void oracle_set_loader(oracle *self, oracle_load_fn *load, void *context)
+void oracle_set_loader(oracle *self, oracle_load_fn *load, oracle_load_built_fn *load_built,
+                       void *context)
 {
     self->load = load;
+    self->load_built = load_built;
     self->load_context = context;
 }
 
@@ -80,6 +84,7 @@ void oracle_free(oracle *self)
     MU_ARRAY_FREE(&self->functions);
     MU_ARRAY_FREE(&self->newest);
     mu_map_free(self->cells);
+    mu_irbuilder_free(self->irbuilder);
     MU_ARRAY_FREE(&self->pins);
     MU_ARRAY_FREE(&self->marks);
     MU_ARRAY_FREE(&self->marked_stacks);
@@ -259,7 +264,7 @@ static void do_comminst(oracle *self, frame *at)
     default:
         if (!do_tagref(self, at) && !do_stack_comminst(self, at) && !do_cursor_comminst(self, at) &&
             !do_pin_comminst(self, at) && !do_futex_comminst(self, at) &&
-            !do_meta_comminst(self, at)) {
+            !do_meta_comminst(self, at) && !do_irbuilder_comminst(self, at)) {
             undefined(self, "%s is not interpreted", mu_ir_comminst_name(inst_of(at)->comminst));
         }
     }

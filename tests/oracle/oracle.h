@@ -39,7 +39,10 @@ void oracle_set_env(oracle *self, mu_ir_env *env);
 mu_ir_env *oracle_env(const oracle *self);
 /* Who loads a bundle that the program wants loaded, by oracle_set_env. */
 typedef mu_status oracle_load_fn(void *context, const char *text, size_t length);
-void oracle_set_loader(oracle *self, oracle_load_fn *load, void *context);
+typedef struct mu_irbuilder_graph mu_irbuilder_graph;
+typedef mu_status oracle_load_built_fn(void *context, mu_irbuilder_graph *graph); /* taken */
+void oracle_set_loader(oracle *self, oracle_load_fn *load, oracle_load_built_fn *load_built,
+                       void *context);
 /* Collects the heap. Also from a trap handler. */
 void oracle_collect(oracle *self);
 /* Enables a watchpoint, or disables it. Also from a trap handler. */

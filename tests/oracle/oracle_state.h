@@ -132,6 +132,8 @@ struct oracle {
     uint64_t trap_handler; /* the program's own: its number; 0: none */
     oracle_object *trap_userdata;
     oracle_load_fn *load;
+    oracle_load_built_fn *load_built;
+    struct mu_irbuilder *irbuilder; /* NULL: not used yet */
     void *load_context;
     run *run; /* NULL: none */
 };
@@ -291,6 +293,7 @@ void drop_pins(oracle *self, const thread *pinner);
 bool do_futex_comminst(oracle *self, frame *at); /* oracle_futex.c */
 bool do_wide(oracle *self, frame *at);           /* oracle_wide.c; false: it is on no wide int */
 bool do_meta_comminst(oracle *self, frame *at);  /* oracle_meta.c */
+bool do_irbuilder_comminst(oracle *self, frame *at); /* oracle_irbuilder.c */
 /* The running thread has trapped: begins the program's own handler, if there is one. */
 bool do_own_trap(oracle *self);
 /* Ends the waits whose time is over; `leaps`: makes it so for the next. */

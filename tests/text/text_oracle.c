@@ -1,7 +1,9 @@
 /* Runs tests on the oracle. */
+#include "bundle_rebuild.h"
 #include "oracle.h"
 #include "text_transcript.h"
 
+#include "mu_irbuilder.h"
 #include "mu_verify.h"
 
 #include <stdio.h>
@@ -10,9 +12,12 @@
 typedef struct oracle_state {
     oracle *oracle;
     text_settings settings;
+    mu_irbuilder
+        *builder; /* NULL: bundles are run as they were parsed; else as built again by it */
 } oracle_state;
 
 static oracle_load_fn load_for_program;
+static oracle_load_built_fn load_built_for_program;
 
 static void *open_oracle(const text_settings *settings)
 {
@@ -24,37 +29,108 @@ static void *open_oracle(const text_settings *settings)
                             .stack_bytes = settings->stack_bytes};
     state->oracle = oracle_new(root, &limits);
     mu_ir_env_release(root, NULL);
-    oracle_set_loader(state->oracle, load_for_program, state);
+    oracle_set_loader(state->oracle, load_for_program, load_built_for_program, state);
+    return state;
+}
+
+static void *open_rebuilt(const text_settings *settings)
+{
+    oracle_state *state = open_oracle(settings);
+    state->builder = mu_irbuilder_new();
     return state;
 }
 
 static void close_oracle(void *opaque)
 {
     oracle_state *state = opaque;
+    mu_irbuilder_free(state->builder);
     oracle_free(state->oracle);
     mu_free(state);
+}
+
+typedef struct rebuilding {
+    oracle_state *state;
+    mu_report *report;
+} rebuilding;
+
+/* Verifies a bundle and makes it part of the program; it is taken. */
+static mu_status load_bundle(oracle_state *state, mu_ir_bundle *bundle, mu_report *report)
+{
+    mu_ir_env *env = oracle_env(state->oracle);
+    mu_verify_options options = {.allow_native = state->settings.grant_native,
+                                 .allow_uncompiled = state->settings.only_oracle};
+    mu_status status = mu_verify_bundle(env, bundle, &options, report);
+    if (status != MU_OK) {
+        mu_ir_bundle_free(bundle);
+        return status;
+    }
+    mu_ir_env *extended = mu_ir_env_extend(env, bundle);
+    oracle_set_env(state->oracle, extended);
+    mu_ir_env_release(extended, NULL);
+    return MU_OK;
+}
+
+static mu_status perform_of_builder(void *context, uint32_t op, const uint64_t *operands,
+                                    uint32_t operand_count, const char *name, size_t name_length,
+                                    uint64_t *result)
+{
+    const rebuilding *to = context;
+    return mu_irbuilder_perform(to->state->builder, oracle_env(to->state->oracle), op, operands,
+                                operand_count, name, name_length, to->report, result);
+}
+
+/* Puts the bundle in place of a right one that the IR builder makes of its nodes, if it is the
+ * same. One that is not right stays, to be refused with its lines. */
+static mu_status rebuild(oracle_state *state, mu_ir_bundle **bundle, mu_report *report)
+{
+    const mu_ir_env *env = oracle_env(state->oracle);
+    mu_verify_options options = {.allow_native = state->settings.grant_native,
+                                 .allow_uncompiled = state->settings.only_oracle};
+    rebuilding to = {.state = state, .report = report};
+    mu_ir_bundle *again = NULL;
+    uint64_t node;
+    if (mu_verify_bundle(env, *bundle, &options, NULL) != MU_OK) {
+        return MU_OK;
+    }
+    mu_status status = bundle_rebuild(*bundle, perform_of_builder, &to, &node);
+    if (status == MU_OK) {
+        status = mu_irbuilder_take(state->builder, env, node, "rebuilt", report, &again);
+    }
+    if (status != MU_OK) {
+        return mu_report_add(report, status, (mu_location){0}, "the bundle cannot be built again");
+    }
+    char *first = bundle_sorted_text(*bundle);
+    char *second = bundle_sorted_text(again);
+    if (strcmp(first, second) != 0) {
+        status = mu_report_add(report, MU_INVALID, (mu_location){0},
+                               "built again, the bundle is another:\n%s\n%s", first, second);
+    }
+    mu_free(first);
+    mu_free(second);
+    mu_ir_bundle_free(*bundle);
+    *bundle = again;
+    return status;
 }
 
 static mu_status load_oracle(void *opaque, const char *name, const char *text, mu_report *report)
 {
     oracle_state *state = opaque;
-    mu_ir_env *env = oracle_env(state->oracle);
-    mu_verify_options options = {.allow_native = state->settings.grant_native,
-                                 .allow_uncompiled = state->settings.only_oracle};
     mu_ir_bundle *bundle = NULL;
-    mu_status status;
     mu_report_set_file(report, name);
-    MU_TRY(mu_ir_parse(env, name, text, strlen(text), report, &bundle));
-    MU_TRY(mu_verify_bundle(env, bundle, &options, report));
-    mu_ir_env *extended = mu_ir_env_extend(env, bundle);
-    bundle = NULL;
-    oracle_set_env(state->oracle, extended);
-    mu_ir_env_release(extended, NULL);
-done:
-    if (bundle) {
-        mu_ir_bundle_free(bundle);
+    mu_status status =
+        mu_ir_parse(oracle_env(state->oracle), name, text, strlen(text), report, &bundle);
+    if (status == MU_OK && state->builder) {
+        status = rebuild(state, &bundle, report);
     }
-    return status;
+    return status == MU_OK ? load_bundle(state, bundle, report) : status;
+}
+
+static mu_status load_built_for_program(void *context, mu_irbuilder_graph *graph)
+{
+    oracle_state *state = context;
+    mu_ir_bundle *bundle = NULL;
+    mu_status status = mu_irbuilder_build(graph, oracle_env(state->oracle), "built", NULL, &bundle);
+    return status == MU_OK ? load_bundle(state, bundle, NULL) : status;
 }
 
 static void watch_oracle(void *opaque, uint32_t watchpoint, bool enables)
@@ -280,3 +356,5 @@ static void run_oracle(void *opaque, const text_run *run, const char *path, tran
 
 const text_engine text_oracle_engine = {"oracle",    open_oracle,  close_oracle,
                                         load_oracle, watch_oracle, run_oracle};
+const text_engine text_rebuilt_engine = {"oracle, built again", open_rebuilt, close_oracle,
+                                         load_oracle,           watch_oracle, run_oracle};

@@ -1,7 +1,7 @@
 /* Runs text tests on the oracle and as compiled code.
  *
- *   text_runner [--oracle-only] [--compiled-only] [--light] [--filter PART] [--verbose]
- * FILE-OR-FOLDER…
+ *   text_runner [--oracle-only] [--rebuilt-only] [--compiled-only] [--light] [--filter PART]
+ * [--verbose] FILE-OR-FOLDER…
  *
  * Every failure is a line FILE:LINE: …; the last line counts. Folders are searched for *.uir,
  * `parts` left out. --light leaves out runs that are too long for MU_GC_STRESS and MU_YIELD_STRESS.
@@ -230,7 +230,7 @@ static void run_case(runner *self, const text_file *file, const text_case *the_c
     uint32_t count = 0;
     bool goes_on = true;
     for (uint32_t i = 0; i < self->engine_count; i++) {
-        bool is_oracle = self->engines[i] == &text_oracle_engine;
+        bool is_oracle = self->engines[i] != text_compiled_engine();
         if (is_oracle ? !the_case->settings.only_compiled : !the_case->settings.only_oracle) {
             engines[count].engine = self->engines[i];
             goes_on = reopen(self, &engines[count++], file, the_case, the_case->line) && goes_on;
@@ -311,14 +311,17 @@ static void add_folder(runner *self, const char *folder, bool nested)
 
 static bool read_arguments(runner *self, int count, char **words)
 {
-    bool no_oracle = false;
+    const text_engine *oracle = &text_oracle_engine;
     bool no_compiled = false;
     for (int i = 1; i < count; i++) {
         struct stat status;
         if (strcmp(words[i], "--oracle-only") == 0) {
             no_compiled = true;
+        } else if (strcmp(words[i], "--rebuilt-only") == 0) {
+            no_compiled = true;
+            oracle = &text_rebuilt_engine;
         } else if (strcmp(words[i], "--compiled-only") == 0) {
-            no_oracle = true;
+            oracle = NULL;
         } else if (strcmp(words[i], "--verbose") == 0) {
             self->is_verbose = true;
         } else if (strcmp(words[i], "--light") == 0) {
@@ -331,8 +334,8 @@ static bool read_arguments(runner *self, int count, char **words)
             add_path(self, words[i]);
         }
     }
-    if (!no_oracle) {
-        self->engines[self->engine_count++] = &text_oracle_engine;
+    if (oracle) {
+        self->engines[self->engine_count++] = oracle;
     }
     if (!no_compiled && text_compiled_engine()) {
         self->engines[self->engine_count++] = text_compiled_engine();
@@ -344,8 +347,9 @@ int main(int count, char **words)
 {
     runner self = {0};
     if (!read_arguments(&self, count, words)) {
-        fprintf(stderr, "usage: text_runner [--oracle-only] [--compiled-only] [--light] "
-                        "[--filter PART] [--verbose] FILE-OR-FOLDER...\n");
+        fprintf(stderr,
+                "usage: text_runner [--oracle-only] [--rebuilt-only] [--compiled-only] [--light] "
+                "[--filter PART] [--verbose] FILE-OR-FOLDER...\n");
         return 2;
     }
     qsort(self.paths.items, self.paths.count, sizeof(char *), by_name);

@@ -52,5 +52,7 @@ typedef struct text_engine {
 } text_engine;
 
 extern const text_engine text_oracle_engine;
+/* The oracle, with each bundle built again by the IR builder, which must make the same of it. */
+extern const text_engine text_rebuilt_engine;
 /* NULL where there is none. The substrate is made at the first call of `open`. */
 const text_engine *text_compiled_engine(void);
