@@ -131,16 +131,42 @@ static uint32_t move_plain_arguments(quick *q, const mu_ir_value *values, const 
     return xmm;
 }
 
-/* A Mu stack has no room for C, so the call is made on the worker's own stack, below `enter`. C
- * keeps rbx, rbp and r15. Nobody looks at this frame meanwhile: the thread is in its world. */
-static void call_on_native_stack(quick *q, uint32_t xmm_count)
+/* The first call of C on a Mu stack gets its C stack from the runtime. */
+static void get_native_stack(quick *q, uint32_t landing)
 {
+    uint32_t index = quick_defer(q, QUICK_DEFER_NATIVE_STACK);
+    q->deferred.items[index].site = quick_site(q, MU_CODE_SITE_HELPER, landing, NULL, 0);
+    x64_load(q->a, 8, QUICK_TEMP2, x64_at(QUICK_THREAD, MU_THREAD_ccall_sp));
+    x64_test_rr(q->a, 8, QUICK_TEMP2, QUICK_TEMP2);
+    x64_jcc(q->a, X64_E, q->deferred.items[index].label);
+    x64_bind(q->a, q->deferred.items[index].back);
+}
+
+void quick_emit_native_stack(quick *q, const quick_deferred *deferred)
+{
+    quick_call_leave(q, MU_ABI_LEAVE_NATIVE_STACK);
+    quick_site_here(q, deferred->site);
+    x64_load(q->a, 8, QUICK_TEMP2, x64_at(QUICK_THREAD, MU_THREAD_ccall_sp));
+    x64_jmp(q->a, deferred->back);
+}
+
+/* A Mu stack has no room for C, so the call is made on the C stack that belongs to it. Where this
+ * frame is has to be known if C calls back. C keeps rbx and rbp, and r15 as well, but then another
+ * thread may run this stack, so what tells is on C's stack. */
+static void call_on_native_stack(quick *q, const mu_ir_inst *inst, uint32_t xmm_count)
+{
+    uint32_t landing = quick_landing_of(q, inst);
+    uint32_t site = quick_site(q, MU_CODE_SITE_CALL, QUICK_NONE, NULL, 0);
+    get_native_stack(q, landing);
     x64_load(q->a, 8, QUICK_TEMP, x64_at(QUICK_THREAD, MU_THREAD_callee));
+    x64_store(q->a, 8, x64_at(QUICK_THREAD, MU_THREAD_mu_sp), RSP);
+    x64_store(q->a, 8, x64_at(QUICK_THREAD, MU_THREAD_mu_fp), RBP);
     x64_mov_rr(q->a, 8, RBX, RSP);
-    x64_load(q->a, 8, RSP, x64_at(QUICK_THREAD, MU_THREAD_native_sp));
-    x64_alu_ri(q->a, X64_AND, 8, RSP, -16);
+    x64_mov_rr(q->a, 8, RSP, QUICK_TEMP2);
     x64_mov_ri(q->a, RAX, xmm_count); /* for functions with variable arguments */
     x64_call_r(q->a, QUICK_TEMP);
+    quick_site_here(q, site);
+    x64_load(q->a, 8, QUICK_THREAD, x64_at(RSP, 0));
     x64_mov_rr(q->a, 8, RSP, RBX);
 }
 
@@ -161,7 +187,7 @@ static void lower_plain_ccall(quick *q, const mu_ir_inst *inst, const mu_ir_sig 
     stow_function(q, operands[0]);
     uint32_t xmm_count = move_plain_arguments(q, operands + 1, sig);
     quick_forget_registers(q);
-    call_on_native_stack(q, xmm_count);
+    call_on_native_stack(q, inst, xmm_count);
     if (sig->result_count) {
         take_plain_result(q, sig->results[0]);
     }

@@ -64,31 +64,31 @@ mu_status context_unpin(context_call *call)
 
 /* ---- exposed functions */
 
-/* The three that wait for functions that C can call: each is to be one call of the runtime. */
-static mu_status refuse_expose(context_call *call)
-{
-    return context_refuse(call, MU_UNSUPPORTED, 0, "expose: not in this build");
-}
-
 static mu_status expose(context_call *call, uint64_t function, uint64_t cookie, uint64_t *address)
 {
-    (void)function;
-    (void)cookie;
-    (void)address;
-    return refuse_expose(call);
+    uintptr_t made = 0;
+    mu_status status = vm_expose(call->vm, function, cookie, &made);
+    if (status != MU_OK) {
+        return context_refuse(call, status, 1,
+                              status == MU_LIMIT ? "too many functions are exposed"
+                                                 : "this function cannot be called from C");
+    }
+    *address = made;
+    return MU_OK;
 }
 
 static mu_status unexpose(context_call *call, uint64_t address)
 {
-    (void)address;
-    return refuse_expose(call);
+    return vm_unexpose(call->vm, (uintptr_t)address) == MU_OK
+               ? MU_OK
+               : context_refuse(call, MU_NOT_FOUND, 2, "nothing is exposed there");
 }
 
 mu_status context_exposed_address(context_call *call, const mu_ir_expose *expose, uint64_t *address)
 {
-    (void)expose;
-    (void)address;
-    return refuse_expose(call);
+    (void)call;
+    *address = vm_exposed_address(expose);
+    return MU_OK;
 }
 
 /* The flag of the only calling convention that there is. */

@@ -28,6 +28,12 @@ static mu_status extend(const mu_vm *vm, mu_ir_env *parent, mu_ir_bundle *bundle
         mu_ir_bundle_free(bundle);
         return status;
     }
+    if (mu_jit_expose_bundle(vm->substrate->jit, bundle) != MU_OK) {
+        mu_ir_bundle_free(bundle);
+        return mu_report_add(report, MU_LIMIT, (mu_location){0},
+                             "no room in the code cache for the bundle's exposed functions: start "
+                             "with a larger one");
+    }
     bundle->trusted = vm->config.grant_native;
     *env = mu_ir_env_extend(parent, bundle);
     return MU_OK;

@@ -20,6 +20,7 @@ typedef enum mu_code_site_kind {
     MU_CODE_SITE_HELPER,   /* a helper that is no safepoint */
     MU_CODE_SITE_STUB,     /* in a runtime stub: the bottom of a stack */
     MU_CODE_SITE_ADAPTER,  /* in a runtime stub: a frame that has not begun, see mu_jit_adapter */
+    MU_CODE_SITE_NATIVE,   /* in a runtime stub: a frame of C code, see mu_jit_native_return */
 } mu_code_site_kind;
 
 /* One return address in a piece of code. */
