@@ -105,7 +105,8 @@ static void unlink_mutator(mu_context *context)
     }
     vm->mutator_count--;
     for (const mu_thread *thread = vm->threads; thread; thread = thread->next) {
-        MU_INVARIANT(thread->holder != context, "a context is freed that still has a thread");
+        MU_INVARIANT(!thread_is_held_by(thread, context),
+                     "a context is freed that still has a thread");
     }
     pthread_mutex_unlock(&vm->lock);
 }

@@ -267,7 +267,7 @@ mu_status context_fence(context_call *call)
     mu_ir_order order = MU_ORDER_NOT_ATOMIC;
     mu_status status = expect_order(call, 1, ORDERS_FENCE, &order);
     if (status == MU_OK) {
-        __atomic_thread_fence(__ATOMIC_SEQ_CST);
+        context_fence_memory();
     }
     return status;
 }

@@ -85,7 +85,7 @@ static mu_status number_operands(context_call *call, const char *letters, number
 static mu_status load(context_call *call, uint64_t node)
 {
     vm_leave_world(&call->context->mutator);
-    mu_status status = vm_load_built(call->vm, node, "client", call->report, NULL);
+    mu_status status = vm_load_built(call->vm, node, "a client's bundle", call->report, NULL);
     vm_enter_world(&call->context->mutator);
     return status == MU_OK ? MU_OK : context_refuse(call, status, 0, "nothing was loaded");
 }

@@ -168,12 +168,16 @@ mu_status context_build(context_call *call);
  * consistent, as the exchanges are. */
 void context_read_memory(const mu_ir_type *type, const void *memory, bool is_atomic, void *bytes);
 void context_write_memory(const mu_ir_type *type, void *memory, bool is_atomic, const void *bytes);
+void context_fence_memory(void);
 /* Writes `desired` if the location has what is expected, which becomes what it had: a word of so
  * many bytes; two words. */
 bool context_exchange_word(void *memory, uint64_t bytes, uint64_t *expected, uint64_t desired);
 bool context_exchange_pair(void *memory, uint64_t expected[2], const uint64_t desired[2]);
 
 /* ---- context_stacks.c */
+/* Operand is a funcref that is not NULL; its function's number. */
+MU_MUST_CHECK mu_status context_expect_function(context_call *call, uint32_t operand,
+                                                uint64_t *number);
 /* Values of these handles go where a thread bound to `stack` finds them when it goes on. `first` is
  * the number of the first one in messages. VM's lock held for the second. Errors: INVALID. */
 MU_MUST_CHECK mu_status context_check_passed(context_call *call, const stack_state *state,

@@ -121,10 +121,10 @@ mu_status context_expose_func(context_call *call)
     mu_status status = MU_OK;
     uint64_t address = 0;
     MU_TRY(expect_grant(call));
-    MU_TRY(context_expect_object(call, 1, MU_IR_FUNCREF));
+    uint64_t function;
+    MU_TRY(context_expect_function(call, 1, &function));
     MU_TRY(expect_convention(call, 2));
     MU_TRY(context_expect_type(call, 3, context_int_type(call->context, 64)));
-    uint64_t function = context_value_at(call, 1)->words[0];
     mu_ir_type form = {.kind = MU_IR_UFUNCPTR, .sig = call->vm->functions[function].func->sig};
     MU_TRY(expose(call, function, context_value_at(call, 3)->words[0], &address));
     status = context_give_word(call, mu_ir_type_pool_get(call->context->types, &form), address);

@@ -5,14 +5,28 @@
 
 /* ---- stacks */
 
-/* Operand is a function; what is only declared may have a signature that no call can pass. */
-static mu_status expect_function(context_call *call, uint32_t operand, uint64_t *number)
+mu_status context_expect_function(context_call *call, uint32_t operand, uint64_t *number)
 {
     mu_status status = context_expect_object(call, operand, MU_IR_FUNCREF);
     if (status != MU_OK) {
         return status;
     }
-    *number = context_value_at(call, operand)->words[0];
+    uint64_t given = context_value_at(call, operand)->words[0];
+    if (given >= call->vm->table_count) { /* native code can write anything into a cell */
+        return context_refuse(call, MU_INVALID, operand, "refers to no function");
+    }
+    *number = given;
+    return MU_OK;
+}
+
+/* A function that a frame can be of: what is only declared may have a signature that no call can
+ * pass. */
+static mu_status expect_callable(context_call *call, uint32_t operand, uint64_t *number)
+{
+    mu_status status = context_expect_function(call, operand, number);
+    if (status != MU_OK) {
+        return status;
+    }
     const mu_ir_func *func = call->vm->functions[*number].func;
     if (!mu_jit_can_pass(func->sig->params, func->sig->param_count)) {
         return context_refuse(call, MU_UNSUPPORTED, operand,
@@ -27,7 +41,7 @@ mu_status context_new_stack(context_call *call)
     mu_status status = MU_OK;
     uint64_t number;
     uint64_t made;
-    MU_TRY(expect_function(call, 1, &number));
+    MU_TRY(expect_callable(call, 1, &number));
     MU_TRY(context_refuse_error(call, vm_stack_make(&call->context->mutator, number, &made), 1));
     status = context_give_word(call, context_type(call->context, MU_IR_STACKREF), made);
 done:
@@ -49,7 +63,7 @@ mu_status context_push_frame(context_call *call)
     mu_status status = MU_OK;
     uint64_t number;
     MU_TRY(context_expect_object(call, 1, MU_IR_STACKREF));
-    MU_TRY(expect_function(call, 2, &number));
+    MU_TRY(expect_callable(call, 2, &number));
     mu_guest_error error = vm_push_frame(call->vm, context_value_at(call, 1)->words[0], number);
     status = context_refuse_error(call, error, 1);
 done:
@@ -174,7 +188,7 @@ static mu_status find_taken(context_call *call, mu_thread **found)
 {
     uintptr_t handle = context_value_at(call, 1)->words[0];
     for (mu_thread *thread = call->vm->threads; thread; thread = thread->next) {
-        if (thread->holder == call->context && thread->handle == handle) {
+        if (thread_is_held_by(thread, call->context) && thread->handle == handle) {
             *found = thread;
             return MU_OK;
         }

@@ -127,7 +127,7 @@ static mu_status decide(context_call *call, mu_thread *thread, const mu_trap_ver
     vm_stack *stack;
     uint64_t exception = 0;
     mu_status status = MU_OK;
-    if (thread->holder != call->context) {
+    if (!thread_is_held_by(thread, call->context)) {
         return context_refuse(call, MU_STATE, 0, "the context does not have the thread");
     }
     if (verdict->decision == MU_TRAP_EXIT) {
@@ -161,6 +161,7 @@ mu_status mu_context_answer_trap(mu_context *context, mu_thread *thread,
     mu_status status = decide(&call, thread, verdict);
     if (status == MU_OK) {
         thread->abi.site_stack = 0;
+        thread->holder = NULL;
         thread_wake(thread);
     }
     pthread_mutex_unlock(&vm->lock);
@@ -174,13 +175,13 @@ void mu_context_return_trap(mu_context *context, mu_thread *thread)
     mu_vm *vm = context->mutator.vm;
     vm_stack *stack;
     vm_lock_quiet(vm);
-    if (thread->holder == context) {
+    if (thread_is_held_by(thread, context)) {
         bool is_ready =
             vm_stack_find_parked(thread->abi.site_stack, &stack) == MU_GUEST_ERROR_NONE &&
             stack->changes == thread->held_changes;
         thread->abi.site_stack = 0;
+        thread->holder = NULL;
         if (is_ready) {
-            thread->holder = NULL;
             vm_stack_bind(thread, stack, NULL);
         } else {
             thread_want_killed(thread);

@@ -29,7 +29,6 @@ void thread_park(mu_thread *thread)
 
 void thread_wake(mu_thread *thread)
 {
-    thread->holder = NULL;
     thread->state = MU_THREAD_RUNNING;
     /* Were it to run, and end, while the handler is still being told of the trap, then the handler
      * would be told of a thread that is gone. */

@@ -299,6 +299,7 @@ static void enter(mu_thread *thread)
 static slice_end before_entering(mu_thread *thread)
 {
     slice_end end = SLICE_GOES_ON;
+    thread->holder = NULL; /* if it was killed while it was held */
     thread_stop_waiting(thread);
     if (thread->load) {
         end = thread_load(thread);
@@ -346,7 +347,7 @@ static void finish(mu_thread *thread)
     thread_drop_pins(thread);
     give_back_stack(thread);
     vm_leave_world(thread);
-    pthread_mutex_lock(&vm->lock);
+    vm_lock_quiet(vm); /* a collection under way may be freeing stacks */
     thread->state = MU_THREAD_FINISHED;
     vm->finished_count++;
     bool collects = vm_stacks_are_due(vm);

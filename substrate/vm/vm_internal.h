@@ -201,10 +201,12 @@ struct mu_thread {
     bool is_in_world;
     bool is_made_by_thread; /* NEWTHREAD; freed with its last slice unless the hook has it */
     bool is_telling;        /* a worker is in `trapped` for it */
-    mu_context *holder;     /* has taken it at its trap: it has no stack, that is in site_stack */
-    uint64_t held_changes;  /* of that stack, when it was taken */
-    bool exit_wanted;       /* ends once it runs, as by @uvm.thread_exit */
-    bool kill_wanted;       /* atomic */
+    /* Has taken it at its trap: it has no stack, that is in site_stack. The collector looks, so
+     * this changes in the world, or under vm_lock_quiet; a killed thread keeps it until it runs. */
+    mu_context *holder;
+    uint64_t held_changes; /* of that stack, when it was taken */
+    bool exit_wanted;      /* ends once it runs, as by @uvm.thread_exit */
+    bool kill_wanted;      /* atomic */
     bool yield_wanted;
     uint32_t stressed_yields; /* MU_YIELD_STRESS */
     futex_queue *queue;       /* it waits in, or did until it was killed or its time was over */
@@ -269,6 +271,12 @@ void vm_collect_stopped(mu_vm *vm);
 /* Allocates, collecting when the quota is used up. Errors: NO_MEMORY. */
 MU_MUST_CHECK mu_status vm_allocate(mu_thread *thread, const mu_abi_type *type, uint64_t length,
                                     mu_ref *ref);
+
+/* Has the context taken the thread, which still waits? VM's lock held. */
+static inline bool thread_is_held_by(const mu_thread *thread, const mu_context *context)
+{
+    return thread->state == MU_THREAD_TRAPPED && thread->holder == context;
+}
 
 static inline bool thread_is_killed(const mu_thread *thread)
 {

@@ -3,7 +3,9 @@
 # real mud; and our muapi.h beside its own. Usage: client_conformance.sh BUILD_FOLDER CLIENT_CONFORMANCE MUD. The checkout is
 # $MU_REFIMPL2; without one the exit status is 77, which meson takes for "skipped".
 set -u
-build=${1:?the build folder} driver=${2:?the driver} mud=${3:?mud}
+build=$(realpath "${1:?the build folder}")
+driver=$(realpath "${2:?the driver}")
+mud=$(realpath "${3:?mud}")
 here=$(cd "$(dirname "$0")" && pwd)
 checkout=${MU_REFIMPL2:-}
 tests=$checkout/tests/c-snippets/ncs_tests.c

@@ -181,6 +181,8 @@ uint64_t context_start(context_fixture *self, const char *function, const uint64
     uint64_t callee = DO(self, FROM_FUNC, context_id(self, function));
     operands[0] = DO(self, NEW_STACK, callee);
     operands[2] = count;
-    memcpy(operands + 3, values, count * sizeof *values);
+    for (uint32_t i = 0; i < count; i++) {
+        operands[3 + i] = values[i];
+    }
     return context_do(self, CTX_NEW_THREAD_NOR, operands, 3 + count);
 }
