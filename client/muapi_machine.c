@@ -9,6 +9,7 @@ enum { DIAGNOSTICS_SHOWN = 8 };
 
 /* --- Errors --- */
 
+PROTO_PRINTF(2, 0)
 static char *text_make(const char *operation, const char *format, va_list list)
 {
     char *words = NULL;
