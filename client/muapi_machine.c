@@ -177,7 +177,7 @@ MuCtx *muclient_mu_vm_new_context(MuVM *mvm)
 }
 
 /* Waits, so that its place and what its handles kept are free for what the client does next. */
-static void context_close(muclient_mu_context *context)
+static void context_close(const muclient_mu_context *context)
 {
     muclient_mu *mu = context->mu;
     Mud__ClientFrame frame;
@@ -192,7 +192,6 @@ static void context_close(muclient_mu_context *context)
                              &reply)) {
         proto_arena_free(arena);
     }
-    muclient_mu_context_free(context);
 }
 
 void muclient_mu_close_context(MuCtx *ctx)
@@ -205,6 +204,7 @@ void muclient_mu_close_context(MuCtx *ctx)
     }
     (void)muclient_mu_flush(context->mu, NULL);
     context_close(context);
+    muclient_mu_context_free(context);
 }
 
 MuID muclient_mu_vm_id_of(MuVM *mvm, MuName name)
@@ -228,8 +228,11 @@ static void machine_free(muclient_mu *mu)
         link = &(*link)->next;
     }
     *link = mu->next;
-    while (mu->contexts != NULL) {
-        muclient_mu_context_free(mu->contexts);
+    for (muclient_mu_context *each = mu->contexts; each != NULL;) {
+        muclient_mu_context *next = each->next;
+        free(each->dead.numbers);
+        free(each);
+        each = next;
     }
     muclient_mu_batch_deinit(&mu->queue);
     muclient_mu_batch_deinit(&mu->spare);
@@ -276,8 +279,8 @@ void muclient_mu_close(MuVM *mvm)
     }
     (void)muclient_mu_flush(mu, NULL);
     muclient_mu_vm_set_trap_handler(mvm, NULL, NULL);
-    while (mu->contexts != NULL) {
-        context_close(mu->contexts);
+    for (const muclient_mu_context *each = mu->contexts; each != NULL; each = each->next) {
+        context_close(each);
     }
     machine_free(mu);
 }

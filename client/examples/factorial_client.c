@@ -64,6 +64,7 @@ static MuID factorial_build(MuCtx *ctx)
 }
 
 /* Called when the program traps: reads its keep-alive value and lets it go on. */
+/* NOLINTBEGIN(readability-function-size,readability-non-const-parameter): muapi.h prescribes it */
 static void answer_print(MuCtx *ctx, MuThreadRefValue thread, MuStackRefValue stack, MuWPID wpid,
                          MuTrapHandlerResult *result, MuStackRefValue *new_stack, MuValue **values,
                          MuArraySize *nvalues, MuValuesFreer *freer, MuCPtr *freerdata,
@@ -79,6 +80,7 @@ static void answer_print(MuCtx *ctx, MuThreadRefValue thread, MuStackRefValue st
     (void)thread, (void)wpid, (void)values, (void)nvalues;
     (void)freer, (void)freerdata, (void)exception;
 }
+/* NOLINTEND(readability-function-size,readability-non-const-parameter) */
 
 int main(int argc, char **argv)
 {
