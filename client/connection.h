@@ -43,6 +43,7 @@ struct muclient {
     muclient_trap_fn handler;
     void *handler_data;
     bool is_handling;
+    struct muclient_mu *mus; /* the MuVMs that are open */
     bool is_going;
     /* Not OK once the connection is lost; then why. */
     muclient_code broken;

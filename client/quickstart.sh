@@ -66,7 +66,7 @@ if [ ! -f build/build.ninja ]; then
         fail "the build could not be configured"
     }
 fi
-ninja -C build daemon/bin/mud client/bin/muctl >"$work/build" 2>&1 || {
+ninja -C build daemon/bin/mud client/bin/muctl client/examples/factorial_client >"$work/build" 2>&1 || {
     tail -n 40 "$work/build"
     fail "the build failed"
 }
@@ -129,6 +129,10 @@ echo "what the handler printed:"
 sed 's/^/    /' "$work/handler"
 grep -q '@ask.v1.entry.n = 7' "$work/handler" || fail "the handler did not see n"
 step 0 '"trap":"@ask.v1.entry.question"' muctl run guests/mu/examples/traps.uir --call ask --log-traps -- 7
+
+# ------------------------------------------------------------------------------------------ the C interface
+title "a client in C, by the interface of the Mu specification: it builds a function, runs it and handles its trap"
+step 0 '^20! = 2432902008176640000$' build/client/examples/factorial_client 20
 
 # --------------------------------------------------------------------------------------------- look, stop
 title "look around"

@@ -6,7 +6,7 @@
  *                  └──── refused ◄──────┘
  *
  * The handler is never entered from within itself: its depth would be up to whoever traps. */
-#include "connection.h"
+#include "muapi_face.h"
 #include <stdlib.h>
 
 /* More traps than this cannot wait in one VM; who sends more is not mud. */
@@ -30,7 +30,7 @@ void muclient_traps_free(muclient *client)
 
 void muclient_trap_add(muclient *client, proto_arena *arena, const Mud__TrapEvent *event)
 {
-    if (client->handler == NULL) {
+    if (client->handler == NULL && event->context == 0) {
         proto_arena_free(arena);
         return;
     }
@@ -117,17 +117,55 @@ static muclient_code answer_send(muclient *client, muclient_trap_entry *entry,
     return muclient_send(client, &frame, NULL, error);
 }
 
+/* What a MuVM's handler decided. */
+static muclient_code rebind_send(muclient *client, muclient_trap_entry *entry, Mud__Rebind *rebind,
+                                 muclient_error **error)
+{
+    Mud__ClientFrame frame;
+    Mud__AnswerTrap request;
+    Mud__TrapAnswer message;
+    muclient_frame_begin(client, &frame, MUD__CLIENT_FRAME__REQUEST_ANSWER_TRAP);
+    mud__answer_trap__init(&request);
+    mud__trap_answer__init(&message);
+    frame.answer_trap = &request;
+    request.trap = entry->event->trap;
+    request.answer = &message;
+    message.rebind = rebind;
+    entry->answer_id = frame.id;
+    return muclient_send(client, &frame, NULL, error);
+}
+
 static muclient_trap_entry **next_waiting(muclient *client)
 {
     muclient_trap_entry **link = &client->traps;
-    while (*link != NULL && (*link)->answer_id != 0) {
+    while (*link != NULL &&
+           ((*link)->answer_id != 0 || (client->handler == NULL && (*link)->event->context == 0))) {
         link = &(*link)->next;
     }
     return link;
 }
 
-/* Takes the entry out for the time of the handler, which may use the connection and so change the
- * queue; a TrapGone for it in that time makes mud refuse the answer, which is then dropped. */
+/* Both take the entry out for the time of the handler, which may use the connection and so change
+ * the queue; a TrapGone for it in that time makes mud refuse the answer, which is then dropped. */
+static muclient_code entry_handle_mu(muclient *client, muclient_trap_entry **link,
+                                     muclient_error **error)
+{
+    muclient_trap_entry *entry = *link;
+    Mud__Rebind rebind;
+    *link = entry->next;
+    client->is_handling = true;
+    bool is_decided =
+        muclient_mu_trap_handle(client, entry->arena, entry->event, entry->refusal, &rebind);
+    client->is_handling = false;
+    entry->next = client->traps;
+    client->traps = entry;
+    if (!is_decided) {
+        entry_unlink(client, &client->traps);
+        return MUCLIENT_OK;
+    }
+    return rebind_send(client, entry, &rebind, error);
+}
+
 static muclient_code entry_handle(muclient *client, muclient_trap_entry **link,
                                   muclient_error **error)
 {
@@ -154,12 +192,13 @@ static muclient_code entry_handle(muclient *client, muclient_trap_entry **link,
 muclient_code muclient_traps_handle(muclient *client, muclient_error **error)
 {
     muclient_code code = MUCLIENT_OK;
-    while (code == MUCLIENT_OK && !client->is_handling && client->handler != NULL) {
+    while (code == MUCLIENT_OK && !client->is_handling) {
         muclient_trap_entry **link = next_waiting(client);
         if (*link == NULL) {
             break;
         }
-        code = entry_handle(client, link, error);
+        code = (*link)->event->context != 0 ? entry_handle_mu(client, link, error)
+                                            : entry_handle(client, link, error);
     }
     return code;
 }

@@ -1,5 +1,6 @@
 #pragma once
-/* libmuclient: talk to a running mud from C.
+/* libmuclient: talk to a running mud from C. Its other face, the C interface of the Mu
+ * specification, is in muapi.h and muclient_mu.h.
  *
  *     muclient *client = NULL;
  *     muclient_reply *reply = NULL;

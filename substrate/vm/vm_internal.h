@@ -386,6 +386,13 @@ slice_end thread_load(mu_thread *thread);
 slice_end thread_handle_own_trap(mu_thread *thread, const mu_ir_version *version,
                                  const mu_ir_inst *trap);
 
+/* Loads a graph when it is this thread's turn; it goes in any case. */
+slice_end thread_load_graph(mu_thread *thread, mu_irbuilder_graph *graph);
+/* Raises BUNDLE_REFUSED with this message. */
+slice_end thread_refuse(mu_thread *thread, const char *why);
+/* The same with the report's first line; frees the report. */
+slice_end thread_refuse_reported(mu_thread *thread, mu_status status, mu_report *report);
+
 /* ---- native_frames.c: C functions, and those that C calls */
 /* Exposes a function to C under a cookie, until vm_unexpose or the VM's end. C may call the address
  * in a CCALL of this VM, on the thread that is in it; any other call ends the process with a
@@ -413,12 +420,6 @@ void vm_stack_bind_native(mu_thread *thread);
 void vm_stack_drop_native(mu_vm *vm, vm_stack *stack);
 /* The callback whose return the native frame waits for; `sp` is where its return address is. */
 const mu_jit_callback *vm_callback_at(uintptr_t sp);
-/* Loads a graph when it is this thread's turn; it goes in any case. */
-slice_end thread_load_graph(mu_thread *thread, mu_irbuilder_graph *graph);
-/* Raises BUNDLE_REFUSED with this message. */
-slice_end thread_refuse(mu_thread *thread, const char *why);
-/* The same with the report's first line; frees the report. */
-slice_end thread_refuse_reported(mu_thread *thread, mu_status status, mu_report *report);
 
 /* ---- vm_load.c */
 /* Builds, verifies and publishes a bundle as mu_vm_load does a text; the graph goes in any case.

@@ -21,6 +21,7 @@ struct fake_mud {
     atomic_size_t uploaded;
     atomic_size_t answers;
     atomic_bool is_gone;
+    fake_seen seen;
 };
 
 typedef struct session {
@@ -33,6 +34,7 @@ typedef struct session {
     uint64_t spinning;
     uint64_t trapped;
     char vm[64];
+    fake_contexts *contexts;
     bool is_over;
 } session;
 
@@ -51,6 +53,11 @@ static void reply_send(session *s, Mud__ServerFrame *frame)
         sent += (size_t)count;
     }
     proto_buffer_deinit(&out);
+}
+
+static void contexts_send(void *data, Mud__ServerFrame *frame)
+{
+    reply_send(data, frame);
 }
 
 static Mud__ServerFrame frame_of(uint64_t id, Mud__ServerFrame__ReplyCase kind)
@@ -456,6 +463,9 @@ static void hello_serve(session *s, uint64_t id)
 
 static void request_serve(session *s, Mud__ClientFrame *frame)
 {
+    if (fake_contexts_serve(s->contexts, s->arena, frame)) {
+        return;
+    }
     switch (frame->request_case) {
     case MUD__CLIENT_FRAME__REQUEST_HELLO: hello_serve(s, frame->id); break;
     case MUD__CLIENT_FRAME__REQUEST_CALL: call_serve(s, frame->id, frame->call); break;
@@ -532,6 +542,7 @@ static void *fake_run(void *data)
         }
         session s = {.fake = fake, .decoder = proto_decoder_new()};
         s.fd = accept(fake->listener, NULL, NULL);
+        s.contexts = fake_contexts_new(&fake->seen, contexts_send, &s);
         polled[0].fd = s.fd;
         while (s.fd >= 0 && !s.is_over) {
             (void)poll(polled, 2, -1);
@@ -543,6 +554,7 @@ static void *fake_run(void *data)
         }
         (void)close(s.fd);
         proto_decoder_free(s.decoder);
+        fake_contexts_free(s.contexts);
     }
 }
 
@@ -598,4 +610,9 @@ size_t fake_mud_answers(fake_mud *fake)
 void fake_mud_gone_set(fake_mud *fake)
 {
     fake->is_gone = true;
+}
+
+fake_seen *fake_mud_seen(fake_mud *fake)
+{
+    return &fake->seen;
 }

@@ -16,7 +16,7 @@
  *
  * Replies to calls are held back while the next request is already there, and then go out last
  * first, so that pipelining is tried. */
-#include "proto.h"
+#include "fake_contexts.h"
 #include <stddef.h>
 
 typedef struct fake_mud fake_mud;
@@ -35,5 +35,6 @@ void fake_mud_stop(fake_mud *fake);
 /* What was received, for the test to look at after the client's call has returned. */
 size_t fake_mud_uploaded_bytes(fake_mud *fake);
 size_t fake_mud_answers(fake_mud *fake);
+fake_seen *fake_mud_seen(fake_mud *fake);
 /* Makes a TrapGone follow each trap of "trap", with KILLED as the reply. */
 void fake_mud_gone_set(fake_mud *fake);

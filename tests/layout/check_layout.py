@@ -44,8 +44,9 @@ PREFIXES = {
     "mud": ("mud_",),
     "muclient": ("muclient_",),
 }
-# Prescribed by GDB's JIT interface, which finds them by name.
-EXCEPTIONS = {"mu_code": ("__jit_debug_register_code", "__jit_debug_descriptor")}
+# Prescribed by GDB's JIT interface, which finds them by name, and by programs for the Mu reference implementation.
+EXCEPTIONS = {"mu_code": ("__jit_debug_register_code", "__jit_debug_descriptor"),
+              "muclient": ("mu_refimpl2_new", "mu_refimpl2_new_ex", "mu_refimpl2_close")}
 
 breaches = []
 
