@@ -110,7 +110,7 @@ static inline bool irbuilder_is_local(const irbuilder_node *node)
  *   F  calling convention           O  common instruction        D  kind of destination
  *   u  32 bits                      i  64 bits                   n  a name
  *   T S V  lists of types, signatures, values       A  of local variables
- *   G  of global variables          L  of flags                  I  of integers */
+ *   G  a global variable, or a list  L  of flags                 I  of integers */
 typedef struct irbuilder_row {
     const char *roles;
     uint8_t makes; /* irbuilder_kind */

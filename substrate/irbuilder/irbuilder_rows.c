@@ -226,7 +226,7 @@ const char *irbuilder_dest_name(irbuilder_dest kind)
         [DEST_NORMAL] = "MU_DEST_NORMAL",   [DEST_EXCEPT] = "MU_DEST_EXCEPT",
         [DEST_TRUE] = "MU_DEST_TRUE",       [DEST_FALSE] = "MU_DEST_FALSE",
         [DEST_DEFAULT] = "MU_DEST_DEFAULT", [DEST_DISABLED] = "MU_DEST_DISABLED",
-        [DEST_ENABLED] = "MU_DEST_ENABLED", [DEST_CASE] = "a case",
+        [DEST_ENABLED] = "MU_DEST_ENABLED", [DEST_CASE] = "cases",
     };
     return names[kind];
 }

@@ -42,7 +42,8 @@ void mu_irbuilder_free(mu_irbuilder *builder); /* and all bundles in it; NULL is
 /* Performs one function of the builder but LOAD_BUNDLE_FROM_NODE.
  *   env       what the VM has loaded; GET_NODE looks there. It, or a later environment that extends
  *             it, is what the bundle is loaded on
- *   operands  as the row says: nodes by number, lists as count and items; `name` is the 's'
+ *   operands  as the row says: nodes by number, lists as count and items; `name` is the 's', a
+ *             global name with its '@', of letters, digits, '-', '_' and '.'
  *   result    out: a node's number, or the integer; 0 where there is none
  * Errors: INVALID (a node that is not there, is of another bundle or of the wrong kind, or a number
  * that is not a flag; the report says which operand), LIMIT. */

@@ -75,7 +75,7 @@ static const refusal calls[] = {
     {FUNC "i = new_branch e\nadd_dest i 0 t [x]", "operand 2, 0x0, is not a kind of destination"},
     {FUNC "i = new_branch e\nadd_dest i 8 t [x]", "operand 2, 0x8, is not a kind of destination"},
     {FUNC "i = new_branch e\nadd_dest i 1 t [x]\nadd_dest i 1 t [x]", "has its MU_DEST_NORMAL already"},
-    {FUNC "i = new_branch e\nc = new_const_int b i64 1\nadd_switch_dest i c t [x]", "which has no a case"},
+    {FUNC "i = new_branch e\nc = new_const_int b i64 1\nadd_switch_dest i c t [x]", "is BRANCH, which has no cases"},
     {FUNC "i = new_switch e i64 x\nadd_switch_dest i x t [x]", "expected a constant"},
     {FUNC "i = new_wpbranch e 1\nadd_dest i 2 t [x]", "is WPBRANCH, which has no MU_DEST_EXCEPT"},
     {FUNC "i = new_call e s f [x]\nset_newstack_throw_exc i x", "is CALL, which has no clause about a new stack"},
