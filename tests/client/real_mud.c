@@ -2,9 +2,12 @@
 #include <fcntl.h>
 #include <poll.h>
 #include <spawn.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
+#include <sys/un.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -21,6 +24,19 @@ static void give_up(const char *what)
 {
     perror(what);
     exit(1);
+}
+
+/* A socket that is there may not listen yet. */
+static bool is_listening(const real_mud *mud)
+{
+    struct sockaddr_un address = {.sun_family = AF_UNIX};
+    (void)strcpy(address.sun_path, mud->socket);
+    int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    bool is_there = fd >= 0 && connect(fd, (struct sockaddr *)&address, sizeof address) == 0;
+    if (fd >= 0) {
+        (void)close(fd);
+    }
+    return is_there;
 }
 
 real_mud *real_mud_start(const char *program)
@@ -47,7 +63,7 @@ real_mud *real_mud_start(const char *program)
     free(name);
     (void)close(ends[0]);
     mud->stdin_fd = ends[1];
-    for (int waited_ms = 0; access(mud->socket, F_OK) != 0; waited_ms += STEP_MS) {
+    for (int waited_ms = 0; !is_listening(mud); waited_ms += STEP_MS) {
         if (waited_ms >= START_MS || waitpid(mud->pid, NULL, WNOHANG) != 0) {
             give_up("mud did not start");
         }
