@@ -121,7 +121,7 @@ mu_status context_expose_func(context_call *call)
     mu_status status = MU_OK;
     uint64_t address = 0;
     MU_TRY(expect_grant(call));
-    uint64_t function;
+    uint64_t function = 0;
     MU_TRY(context_expect_function(call, 1, &function));
     MU_TRY(expect_convention(call, 2));
     MU_TRY(context_expect_type(call, 3, context_int_type(call->context, 64)));
