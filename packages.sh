@@ -12,7 +12,7 @@ for purpose in "$@"; do
         wanted="$wanted gcc libc6-dev meson ninja-build pkg-config libuv1-dev libprotobuf-c-dev protobuf-c-compiler
             libjemalloc-dev libsodium-dev libzydis-dev libzycore-dev" ;;
     tests)
-        wanted="$wanted libcriterion-dev gdb" ;;
+        wanted="$wanted libcriterion-dev libffi-dev gdb" ;;
     *)
         echo "packages.sh: $purpose is neither build nor tests" >&2
         exit 2 ;;

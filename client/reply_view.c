@@ -39,7 +39,8 @@ static muclient_status_info status_view(const Mud__StatusInfo *from)
                                   .calls_done = from->calls_done,
                                   .heap_bytes = from->heap_bytes,
                                   .code_bytes = from->code_bytes,
-                                  .draining = from->draining != 0};
+                                  .draining = from->draining != 0,
+                                  .contexts = from->contexts};
 }
 
 static bool returned_view(proto_arena *arena, const Mud__Returned *from, muclient_returned *out)
@@ -72,7 +73,9 @@ static bool vms_view(proto_arena *arena, size_t count, Mud__VmInfo **from, mucli
                                       .calls_done = from[i]->calls_done,
                                       .handler_attached = from[i]->handler_attached != 0,
                                       .calls = from[i]->calls,
-                                      .call_count = from[i]->n_calls};
+                                      .call_count = from[i]->n_calls,
+                                      .contexts = from[i]->contexts,
+                                      .context_handles = from[i]->context_handles};
     }
     out->vms = views;
     out->vm_count = count;

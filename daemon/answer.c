@@ -103,22 +103,28 @@ static Mud__Diagnostic *diagnostic_of(proto_arena *arena, const mu_report_entry 
     return diagnostic;
 }
 
+Mud__Error *mud_error_of_report(proto_arena *arena, Mud__Code code, const char *hint,
+                                const char *message, const mu_report *report)
+{
+    Mud__Error *error = mud_answer_allocate(arena, sizeof *error);
+    mud__error__init(error);
+    error->code = code;
+    error->hint = mud_answer_copy(arena, hint);
+    error->message = mud_answer_copy(arena, message);
+    uint32_t count = report == NULL ? 0 : mu_report_count(report);
+    error->diagnostics = mud_answer_allocate(arena, count * sizeof(Mud__Diagnostic *) + 1);
+    for (uint32_t i = 0; i < count; i++) {
+        error->diagnostics[i] = diagnostic_of(arena, mu_report_at(report, i));
+    }
+    error->n_diagnostics = count;
+    return error;
+}
+
 void mud_answer_report(mud_daemon *daemon, mud_ticket ticket, Mud__Code code, const char *hint,
                        const char *message, const mu_report *report)
 {
-    proto_arena *arena = daemon->answer_arena;
-    Mud__Error error;
-    mud__error__init(&error);
-    error.code = code;
-    error.hint = mud_answer_copy(arena, hint);
-    error.message = mud_answer_copy(arena, message);
-    uint32_t count = mu_report_count(report);
-    error.diagnostics = mud_answer_allocate(arena, count * sizeof(Mud__Diagnostic *) + 1);
-    for (uint32_t i = 0; i < count; i++) {
-        error.diagnostics[i] = diagnostic_of(arena, mu_report_at(report, i));
-    }
-    error.n_diagnostics = count;
-    send_error(daemon, ticket, &error);
+    send_error(daemon, ticket,
+               mud_error_of_report(daemon->answer_arena, code, hint, message, report));
 }
 
 Mud__Code mud_code_of_status(mu_status status, Mud__Code refused_input)

@@ -21,6 +21,9 @@ void mud_answer_error(mud_daemon *daemon, mud_ticket ticket, Mud__Code code, con
  */
 void mud_answer_report(mud_daemon *daemon, mud_ticket ticket, Mud__Code code, const char *hint,
                        const char *message, const mu_report *report);
+/* The error alone, in `arena`: a message with all of the report as diagnostics; NULL for none. */
+Mud__Error *mud_error_of_report(proto_arena *arena, Mud__Code code, const char *hint,
+                                const char *message, const mu_report *report);
 /* The code for an operation that the substrate refused; `refused_input` is for what the input
  * itself caused. */
 Mud__Code mud_code_of_status(mu_status status, Mud__Code refused_input);

@@ -1,5 +1,5 @@
 #include "backtrace.h"
-#include "call.h"
+#include "client_context.h"
 #include "trap_wait.h"
 
 enum { THREADS_MOST = 128 };
@@ -26,7 +26,8 @@ static Mud__ThreadTrace *trace_of(const mud_call *call, proto_arena *arena)
     trace->function = mud_answer_copy(arena, mu_function_name(call->callee));
     trace->made_by_program = call->is_thread;
     trace->state = mud_answer_copy(arena, state_text(state));
-    if (state == MU_THREAD_TRAPPED || state == MU_THREAD_WAITING) {
+    /* What a context holds is its handler's to look at, and may go on meanwhile. */
+    if (call->context == NULL && (state == MU_THREAD_TRAPPED || state == MU_THREAD_WAITING)) {
         trace->n_frames = mud_frames_of(call->thread, false, arena, &trace->frames, &more);
         trace->more_frames = more;
     }

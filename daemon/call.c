@@ -1,6 +1,7 @@
 #include "call.h"
 #include "drain.h"
 #include "guest_thread.h"
+#include "thread_wait.h"
 #include "trap_wait.h"
 #include "value_message.h"
 #include <stdio.h>
@@ -18,10 +19,32 @@ static void on_timer_closed(uv_handle_t *handle)
     free_call(handle->data);
 }
 
-/* On the loop's thread: the call's last letter. */
-static void on_finished(void *context)
+/* On the loop's thread: nothing is left of the call but what it holds here. */
+static void on_thread_freed(void *context)
 {
     mud_call *call = context;
+    mud_daemon *daemon = call->daemon;
+    mud_vm *vm = call->vm;
+    if (call->has_timer) {
+        uv_close((uv_handle_t *)&call->timer, on_timer_closed);
+    } else {
+        free_call(call);
+    }
+    daemon->jobs_pending--;
+    mud_vm_unpin(vm);
+    mud_drain_check(daemon);
+}
+
+/* On a worker, because it waits while the VM's world is stopped. */
+static void free_thread(void *context)
+{
+    mud_call *call = context;
+    mu_thread_free(call->thread);
+    mud_mailbox_post(&call->daemon->mailbox, on_thread_freed, call);
+}
+
+static void finish(mud_call *call)
+{
     mud_daemon *daemon = call->daemon;
     mud_vm *vm = call->vm;
     mud_session *session = mud_session_find(daemon, call->ticket.session);
@@ -29,6 +52,7 @@ static void on_finished(void *context)
     LIST_REMOVE(call, of_vm);
     if (call->is_thread) {
         mud_guest_thread_log_end(call);
+        mud_thread_wait_check(vm);
     } else {
         vm->calls_running--;
         vm->calls_done++;
@@ -38,20 +62,43 @@ static void on_finished(void *context)
     if (session != NULL && !call->is_thread) {
         session->calls--;
     }
-    mu_thread_free(call->thread);
-    call->thread = NULL;
     if (call->has_timer) {
-        uv_close((uv_handle_t *)&call->timer, on_timer_closed);
-    } else {
-        free_call(call);
+        uv_timer_stop(&call->timer);
     }
-    mud_vm_unpin(vm);
-    mud_drain_check(daemon);
+    daemon->jobs_pending++;
+    mu_substrate_submit(daemon->substrate, free_thread, call);
+}
+
+/* On the loop's thread: the thread has told its last. */
+static void on_finished(void *context)
+{
+    mud_call *call = context;
+    if (call->is_held) {
+        call->has_finished = true;
+    } else {
+        finish(call);
+    }
 }
 
 static void on_trapped(void *context)
 {
-    mud_trap_enter(context);
+    mud_call *call = context;
+    if (call->is_held) {
+        call->has_trapped = true;
+    } else {
+        mud_trap_enter(call);
+    }
+}
+
+void mud_call_let_go(mud_call *call)
+{
+    bool has_trapped = call->has_trapped;
+    call->is_held = call->has_trapped = false;
+    if (call->has_finished) {
+        finish(call);
+    } else if (has_trapped) {
+        mud_trap_enter(call);
+    }
 }
 
 /* On workers. */
@@ -75,8 +122,9 @@ void mud_call_kill(mud_call *call)
 {
     if (!call->is_killed) {
         call->is_killed = true;
-        mud_trap_leave(call);
+        /* First, so that a context does not go before the thread that it holds is free of it. */
         mu_thread_kill(call->thread);
+        mud_trap_leave(call);
     }
 }
 

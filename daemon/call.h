@@ -22,7 +22,11 @@ typedef struct mud_call {
     bool logs_traps;
     bool is_thread; /* made by the program: guest_thread.c */
     bool is_killed;
-    uint64_t trap;         /* waiting for a handler's answer; 0: not */
+    uint64_t trap;               /* waiting for a handler's answer; 0: not */
+    struct mud_context *context; /* that holds the trap: context_trap.c */
+    bool waits_for_context;      /* too many traps have one */
+    /* A job of the context uses the thread: what the thread tells meanwhile waits. */
+    bool is_held, has_trapped, has_finished;
     bool waits_for_output; /* in a logged trap, until the session has read earlier ones */
     /* What to answer when the call ends as killed; NULL: that it was killed. */
     proto_arena *verdict_arena;
@@ -39,6 +43,9 @@ void mud_call_condemn(mud_call *call, Mud__Code code, const char *hint, bool wit
 void mud_call_kill_of_vm(mud_vm *vm);
 void mud_call_kill_of_session(mud_daemon *daemon, uint64_t session);
 void mud_call_kill_all(mud_daemon *daemon);
+
+/* The job that held the call has ended: what was put off happens. The call may be gone then. */
+void mud_call_let_go(mud_call *call);
 
 /* What a call's thread calls on its worker; `context` is the call. */
 void mud_call_thread_trapped(mu_thread *thread, void *context);

@@ -1,6 +1,6 @@
 #include "drain.h"
 #include "answer.h"
-#include "call.h"
+#include "client_context.h"
 #include <unistd.h>
 
 /* ------------------------------------------------------------------------------- last stage */
@@ -67,6 +67,7 @@ static void kill_calls(mud_daemon *daemon)
     if (!daemon->is_killing) {
         daemon->is_killing = true;
         mud_call_kill_all(daemon);
+        mud_context_doom_all(daemon);
         uv_timer_start(&daemon->drain_timer, on_kill_late, MUD_KILL_MS, 0);
     }
 }

@@ -29,6 +29,7 @@ static void on_made(void *context)
     mud_id_table_put(&daemon->calls, call->id, call);
     LIST_INSERT_HEAD(&call->vm->calls, call, of_vm);
     daemon->threads++;
+    call->vm->threads++;
     mud_vm_pin(call->vm);
     adopt_log(call);
     mud_log_write(&daemon->log, MUD_LOG_DEBUG, "thread %llu of VM %s begins with %s",
@@ -38,7 +39,7 @@ static void on_made(void *context)
     }
 }
 
-/* On a worker. The call that makes the thread still pins the VM. */
+/* On a worker. The call or context that makes the thread still pins the VM. */
 static mu_thread_callbacks made(mu_thread *thread, const mu_function *function, void *context)
 {
     mud_vm *vm = context;
@@ -86,6 +87,7 @@ void mud_guest_thread_log_end(mud_call *call)
     const char *name = call->vm->name;
     unsigned long long id = call->id;
     call->daemon->threads--;
+    call->vm->threads--;
     if (mu_thread_outcome(call->thread) != MU_OUTCOME_ERROR && call->verdict == NULL) {
         mud_log_write(log, MUD_LOG_DEBUG, "thread %llu of VM %s has ended", id, name);
         return;

@@ -1,6 +1,6 @@
 #pragma once
-/* Threads that programs make themselves: each is a call that no session waits for. Its traps go to
- * the VM's handler, or where a call of the VM logs traps; its end goes to the log. */
+/* Threads that programs and contexts make themselves: each is a call that no session waits for. Its
+ * traps go to the VM's handler, or where a call of the VM logs traps; its end goes to the log. */
 #include "call.h"
 
 /* Before the VM's first call. */

@@ -1,9 +1,10 @@
 #include "hosted_vm.h"
 #include "bundle_load.h"
-#include "call.h"
+#include "client_context.h"
 #include "drain.h"
 #include "guest_registry.h"
 #include "guest_thread.h"
+#include "thread_wait.h"
 #include <stdio.h>
 #include <string.h>
 
@@ -111,6 +112,7 @@ static void on_freed(uv_work_t *work, int status)
     }
     MU_ARRAY_FREE(&vm->bundles);
     MU_ARRAY_FREE(&vm->removers);
+    MU_ARRAY_FREE(&vm->waits);
     mu_free(vm);
     daemon->vms_going--;
     mud_drain_check(daemon);
@@ -137,6 +139,8 @@ void mud_vm_remove(mud_vm *vm)
     mud_log_write(&daemon->log, MUD_LOG_DEBUG, "VM %s removed", vm->name);
     mud_load_drop_queued(vm);
     mud_call_kill_of_vm(vm);
+    mud_context_doom_of_vm(vm);
+    mud_thread_wait_cancel(vm);
     free_when_unused(vm);
 }
 

@@ -24,6 +24,8 @@ typedef struct mud_bundle {
 struct mud_load;
 struct mud_call;
 LIST_HEAD(mud_call_list, mud_call);
+struct mud_context;
+LIST_HEAD(mud_context_list, mud_context);
 typedef struct mud_vm {
     mud_daemon *daemon;
     char name[MUD_NAME_BYTES + 1];
@@ -33,13 +35,19 @@ typedef struct mud_vm {
     bool made_for_load; /* no bundle yet: goes again when its first load fails */
     bool is_removed;
     bool has_native; /* the grant */
-    uint32_t pins;   /* running calls, loads and collections */
+    uint32_t pins;   /* running calls, loads and collections; contexts */
     MU_ARRAY(mud_bundle) bundles;
     struct mud_load *first_load, *last_load; /* the first one is running: bundle_load.c */
     uint32_t loads, collections, code_views; /* under way */
     struct mud_call_list calls;              /* that run or wait in a trap */
     uint64_t calls_running, calls_trapped, calls_done;
-    uint64_t handler; /* session; 0: none */
+    uint32_t threads; /* among the calls: that programs and contexts made */
+    struct mud_context_list context_list;
+    uint32_t contexts, trap_contexts; /* in all; of traps */
+    uint64_t context_handles;
+    MU_ARRAY(mud_ticket) waits; /* until no such thread is left: thread_wait.c */
+    uint64_t handler;           /* session; 0: none */
+    bool handler_takes_contexts;
     Mud__OnDisconnect on_disconnect;
     /* Guest threads that ended with an error: told in the log since then, and not. */
     uint64_t told_since_ns;

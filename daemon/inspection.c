@@ -22,6 +22,8 @@ static Mud__VmInfo *vm_info(const mud_vm *vm, proto_arena *arena)
     info->calls_trapped = vm->calls_trapped;
     info->calls_done = vm->calls_done;
     info->handler_attached = vm->handler != 0;
+    info->contexts = vm->contexts;
+    info->context_handles = vm->context_handles;
     uint64_t listed = vm->calls_running < MAX_CALLS ? vm->calls_running : MAX_CALLS;
     info->calls = mud_answer_allocate(arena, (listed + 1) * sizeof *info->calls);
     const mud_call *call = NULL;
@@ -152,6 +154,7 @@ void mud_request_status(mud_session *session, const Mud__ClientFrame *frame)
     status.calls_done = daemon->calls_done;
     status.heap_bytes = mu_substrate_heap_bytes(daemon->substrate);
     status.code_bytes = mu_substrate_code_bytes(daemon->substrate);
+    status.contexts = daemon->contexts.count;
     status.draining = daemon->drain_stage != MUD_SERVING;
     reply.reply_case = MUD__SERVER_FRAME__REPLY_STATUS;
     reply.status = &status;

@@ -118,6 +118,7 @@ static void free_daemon(mud_daemon *daemon)
     mud_id_table_deinit(&daemon->sessions);
     mud_id_table_deinit(&daemon->calls);
     mud_id_table_deinit(&daemon->traps);
+    mud_id_table_deinit(&daemon->contexts);
     mud_vm_table_deinit(&daemon->vms);
     mu_free(daemon);
 }

@@ -32,12 +32,15 @@ struct mud_daemon {
     mud_drain_stage drain_stage;
     bool is_killing; /* the drain has run out of patience */
 
-    mud_id_table sessions, calls, traps;
-    uint64_t last_session, last_call, last_trap;
-    uint32_t threads; /* among the calls: made by programs */
+    mud_id_table sessions, calls, traps, contexts;
+    uint64_t last_session, last_call, last_trap, last_context;
+    uint32_t threads;       /* among the calls: made by programs */
+    uint32_t trap_contexts; /* among the contexts: that hold a trap */
+    uint32_t traps_waiting; /* for a context */
     mud_vm_table vms;
     uint32_t vms_going;    /* removed from the table, not yet freed */
-    uint32_t jobs_pending; /* loads and collections, begun or queued */
+    uint32_t jobs_pending; /* loads, collections and the like, begun or queued */
+    uint64_t batch_bytes;  /* held by batches of contexts */
     uint64_t upload_bytes; /* held by all uploads and loads */
     uint64_t calls_trapped, calls_done;
     uint64_t started_ns;

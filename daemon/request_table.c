@@ -2,10 +2,12 @@
 #include "backtrace.h"
 #include "bundle_load.h"
 #include "call.h"
+#include "client_context.h"
 #include "code_view.h"
 #include "collection.h"
 #include "drain.h"
 #include "inspection.h"
+#include "thread_wait.h"
 #include "trap_wait.h"
 #include "watch.h"
 
@@ -38,6 +40,11 @@ static const mud_request_row rows[] = {
     ROW(GET_CODE,     mud_request_get_code,      true),
     ROW(BACKTRACE,    mud_request_backtrace,     false),
     ROW(WATCH,        mud_request_watch,         false),
+    ROW(OPEN_CONTEXT, mud_request_open_context,  true),
+    ROW(CLOSE_CONTEXT, mud_request_close_context, false),
+    /* A handler of traps needs it for calls that a shutdown waits for. */
+    ROW(PERFORM,      mud_request_perform,       false),
+    ROW(WAIT_THREADS, mud_request_wait_threads,  false),
 };
 #undef ROW
 /* clang-format on */

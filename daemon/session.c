@@ -1,8 +1,9 @@
 #include "session.h"
 #include "answer.h"
-#include "call.h"
+#include "client_context.h"
 #include "drain.h"
 #include "request_table.h"
+#include "thread_wait.h"
 #include "trap_wait.h"
 #include <unistd.h>
 
@@ -45,6 +46,8 @@ void mud_session_close(mud_session *session, const char *reason)
     }
     mud_trap_release_session(daemon, session->id);
     mud_call_kill_of_session(daemon, session->id);
+    mud_context_doom_of_session(daemon, session->id);
+    mud_thread_wait_forget(daemon, session->id);
     remove_owned_vms(daemon, session->id);
     uv_close((uv_handle_t *)&session->pipe, on_handle_closed);
     uv_close((uv_handle_t *)&session->timer, on_handle_closed);

@@ -34,11 +34,14 @@ typedef struct mud_session {
     uv_write_t write;
     bool has_greeted;
     bool is_reading;
-    bool is_corked;   /* replies are collected while requests are being handled */
-    bool is_ending;   /* to be closed when all is written */
-    const char *doom; /* why it is going to be closed at the loop's next turn; NULL: it is not */
-    bool is_closing;  /* out of the table; memory goes when the handles are closed */
-    uint32_t calls;   /* of this session that have not ended */
+    bool is_corked;    /* replies are collected while requests are being handled */
+    bool is_ending;    /* to be closed when all is written */
+    const char *doom;  /* why it is going to be closed at the loop's next turn; NULL: it is not */
+    bool is_closing;   /* out of the table; memory goes when the handles are closed */
+    uint32_t calls;    /* of this session that have not ended */
+    uint32_t contexts; /* opened by it and not closed */
+    uint32_t waits;    /* for threads */
+    uint64_t batch_bytes;
     mud_upload uploads[MUD_UPLOADS_MOST];
 } mud_session;
 

@@ -1,7 +1,7 @@
 /* Output of a session. One write is on its way at a time; what is sent meanwhile collects in
  * `queued` and goes out as the next one, so that many small replies make few system calls. */
+#include "client_context.h"
 #include "drain.h"
-#include "session.h"
 #include "trap_wait.h"
 
 static void on_doom(uv_timer_t *timer)
@@ -40,6 +40,7 @@ static void on_written(uv_write_t *write, int status)
     if (!session->is_reading && !session->is_ending &&
         mud_session_output_bytes(session) < MUD_OUTPUT_PAUSE_BYTES) {
         mud_trap_output_drained(session->daemon, session->id);
+        mud_context_output_drained(session->daemon, session->id);
         mud_session_pump(session);
         mud_session_read(session);
     }

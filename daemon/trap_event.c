@@ -67,14 +67,12 @@ size_t mud_frames_of(mu_thread *thread, bool with_values, proto_arena *arena, Mu
     return made;
 }
 
-Mud__TrapEvent *mud_trap_event(mud_call *call, proto_arena *arena)
+Mud__TrapEvent *mud_trap_event_head(const mud_call *call, proto_arena *arena)
 {
     mu_thread *thread = call->thread;
     mu_trap_info info = mu_thread_trap(thread);
-    bool more = false;
     Mud__TrapEvent *event = mud_answer_allocate(arena, sizeof *event);
     mud__trap_event__init(event);
-    event->trap = call->trap;
     event->call = call->id;
     event->vm = mud_answer_copy(arena, call->vm->name);
     event->kind =
@@ -87,7 +85,15 @@ Mud__TrapEvent *mud_trap_event(mud_call *call, proto_arena *arena)
         mu_free(type_text);
     }
     event->n_result_types = info.result_count;
-    event->n_frames = mud_frames_of(thread, true, arena, &event->frames, &more);
+    return event;
+}
+
+Mud__TrapEvent *mud_trap_event(mud_call *call, proto_arena *arena)
+{
+    bool more = false;
+    Mud__TrapEvent *event = mud_trap_event_head(call, arena);
+    event->trap = call->trap;
+    event->n_frames = mud_frames_of(call->thread, true, arena, &event->frames, &more);
     event->more_frames = more;
     return event;
 }

@@ -1,4 +1,5 @@
 #include "trap_wait.h"
+#include "client_context.h"
 #include "guest.h"
 #include "value_message.h"
 #include <stdio.h>
@@ -16,8 +17,7 @@ static void resume_with_zeros(mud_call *call)
     }
 }
 
-/* The trap needs no answer any more. */
-static void forget_trap(mud_call *call)
+void mud_trap_forget(mud_call *call)
 {
     if (call->trap != 0) {
         mud_id_table_remove(&call->daemon->traps, call->trap);
@@ -27,7 +27,7 @@ static void forget_trap(mud_call *call)
     }
 }
 
-static void send_event(mud_daemon *daemon, uint64_t session, Mud__TrapEvent *event)
+void mud_trap_send_event(mud_daemon *daemon, uint64_t session, Mud__TrapEvent *event)
 {
     Mud__ServerFrame frame;
     mud__server_frame__init(&frame);
@@ -38,19 +38,22 @@ static void send_event(mud_daemon *daemon, uint64_t session, Mud__TrapEvent *eve
 
 void mud_trap_leave(mud_call *call)
 {
+    bool is_told = call->trap != 0 && mud_context_trap_is_told(call);
+    uint64_t trap = call->trap;
     call->waits_for_output = false;
-    if (call->trap == 0) {
+    mud_context_trap_leave(call);
+    mud_trap_forget(call);
+    if (!is_told) {
         return;
     }
     Mud__ServerFrame frame;
     Mud__TrapGone gone;
     mud__server_frame__init(&frame);
     mud__trap_gone__init(&gone);
-    gone.trap = call->trap;
+    gone.trap = trap;
     frame.reply_case = MUD__SERVER_FRAME__REPLY_TRAP_GONE;
     frame.trap_gone = &gone;
     mud_answer_send(call->daemon, (mud_ticket){call->vm->handler, 0}, &frame);
-    forget_trap(call);
 }
 
 /* --------------------------------------------------------------------------------- entering */
@@ -60,7 +63,7 @@ static void enter_logged(mud_call *call)
     mud_daemon *daemon = call->daemon;
     Mud__TrapEvent *event = mud_trap_event(call, daemon->answer_arena);
     event->resumed = true;
-    send_event(daemon, call->ticket.session, event);
+    mud_trap_send_event(daemon, call->ticket.session, event);
     const mud_session *session = mud_session_find(daemon, call->ticket.session);
     if (session != NULL && mud_session_output_bytes(session) > MUD_OUTPUT_PAUSE_BYTES) {
         call->waits_for_output = true;
@@ -76,7 +79,11 @@ static void enter_handled(mud_call *call)
     call->vm->calls_trapped++;
     daemon->calls_trapped++;
     mud_id_table_put(&daemon->traps, call->trap, call);
-    send_event(daemon, call->vm->handler, mud_trap_event(call, daemon->answer_arena));
+    if (call->vm->handler_takes_contexts) {
+        mud_context_trap_enter(call);
+    } else {
+        mud_trap_send_event(daemon, call->vm->handler, mud_trap_event(call, daemon->answer_arena));
+    }
 }
 
 static void enter_unhandled(mud_call *call)
@@ -126,9 +133,8 @@ void mud_trap_output_drained(mud_daemon *daemon, uint64_t session)
 
 /* --------------------------------------------------------------------------------- handlers */
 
-static void release_call(mud_call *call, Mud__OnDisconnect policy)
+void mud_trap_continue(mud_call *call, Mud__OnDisconnect policy)
 {
-    forget_trap(call);
     switch (policy) {
     case MUD__ON_DISCONNECT__RESUME: resume_with_zeros(call); return;
     case MUD__ON_DISCONNECT__THROW:
@@ -150,7 +156,10 @@ static void release_vm(mud_vm *vm)
     LIST_FOREACH(call, &vm->calls, of_vm)
     {
         if (call->trap != 0) {
-            release_call(call, vm->on_disconnect);
+            mud_trap_forget(call);
+            if (!mud_context_trap_release(call, vm->on_disconnect)) {
+                mud_trap_continue(call, vm->on_disconnect);
+            }
         }
     }
 }
@@ -187,6 +196,7 @@ void mud_request_attach_traps(mud_session *session, const Mud__ClientFrame *fram
     }
     vm->handler = session->id;
     vm->on_disconnect = attach->on_disconnect;
+    vm->handler_takes_contexts = attach->with_contexts;
     mud_log_write(&daemon->log, MUD_LOG_INFO, "session %llu handles the traps of VM %s",
                   (unsigned long long)session->id, vm->name);
     mud_answer_done(daemon, ticket);
@@ -260,8 +270,12 @@ static mu_status carry_out(mud_call *call, const Mud__TrapAnswer *answer, mu_rep
     const mu_function **pushes = NULL;
     mu_value exception;
     mu_status status = MU_OK;
+    if (answer->rebind != NULL) {
+        return mu_report_add(report, MU_INVALID, (mu_location){0, 0},
+                             "the trap came without a context, so it is not answered by a rebind");
+    }
     if (answer->action == MUD__TRAP_ANSWER__ACTION__KILL) {
-        forget_trap(call);
+        mud_trap_forget(call);
         mud_call_kill(call);
         return MU_OK;
     }
@@ -291,7 +305,7 @@ void mud_request_answer_trap(mud_session *session, const Mud__ClientFrame *frame
     mud_ticket ticket = {session->id, frame->id};
     const Mud__AnswerTrap *request = frame->answer_trap;
     mud_call *call = mud_id_table_get(&daemon->traps, request->trap);
-    if (call == NULL || call->vm->handler != session->id) {
+    if (call == NULL || call->vm->handler != session->id || !mud_context_trap_is_told(call)) {
         mud_answer_error(daemon, ticket, MUD__CODE__NOT_FOUND,
                          "its call may have been killed meanwhile",
                          "no trap %llu waits for this session", (unsigned long long)request->trap);
@@ -301,10 +315,14 @@ void mud_request_answer_trap(mud_session *session, const Mud__ClientFrame *frame
         mud_answer_error(daemon, ticket, MUD__CODE__INVALID_ARGUMENT, "", "the answer is missing");
         return;
     }
+    if (call->context != NULL) {
+        mud_context_trap_answer(call, ticket, request->answer);
+        return;
+    }
     mu_report *report = mu_report_new();
     mu_status status = carry_out(call, request->answer, report);
     if (status == MU_OK) {
-        forget_trap(call);
+        mud_trap_forget(call);
         mud_answer_done(daemon, ticket);
     } else {
         mud_answer_error(daemon, ticket, mud_code_of_status(status, MUD__CODE__INVALID_ARGUMENT),

@@ -17,7 +17,17 @@ void mud_request_attach_traps(mud_session *session, const Mud__ClientFrame *fram
 void mud_request_detach_traps(mud_session *session, const Mud__ClientFrame *frame);
 void mud_request_answer_trap(mud_session *session, const Mud__ClientFrame *frame);
 
+/* --- For context_trap.c */
+/* Sends the event to the session, and ends the use of the answer arena. */
+void mud_trap_send_event(mud_daemon *daemon, uint64_t session, Mud__TrapEvent *event);
+/* The call's trap needs no answer any more. */
+void mud_trap_forget(mud_call *call);
+/* A trapped call without a handler goes on as the handler said that it should. */
+void mud_trap_continue(mud_call *call, Mud__OnDisconnect policy);
+
 /* --- Events: trap_event.c */
+/* The same without number, context and frames. */
+Mud__TrapEvent *mud_trap_event_head(const mud_call *call, proto_arena *arena);
 /* The event for the trap that the call's thread is in. */
 Mud__TrapEvent *mud_trap_event(mud_call *call, proto_arena *arena);
 /* The thread's frames: of a trapped one with values, else of a finished one's error. */

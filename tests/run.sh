@@ -67,7 +67,7 @@ build() {
         return 1
     fi
     if [ "$targets" = races ]; then
-        targets="daemon/bin/mud client/bin/muctl tests/daemon/socket_prober tests/text/text_runner $(ninja -C "$folder" -t targets all |
+        targets="daemon/bin/mud client/bin/muctl tests/daemon/socket_prober tests/daemon/context_prober tests/text/text_runner $(ninja -C "$folder" -t targets all |
             sed -n 's|^\(tests/[a-z/_]*/race_[a-z_]*\): .*|\1|p')"
     fi
     # shellcheck disable=SC2086 # a list

@@ -170,6 +170,8 @@ typedef struct muclient_vm_info {
     bool handler_attached;
     const uint64_t *calls; /* numbers of calls that run or wait in a trap, for muclient_call_kill */
     size_t call_count;
+    uint64_t contexts; /* of clients and of traps */
+    uint64_t context_handles;
 } muclient_vm_info;
 
 typedef struct muclient_bundle_info {
@@ -247,6 +249,7 @@ typedef struct muclient_status_info {
     uint64_t heap_bytes;
     uint64_t code_bytes;
     bool draining;
+    uint32_t contexts;
 } muclient_status_info;
 
 typedef struct muclient_reply muclient_reply;

@@ -20,6 +20,7 @@ static void status_json(const muctl_program *muctl, const muclient_status_info *
     muctl_json_unsigned(&json, "heap_bytes", status->heap_bytes);
     muctl_json_unsigned(&json, "code_bytes", status->code_bytes);
     muctl_json_bool(&json, "draining", status->draining);
+    muctl_json_unsigned(&json, "contexts", status->contexts);
     muctl_document_end(&json);
 }
 

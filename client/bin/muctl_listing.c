@@ -23,6 +23,8 @@ static void vm_json(muctl_json *json, const char *key, const muclient_vm_info *v
         muctl_json_unsigned(json, NULL, vm->calls[i]);
     }
     muctl_json_array_end(json);
+    muctl_json_unsigned(json, "contexts", vm->contexts);
+    muctl_json_unsigned(json, "context_handles", vm->context_handles);
     muctl_json_object_end(json);
 }
 
@@ -56,6 +58,7 @@ static void vm_cells(muctl_table *table, const muclient_vm_info *vm)
     muctl_table_cell(table, both);
     muctl_table_number(table, vm->calls_running);
     muctl_table_number(table, vm->calls_trapped);
+    muctl_table_number(table, vm->contexts);
 }
 
 static void bundle_row(muctl_table *table, const muclient_vm_info *vm,
@@ -89,8 +92,8 @@ static void empty_row(muctl_table *table, const muclient_vm_info *vm)
 
 static bool listing_print(FILE *out, const muclient_listing *listing)
 {
-    static const char *const header[] = {"BUNDLE",  "VM",      "GUEST",  "FUNCS", "HEAP",
-                                         "RUNNING", "TRAPPED", "DIGEST", "LOADED"};
+    static const char *const header[] = {"BUNDLE",  "VM",      "GUEST",    "FUNCS",  "HEAP",
+                                         "RUNNING", "TRAPPED", "CONTEXTS", "DIGEST", "LOADED"};
     muctl_table table;
     muctl_table_begin(&table, sizeof header / sizeof header[0], header);
     for (size_t v = 0; v < listing->vm_count; v++) {
@@ -162,9 +165,11 @@ static bool inspection_print(FILE *out, const muclient_listing *listing)
     bool is_printed = listing_print(out, listing);
     if (listing->vm_count > 0) {
         const muclient_vm_info *vm = &listing->vms[0];
-        (void)fprintf(out, "calls done %llu, collections %llu, trap handler %s\n",
+        (void)fprintf(out, "calls done %llu, collections %llu, trap handler %s, ",
                       (unsigned long long)vm->calls_done, (unsigned long long)vm->collections,
                       vm->handler_attached ? "attached" : "none");
+        (void)fprintf(out, "contexts %llu with %llu handles\n", (unsigned long long)vm->contexts,
+                      (unsigned long long)vm->context_handles);
         for (size_t i = 0; i < vm->call_count; i++) {
             (void)fprintf(out, "call %llu\n", (unsigned long long)vm->calls[i]);
         }

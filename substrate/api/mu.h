@@ -270,6 +270,7 @@ mu_thread_error mu_thread_get_error(mu_thread *thread);
  * of one that finished with an error, as they were where it was thrown, without values, at most
  * MU_ERROR_FRAMES. */
 #define MU_ERROR_FRAMES 64
+#define MU_FRAME_NATIVE "native" /* the name of frames of C code, between Mu code's */
 typedef struct mu_frame {
     const char *function;    /* "@gcd" */
     const char *version;     /* "@gcd.v1"; NULL for an undefined function */
@@ -277,6 +278,7 @@ typedef struct mu_frame {
     mu_location where;       /* in the bundle's text */
     const char *bundle;      /* the name it was loaded by */
     uint32_t keepalive_count;
+    bool is_native; /* C code that was called and has called back; it has no version */
 } mu_frame;
 uint32_t mu_thread_frame_count(mu_thread *thread);
 /* Borrowed strings, valid as long as the VM. */
@@ -306,7 +308,8 @@ MU_MUST_CHECK mu_status mu_thread_throw(mu_thread *thread, const mu_value *excep
 /* On-stack replacement (threads-stacks.rest): frames to pop from a trapped thread's stack,
  * innermost first, then functions to push, outermost first, each to begin at its newest version and
  * to return to the one before; the thread waits for what the new top frame wants. Frames that have
- * not begun are not among those of mu_thread_frame. */
+ * not begun are not among those of mu_thread_frame. A frame of C code cannot be popped, nor what is
+ * below it. */
 typedef struct mu_replacement {
     uint32_t pops;
     const mu_function *const *pushes;

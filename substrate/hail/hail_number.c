@@ -54,9 +54,12 @@ static void store_int_const(hail_parser *parser, const hail_place *to, uint32_t 
         return;
     }
     const mu_ir_const *constant = (const mu_ir_const *)entity;
-    if (entity->kind == MU_IR_EXPOSE && to->type->kind == MU_IR_UFUNCPTR) {
+    const mu_ir_expose *expose = (const mu_ir_expose *)entity;
+    if (entity->kind == MU_IR_EXPOSE && to->type->kind == MU_IR_UFUNCPTR && expose->address) {
+        store_int(parser, to, bits, expose->address, 0);
+    } else if (entity->kind == MU_IR_EXPOSE && to->type->kind == MU_IR_UFUNCPTR) {
         hail_error(parser, MU_UNSUPPORTED, name.where,
-                   "%s: addresses of exposed functions are not known to this version",
+                   "%s has no address: its bundle is not loaded into a VM",
                    hail_token_text(&name).text);
     } else if (entity->kind != MU_IR_CONST) {
         hail_wrong_entity(parser, &name, "a constant", entity);

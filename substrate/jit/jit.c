@@ -1,6 +1,6 @@
 #include "stubs.h"
 
-mu_status mu_jit_new(mu_code_cache *cache, mu_jit **jit)
+mu_status mu_jit_new(mu_code_cache *cache, mu_jit_called_fn *called, mu_jit **jit)
 {
     mu_jit *made = mu_allocate(sizeof *made);
     made->cache = cache;
@@ -11,6 +11,7 @@ mu_status mu_jit_new(mu_code_cache *cache, mu_jit **jit)
     }
     pthread_mutex_init(&made->lock, NULL);
     quick_watches_init(&made->watches, cache);
+    quick_exposed_init(&made->exposed, called);
     *jit = made;
     return MU_OK;
 }
@@ -18,6 +19,7 @@ mu_status mu_jit_new(mu_code_cache *cache, mu_jit **jit)
 void mu_jit_free(mu_jit *jit)
 {
     if (jit) {
+        quick_exposed_deinit(&jit->exposed, jit->cache);
         mu_code_remove(jit->cache, jit->stubs.object);
         pthread_mutex_destroy(&jit->lock);
         quick_watches_deinit(&jit->watches);
@@ -42,6 +44,11 @@ const void *mu_jit_lazy_entry(const mu_jit *jit)
 uintptr_t mu_jit_bottom(const mu_jit *jit)
 {
     return (uintptr_t)jit->stubs.bottom;
+}
+
+uintptr_t mu_jit_native_return(const mu_jit *jit)
+{
+    return (uintptr_t)jit->stubs.native_return;
 }
 
 uintptr_t mu_jit_adapter(const mu_jit *jit)
@@ -76,5 +83,6 @@ void mu_jit_free_bundle(mu_jit *jit, mu_ir_bundle *bundle)
     for (uint32_t i = 0; i < bundle->func_count; i++) {
         free_version(jit, bundle->funcs[i]->hidden);
     }
+    quick_unexpose_bundle(jit, bundle);
     quick_free_descriptors(bundle);
 }

@@ -1,4 +1,4 @@
-/* Calls of C functions: System V Application Binary Interface for AMD64, 3.2.3, as
+/* Calls of C functions and by them: System V Application Binary Interface for AMD64, 3.2.3, as
  * native-interface-x64-unix.rest maps Mu's types to C's.
  *
  * Scalars take a general or an xmm register each; a struct of up to 16 bytes one for each eight of
@@ -14,13 +14,19 @@
 
 /* Arguments travel in registers or `overflow`, so no more than these are for the stack. */
 #define STACK_WORDS_MAX (MU_ABI_OVERFLOW_WORDS + MU_ABI_GPR_ARGS + MU_ABI_XMM_ARGS)
+/* What a result may have: see the verifier's limit of a value. */
+#define RESULT_WORDS_MAX 512
+_Static_assert(sizeof(mu_jit_native_call) + sizeof(mu_jit_callback) +
+                       8 * (STACK_WORDS_MAX + RESULT_WORDS_MAX) + 64 <=
+                   MU_JIT_NATIVE_CALL_BYTES,
+               "what a call puts on C's stack is bounded");
 
-typedef struct native_arguments {
-    mu_jit_native_call call;
+/* Counts registers as values are passed, in either direction. */
+typedef struct native_order {
     uint32_t gpr_count;
     uint32_t xmm_count;
-    uint64_t stack[STACK_WORDS_MAX + 1];
-} native_arguments;
+    uint32_t stack_words;
+} native_order;
 
 /* Marks the words, counted from the whole value's start, that hold something else than floating
  * point; the value has at most two. */
@@ -57,59 +63,31 @@ static void *place_memory(mu_abi_thread *thread, const mu_jit_place *place)
     return &thread->overflow[place->index];
 }
 
-static void pass_on_stack(native_arguments *to, const uint64_t *words, uint32_t count)
+static uint32_t words_of(const mu_ir_type *type)
 {
-    MU_INVARIANT(to->call.stack_words + count <= STACK_WORDS_MAX, "%u words more for C's stack",
-                 count);
-    memcpy(&to->stack[to->call.stack_words], words, count * sizeof *words);
-    to->call.stack_words += count;
+    return (uint32_t)((type->size_bytes + 7) / 8);
 }
 
-static void pass(native_arguments *to, const mu_ir_type *type, const uint64_t *words)
+/* Is a value of the type passed in registers that are still free? Says which words are in general
+ * ones. */
+static bool fits_registers(const native_order *order, const mu_ir_type *type, bool is_integer[2])
 {
-    bool is_integer[2] = {false, false};
-    uint32_t count = (uint32_t)((type->size_bytes + 7) / 8);
+    is_integer[0] = is_integer[1] = false;
     if (is_in_memory(type)) {
-        pass_on_stack(to, words, count);
-        return;
+        return false;
     }
-    mark_integers(type, 0, is_integer);
     uint32_t gprs = 0;
-    for (uint32_t i = 0; i < count; i++) {
+    mark_integers(type, 0, is_integer);
+    for (uint32_t i = 0; i < words_of(type); i++) {
         gprs += is_integer[i];
     }
-    if (to->gpr_count + gprs > MU_JIT_NATIVE_GPRS ||
-        to->xmm_count + count - gprs > MU_JIT_NATIVE_XMMS) {
-        pass_on_stack(to, words, count);
-        return;
-    }
-    for (uint32_t i = 0; i < count; i++) {
-        uint64_t *reg =
-            is_integer[i] ? &to->call.gpr[to->gpr_count++] : &to->call.xmm[to->xmm_count++];
-        *reg = words[i];
-    }
-}
-
-static void pass_all(native_arguments *to, const mu_ir_sig *sig, mu_abi_thread *thread)
-{
-    mu_jit_place places[MU_ABI_OVERFLOW_WORDS];
-    MU_INVARIANT(sig->param_count <= MU_ABI_OVERFLOW_WORDS, "%u arguments for C", sig->param_count);
-    mu_jit_assign_places(sig->params, sig->param_count, places);
-    for (uint32_t i = 0; i < sig->param_count; i++) {
-        pass(to, sig->params[i], place_memory(thread, &places[i]));
-    }
+    return order->gpr_count + gprs <= MU_JIT_NATIVE_GPRS &&
+           order->xmm_count + words_of(type) - gprs <= MU_JIT_NATIVE_XMMS;
 }
 
 /* C leaves bits beyond a value's own as they are. */
-static void take_result(const mu_jit_native_call *call, const mu_ir_type *type, uint64_t *words)
+static void cut(const mu_ir_type *type, uint64_t *words)
 {
-    bool is_integer[2] = {false, false};
-    uint32_t gprs = 0;
-    uint32_t xmms = 0;
-    mark_integers(type, 0, is_integer);
-    for (uint32_t i = 0; i < (type->size_bytes + 7) / 8; i++) {
-        words[i] = is_integer[i] ? call->result_gpr[gprs++] : call->result_xmm[xmms++];
-    }
     if (type->kind == MU_IR_INT && type->bits < 64) {
         words[0] &= ((uint64_t)1 << type->bits) - 1;
     } else if (type->kind == MU_IR_FLOAT) {
@@ -117,34 +95,170 @@ static void take_result(const mu_jit_native_call *call, const mu_ir_type *type, 
     }
 }
 
-void mu_jit_call_native(const mu_jit *jit, const mu_ir_sig *sig, mu_abi_thread *thread)
+/* ---- calls of C */
+
+static void pass(mu_jit_native_call *call, native_order *order, const mu_ir_type *type,
+                 const uint64_t *words)
 {
-    union {
-        const void *address;
-        mu_jit_native_fn *function;
-    } native = {.address = jit->stubs.native};
-    native_arguments to;
-    memset(&to.call, 0, sizeof to.call);
-    to.gpr_count = to.xmm_count = 0;
-    to.call.function = thread->callee;
-    to.call.stack = to.stack;
-    const mu_ir_type *result = sig->result_count ? sig->results[0] : NULL;
-    uint64_t *words = NULL;
+    bool is_integer[2];
+    uint32_t count = words_of(type);
+    if (!fits_registers(order, type, is_integer)) {
+        memcpy((uint64_t *)call->stack + order->stack_words, words, count * sizeof *words);
+        order->stack_words += count;
+        return;
+    }
+    for (uint32_t i = 0; i < count; i++) {
+        uint64_t *reg =
+            is_integer[i] ? &call->gpr[order->gpr_count++] : &call->xmm[order->xmm_count++];
+        *reg = words[i];
+    }
+}
+
+/* How many words go to the stack. */
+static uint32_t stack_words_of(const mu_ir_sig *sig, native_order order)
+{
+    for (uint32_t i = 0; i < sig->param_count; i++) {
+        bool is_integer[2];
+        const mu_ir_type *type = sig->params[i];
+        bool fits = fits_registers(&order, type, is_integer);
+        for (uint32_t w = 0; w < words_of(type); w++) {
+            order.stack_words += !fits;
+            order.gpr_count += fits && is_integer[w];
+            order.xmm_count += fits && !is_integer[w];
+        }
+    }
+    MU_INVARIANT(order.stack_words <= STACK_WORDS_MAX, "%u words for C's stack", order.stack_words);
+    return order.stack_words;
+}
+
+static const mu_ir_type *result_of(const mu_ir_sig *sig)
+{
+    return sig->result_count ? sig->results[0] : NULL;
+}
+
+/* Registers of a call that are taken before the arguments'. */
+static native_order order_of(const mu_ir_sig *sig)
+{
+    const mu_ir_type *result = result_of(sig);
+    return (native_order){.gpr_count = result && is_in_memory(result)};
+}
+
+void mu_jit_begin_native(const mu_jit *jit, const mu_ir_sig *sig, mu_abi_thread *thread)
+{
+    mu_jit_place places[MU_ABI_OVERFLOW_WORDS];
+    native_order order = order_of(sig);
+    const mu_ir_type *result = result_of(sig);
+    uintptr_t low = thread->ccall_sp - 16 - sizeof(mu_jit_native_call);
+    mu_jit_native_call *call = (mu_jit_native_call *)low;
+    memset(call, 0, sizeof *call);
+    if (order.gpr_count) {
+        low -= words_of(result) * sizeof(uint64_t);
+        call->memory = (uint64_t *)low;
+        call->gpr[0] = low;
+    }
+    low -= stack_words_of(sig, order) * sizeof(uint64_t);
+    call->stack = low & ~(uintptr_t)15;
+    call->function = thread->callee;
+    call->ccall_sp = thread->ccall_sp;
+    call->sig = sig;
+    MU_INVARIANT(sig->param_count <= MU_ABI_OVERFLOW_WORDS, "%u arguments for C", sig->param_count);
+    mu_jit_assign_places(sig->params, sig->param_count, places);
+    for (uint32_t i = 0; i < sig->param_count; i++) {
+        pass(call, &order, sig->params[i], place_memory(thread, &places[i]));
+    }
+    call->xmm_count = order.xmm_count;
+    thread->gpr[3] = (uintptr_t)call; /* rbx */
+    thread->resume_pc = (uintptr_t)jit->stubs.native;
+}
+
+static void take_result(const mu_jit_native_call *call, const mu_ir_type *type, uint64_t *words)
+{
+    bool is_integer[2] = {false, false};
+    uint32_t gprs = 0;
+    uint32_t xmms = 0;
+    mark_integers(type, 0, is_integer);
+    for (uint32_t i = 0; i < words_of(type); i++) {
+        words[i] = is_integer[i] ? call->result_gpr[gprs++] : call->result_xmm[xmms++];
+    }
+    cut(type, words);
+}
+
+void mu_jit_end_native(mu_abi_thread *thread)
+{
+    const mu_jit_native_call *call = (const mu_jit_native_call *)(uintptr_t)thread->gpr[3];
+    const mu_ir_type *result = result_of(call->sig);
+    mu_jit_place place;
+    if (!result) {
+        return;
+    }
+    mu_jit_assign_places(call->sig->results, 1, &place);
+    uint64_t *words = place_memory(thread, &place);
+    if (is_in_memory(result)) {
+        memcpy(words, call->memory, words_of(result) * sizeof *words);
+    } else {
+        take_result(call, result, words);
+    }
+}
+
+/* ---- calls by C */
+
+static void take(const mu_jit_callback *callback, native_order *order, const mu_ir_type *type,
+                 uint64_t *words)
+{
+    bool is_integer[2];
+    uint32_t count = words_of(type);
+    if (!fits_registers(order, type, is_integer)) {
+        memcpy(words, callback->stack + order->stack_words, count * sizeof *words);
+        order->stack_words += count;
+    } else {
+        for (uint32_t i = 0; i < count; i++) {
+            words[i] = is_integer[i] ? callback->gpr[order->gpr_count++]
+                                     : callback->xmm[order->xmm_count++];
+        }
+    }
+    cut(type, words);
+}
+
+void mu_jit_begin_callback(const mu_jit_callback *callback, mu_abi_thread *thread)
+{
+    mu_jit_place places[MU_ABI_OVERFLOW_WORDS];
+    const mu_ir_sig *sig = callback->func->sig;
+    native_order order = order_of(sig);
+    MU_INVARIANT(sig->param_count <= MU_ABI_OVERFLOW_WORDS, "%u arguments of C", sig->param_count);
+    mu_jit_assign_places(sig->params, sig->param_count, places);
+    for (uint32_t i = 0; i < sig->param_count; i++) {
+        take(callback, &order, sig->params[i], place_memory(thread, &places[i]));
+    }
+}
+
+static void give_result(mu_jit_callback *callback, const mu_ir_type *type, const uint64_t *words)
+{
+    if (is_in_memory(type)) {
+        uint64_t address = callback->gpr[0]; /* where C has room for it */
+        memcpy((void *)(uintptr_t)address, words, type->size_bytes);
+        callback->result_gpr[0] = address;
+        return;
+    }
+    bool is_integer[2] = {false, false};
+    uint32_t gprs = 0;
+    uint32_t xmms = 0;
+    mark_integers(type, 0, is_integer);
+    for (uint32_t i = 0; i < words_of(type); i++) {
+        uint64_t *reg =
+            is_integer[i] ? &callback->result_gpr[gprs++] : &callback->result_xmm[xmms++];
+        *reg = words[i];
+    }
+}
+
+void mu_jit_end_callback(const mu_jit *jit, mu_jit_callback *callback, mu_abi_thread *thread)
+{
+    const mu_ir_sig *sig = callback->func->sig;
+    const mu_ir_type *result = result_of(sig);
     if (result) {
         mu_jit_place place;
         mu_jit_assign_places(sig->results, 1, &place);
-        words = place_memory(thread, &place);
-        if (is_in_memory(result)) {
-            to.call.gpr[to.gpr_count++] = (uintptr_t)words;
-        }
+        give_result(callback, result, place_memory(thread, &place));
     }
-    pass_all(&to, sig, thread);
-    to.call.xmm_count = to.xmm_count;
-    if (to.call.stack_words % 2) {
-        to.stack[to.call.stack_words++] = 0;
-    }
-    native.function(&to.call);
-    if (result && !is_in_memory(result)) {
-        take_result(&to.call, result, words);
-    }
+    thread->gpr[3] = (uintptr_t)callback; /* rbx */
+    thread->resume_pc = (uintptr_t)jit->stubs.native_resume;
 }

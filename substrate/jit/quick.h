@@ -120,7 +120,9 @@ typedef enum quick_deferred_kind {
     QUICK_DEFER_YIELD,
     QUICK_DEFER_GROW,
     QUICK_DEFER_CHECK,
-    QUICK_DEFER_WATCH, /* an enabled watchpoint */
+    QUICK_DEFER_WATCH,        /* an enabled watchpoint */
+    QUICK_DEFER_NATIVE_STACK, /* C has no stack yet */
+    QUICK_DEFER_NATIVE_MOVED, /* C has returned on another thread */
 } quick_deferred_kind;
 typedef struct quick_snapshot quick_snapshot; /* quick_watch.c: what lives where */
 typedef struct quick_deferred {
@@ -346,6 +348,8 @@ void quick_lower_pointer_address(quick *q, const mu_ir_inst *inst);
 /* quick_access of a uptr. */
 x64_mem quick_pointer_access(quick *q, mu_ir_value location);
 void quick_lower_ccall(quick *q, const mu_ir_inst *inst);
+void quick_emit_native_stack(quick *q, const quick_deferred *deferred);
+void quick_emit_native_moved(quick *q, const quick_deferred *deferred);
 /* quick_common.c */
 /* Leaves for an instruction that the runtime does; what lives on is in slots. */
 void quick_leave_at(quick *q, const mu_ir_inst *inst, mu_abi_leave reason, mu_code_site_kind kind);

@@ -93,8 +93,8 @@ static bool is_plain(const mu_ir_sig *sig)
     return plain && xmm <= C_XMM_ARGS && sig->param_count - xmm <= C_GPR_ARGS;
 }
 
-/* Puts the function's address where the moves of arguments do not reach, unless it is NULL. */
-static void stow_function(quick *q, mu_ir_value function)
+/* The function's address in a register, which is not NULL. */
+static x64_gpr read_function(quick *q, mu_ir_value function)
 {
     uint64_t constant;
     x64_gpr reg = quick_read_gpr(q, function);
@@ -105,7 +105,7 @@ static void stow_function(quick *q, mu_ir_value function)
     } else if (!constant) {
         x64_jmp(q->a, quick_error(q, MU_GUEST_ERROR_NULL_FUNCTION));
     }
-    x64_store(q->a, 8, x64_at(QUICK_THREAD, MU_THREAD_callee), reg);
+    return reg;
 }
 
 /* Gives the number of xmm registers used. */
@@ -131,17 +131,54 @@ static uint32_t move_plain_arguments(quick *q, const mu_ir_value *values, const 
     return xmm;
 }
 
-/* A Mu stack has no room for C, so the call is made on the worker's own stack, below `enter`. C
- * keeps rbx, rbp and r15. Nobody looks at this frame meanwhile: the thread is in its world. */
-static void call_on_native_stack(quick *q, uint32_t xmm_count)
+/* The first call of C on a Mu stack gets its C stack from the runtime. */
+static void get_native_stack(quick *q, uint32_t landing)
 {
-    x64_load(q->a, 8, QUICK_TEMP, x64_at(QUICK_THREAD, MU_THREAD_callee));
-    x64_mov_rr(q->a, 8, RBX, RSP);
-    x64_load(q->a, 8, RSP, x64_at(QUICK_THREAD, MU_THREAD_native_sp));
-    x64_alu_ri(q->a, X64_AND, 8, RSP, -16);
+    uint32_t index = quick_defer(q, QUICK_DEFER_NATIVE_STACK);
+    q->deferred.items[index].site = quick_site(q, MU_CODE_SITE_HELPER, landing, NULL, 0);
+    x64_load(q->a, 8, R13, x64_at(QUICK_THREAD, MU_THREAD_ccall_sp));
+    x64_test_rr(q->a, 8, R13, R13);
+    x64_jcc(q->a, X64_E, q->deferred.items[index].label);
+    x64_bind(q->a, q->deferred.items[index].back);
+}
+
+void quick_emit_native_stack(quick *q, const quick_deferred *deferred)
+{
+    quick_call_leave(q, MU_ABI_LEAVE_NATIVE_STACK);
+    quick_site_here(q, deferred->site);
+    x64_load(q->a, 8, R13, x64_at(QUICK_THREAD, MU_THREAD_ccall_sp));
+    x64_jmp(q->a, deferred->back);
+}
+
+void quick_emit_native_moved(quick *q, const quick_deferred *deferred)
+{
+    x64_load(q->a, 8, QUICK_THREAD, x64_at(R13, 0));
+    x64_jmp(q->a, deferred->back);
+}
+
+/* A Mu stack has no room for C, so the call is made on the C stack that belongs to it. Where this
+ * frame is has to be known if C calls back. C keeps r12, r13 and rbp, and r15 as well, but then
+ * another thread may run this stack: C's stack tells. That is compared, and not simply loaded, so
+ * that the next call need not wait for it. */
+static void call_on_native_stack(quick *q, const mu_ir_inst *inst, uint32_t xmm_count)
+{
+    uint32_t landing = quick_landing_of(q, inst);
+    uint32_t site = quick_site(q, MU_CODE_SITE_CALL, QUICK_NONE, NULL, 0);
+    get_native_stack(q, landing);
+    x64_store(q->a, 8, x64_at(QUICK_THREAD, MU_THREAD_mu_sp), RSP);
+    if (q->uses_alloca) { /* otherwise it is as far from rsp as the frame is large */
+        x64_store(q->a, 8, x64_at(QUICK_THREAD, MU_THREAD_mu_fp), RBP);
+    }
+    x64_mov_rr(q->a, 8, R12, RSP);
+    x64_mov_rr(q->a, 8, RSP, R13);
     x64_mov_ri(q->a, RAX, xmm_count); /* for functions with variable arguments */
-    x64_call_r(q->a, QUICK_TEMP);
-    x64_mov_rr(q->a, 8, RSP, RBX);
+    x64_call_r(q->a, RBX);
+    quick_site_here(q, site);
+    uint32_t moved = quick_defer(q, QUICK_DEFER_NATIVE_MOVED);
+    x64_alu_rm(q->a, X64_CMP, 8, QUICK_THREAD, x64_at(R13, 0));
+    x64_jcc(q->a, X64_NE, q->deferred.items[moved].label);
+    x64_bind(q->a, q->deferred.items[moved].back);
+    x64_mov_rr(q->a, 8, RSP, R12);
 }
 
 static void take_plain_result(quick *q, const mu_ir_type *type)
@@ -158,10 +195,12 @@ static void lower_plain_ccall(quick *q, const mu_ir_inst *inst, const mu_ir_sig 
 {
     const mu_ir_value *operands = &q->version->operands[inst->operands.first];
     quick_spill_live(q);
-    stow_function(q, operands[0]);
+    /* Where the moves of arguments do not reach. */
+    quick_gpr_take_fixed(q, RBX);
+    x64_mov_rr(q->a, 8, RBX, read_function(q, operands[0]));
     uint32_t xmm_count = move_plain_arguments(q, operands + 1, sig);
     quick_forget_registers(q);
-    call_on_native_stack(q, xmm_count);
+    call_on_native_stack(q, inst, xmm_count);
     if (sig->result_count) {
         take_plain_result(q, sig->results[0]);
     }
@@ -176,7 +215,7 @@ void quick_lower_ccall(quick *q, const mu_ir_inst *inst)
         return;
     }
     quick_spill_live(q);
-    stow_function(q, operands[0]);
+    x64_store(q->a, 8, x64_at(QUICK_THREAD, MU_THREAD_callee), read_function(q, operands[0]));
     quick_move_arguments(q, operands + 1, inst->operands.count - 1, sig->params);
     quick_forget_registers(q);
     quick_leave_at(q, inst, MU_ABI_LEAVE_CCALL, MU_CODE_SITE_CALL);

@@ -32,6 +32,10 @@ bool quick_constant(const quick *q, mu_ir_value value, uint64_t *constant)
         *constant = ((const mu_ir_func *)entity)->number;
         return true;
     }
+    if (entity->kind == MU_IR_EXPOSE) {
+        *constant = ((const mu_ir_expose *)entity)->address;
+        return true;
+    }
     if (entity->kind != MU_IR_CONST) {
         return false;
     }
@@ -196,6 +200,7 @@ static void put_scalar(constant_image *image, uint64_t at, const mu_ir_entity *e
     uint64_t width = 8;
     switch (entity->kind) {
     case MU_IR_FUNC: word = ((const mu_ir_func *)entity)->number; break;
+    case MU_IR_EXPOSE: word = ((const mu_ir_expose *)entity)->address; break;
     case MU_IR_GLOBAL:
         /* An iref: the cell's reference, then offset 0. */
         word = ((const mu_ir_global *)entity)->offset_bytes;
@@ -213,7 +218,6 @@ static void put_scalar(constant_image *image, uint64_t at, const mu_ir_entity *e
     }
     case MU_IR_TYPE:
     case MU_IR_SIG:
-    case MU_IR_EXPOSE:
     case MU_IR_VERSION:
     case MU_IR_BLOCK:
     case MU_IR_VARIABLE:

@@ -378,6 +378,8 @@ static void emit_one(quick *q, quick_deferred *deferred)
     case QUICK_DEFER_GROW: emit_grow(q, deferred); break;
     case QUICK_DEFER_CHECK: emit_check(q, deferred); break;
     case QUICK_DEFER_WATCH: quick_emit_watch(q, deferred); break;
+    case QUICK_DEFER_NATIVE_STACK: quick_emit_native_stack(q, deferred); break;
+    case QUICK_DEFER_NATIVE_MOVED: quick_emit_native_moved(q, deferred); break;
     }
 }
 

@@ -1,5 +1,6 @@
 #pragma once
 /* Private to jit: the stubs' addresses, and the state behind `mu_jit`. */
+#include "exposed.h"
 #include "quick.h"
 
 #include <pthread.h>
@@ -10,6 +11,9 @@ typedef struct mu_jit_stubs {
     const void *bottom;
     const void *adapter;
     const void *native;
+    const void *callback;
+    const void *native_return;
+    const void *native_resume;
     const void *leave[MU_ABI_LEAVE_COUNT];
 } mu_jit_stubs;
 
@@ -18,6 +22,7 @@ struct mu_jit {
     mu_jit_stubs stubs;
     pthread_mutex_t lock; /* one compilation at a time */
     watch_registry watches;
+    exposed_pool exposed;
 };
 
 MU_MUST_CHECK mu_status mu_jit_stubs_make(mu_code_cache *cache, mu_jit_stubs *stubs);

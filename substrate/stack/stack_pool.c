@@ -6,17 +6,29 @@
 #include <pthread.h>
 #include <sys/mman.h>
 
+#ifdef __SANITIZE_ADDRESS__
+#define MU_STACK_HAS_SHADOW
+#elif defined(__has_feature)
+#if __has_feature(address_sanitizer)
+#define MU_STACK_HAS_SHADOW
+#endif
+#endif
+#ifdef MU_STACK_HAS_SHADOW
+#include <sanitizer/asan_interface.h>
+#endif
+
 #define PAGE_BYTES    4096u
 #define KEPT_MAX      32u
 #define OVERFLOW_ROOM (MU_ABI_OVERFLOW_WORDS * sizeof(uint64_t))
 /* What a kept stack may go on holding; the rest is returned to the system. */
 #define WARM_BYTES (64u * 1024u)
 /* A guard page splits a mapping in two, and the kernel grants a process some 65,000 mappings. So
- * only this many stacks have one; compiled code checks its stack pointer in any case. */
-#define GUARDED_MAX 8192u
+ * only MU_STACK_GUARDED_MAX stacks of a pool have one; compiled code checks its stack pointer in
+ * any case, and where C runs there are no more. */
 
 struct mu_stack_pool {
     pthread_mutex_t lock;
+    bool is_for_native;
     mu_stack *kept;
     uint32_t kept_count;
     uint32_t guarded_count;
@@ -26,6 +38,13 @@ mu_stack_pool *mu_stack_pool_new(void)
 {
     mu_stack_pool *pool = mu_allocate(sizeof *pool);
     pthread_mutex_init(&pool->lock, NULL);
+    return pool;
+}
+
+mu_stack_pool *mu_stack_pool_new_for_native(void)
+{
+    mu_stack_pool *pool = mu_stack_pool_new();
+    pool->is_for_native = true;
     return pool;
 }
 
@@ -78,10 +97,37 @@ static mu_stack *take_kept(mu_stack_pool *pool, size_t total)
 static bool wants_guard(mu_stack_pool *pool)
 {
     pthread_mutex_lock(&pool->lock);
-    bool wants = pool->guarded_count < GUARDED_MAX;
+    bool wants = pool->guarded_count < MU_STACK_GUARDED_MAX;
     pool->guarded_count += wants;
     pthread_mutex_unlock(&pool->lock);
     return wants;
+}
+
+static void drop_guard(mu_stack_pool *pool)
+{
+    pthread_mutex_lock(&pool->lock);
+    pool->guarded_count--;
+    pthread_mutex_unlock(&pool->lock);
+}
+
+/* NULL when the system gives no memory, or no guard page where there has to be one. */
+static void *map(mu_stack_pool *pool, size_t total, bool *is_guarded)
+{
+    *is_guarded = wants_guard(pool);
+    if (!*is_guarded && pool->is_for_native) {
+        return NULL;
+    }
+    void *memory = mmap(NULL, total, PROT_READ | PROT_WRITE,
+                        MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | MAP_STACK, -1, 0);
+    bool is_right = memory != MAP_FAILED;
+    if (is_right && *is_guarded && mprotect(memory, PAGE_BYTES, PROT_NONE) != 0) {
+        munmap(memory, total);
+        is_right = false;
+    }
+    if (!is_right && *is_guarded) {
+        drop_guard(pool);
+    }
+    return is_right ? memory : NULL;
 }
 
 static void keep(mu_stack_pool *pool, mu_stack *stack)
@@ -96,14 +142,9 @@ mu_status mu_stack_take(mu_stack_pool *pool, size_t size_bytes, mu_stack **stack
     size_t total = total_bytes(size_bytes);
     mu_stack *taken = take_kept(pool, total);
     if (!taken) {
-        void *memory = mmap(NULL, total, PROT_READ | PROT_WRITE,
-                            MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | MAP_STACK, -1, 0);
-        if (memory == MAP_FAILED) {
-            return MU_NO_MEMORY;
-        }
-        bool is_guarded = wants_guard(pool);
-        if (is_guarded && mprotect(memory, PAGE_BYTES, PROT_NONE) != 0) {
-            munmap(memory, total);
+        bool is_guarded;
+        void *memory = map(pool, total, &is_guarded);
+        if (!memory) {
             return MU_NO_MEMORY;
         }
         taken = mu_allocate(sizeof *taken);
@@ -128,8 +169,22 @@ static void give_pages_back(mu_stack *stack, size_t warm_bytes)
     }
 }
 
+/* C frames that never returned have left marks in AddressSanitizer's shadow of their stack. */
+static void forget_frames(mu_stack_pool *pool, mu_stack *stack)
+{
+#ifdef MU_STACK_HAS_SHADOW
+    if (pool->is_for_native) {
+        __asan_unpoison_memory_region(stack->memory, stack->size_bytes);
+    }
+#else
+    (void)pool;
+    (void)stack;
+#endif
+}
+
 void mu_stack_give(mu_stack_pool *pool, mu_stack *stack, size_t used_bytes)
 {
+    forget_frames(pool, stack);
     if (used_bytes + OVERFLOW_ROOM > WARM_BYTES) {
         give_pages_back(stack, WARM_BYTES);
     }

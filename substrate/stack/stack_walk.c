@@ -13,14 +13,21 @@ static void look_up(const mu_code_cache *cache, mu_stack_cursor *cursor)
                  (unsigned long)(cursor->return_address - (uintptr_t)cursor->object->start));
 }
 
-/* Frames that have not begun hold nothing: the walk passes over their words. */
+/* Passes over the words of a frame that has no rbp of its own: one that has not begun, or a native
+ * one. */
+static void pass_words(mu_stack_cursor *cursor)
+{
+    const uintptr_t *words = (const uintptr_t *)cursor->sp;
+    cursor->return_address = words[MU_ABI_ADAPTER_WORDS - 1];
+    cursor->sp += MU_ABI_ADAPTER_WORDS * sizeof(uintptr_t);
+}
+
+/* Frames that have not begun hold nothing: the walk does not show them. */
 static bool arrive(const mu_code_cache *cache, mu_stack_cursor *cursor)
 {
     look_up(cache, cursor);
     while (cursor->site->kind == MU_CODE_SITE_ADAPTER) {
-        const uintptr_t *words = (const uintptr_t *)cursor->sp;
-        cursor->return_address = words[MU_ABI_ADAPTER_WORDS - 1];
-        cursor->sp += MU_ABI_ADAPTER_WORDS * sizeof(uintptr_t);
+        pass_words(cursor);
         look_up(cache, cursor);
     }
     return cursor->site->kind != MU_CODE_SITE_STUB;
@@ -37,6 +44,10 @@ bool mu_stack_first(const mu_code_cache *cache, uintptr_t return_address, uintpt
 
 bool mu_stack_next(const mu_code_cache *cache, mu_stack_cursor *cursor)
 {
+    if (mu_stack_is_native(cursor)) {
+        pass_words(cursor);
+        return arrive(cache, cursor);
+    }
     const uintptr_t *frame = (const uintptr_t *)cursor->frame;
     cursor->return_address = frame[1];
     cursor->sp = cursor->frame + 2 * sizeof(uintptr_t);

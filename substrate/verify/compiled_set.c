@@ -41,6 +41,9 @@ static const bool compiled_comminsts[MU_COMMINST_COUNT] = {
     [MU_COMMINST_TR64_TO_TAG] = true,
     [MU_COMMINST_NATIVE_PIN] = true,
     [MU_COMMINST_NATIVE_UNPIN] = true,
+    [MU_COMMINST_NATIVE_EXPOSE] = true,
+    [MU_COMMINST_NATIVE_UNEXPOSE] = true,
+    [MU_COMMINST_NATIVE_GET_COOKIE] = true,
     [MU_COMMINST_FUTEX_WAIT] = true,
     [MU_COMMINST_FUTEX_WAIT_TIMEOUT] = true,
     [MU_COMMINST_FUTEX_WAKE] = true,
@@ -183,21 +186,29 @@ static bool is_uncompiled_on(const mu_ir_inst *inst, const mu_ir_type *type)
     }
 }
 
-/* CCALL passes structs and scalars by value, but nothing that takes whole xmm registers. */
-static bool refuse_native_sig(mu_verifier *v)
+/* Structs and scalars go to C and come from it by value, but nothing that takes whole xmm
+ * registers.
+ */
+static bool refuse_native_sig(mu_verifier *v, mu_location where, const char *who,
+                              const mu_ir_sig *sig)
 {
-    const mu_ir_sig *sig = mu_verify_inst_sig(v, 0);
     for (uint32_t i = 0; sig && i < sig->param_count + sig->result_count; i++) {
         const mu_ir_type *type =
             i < sig->param_count ? sig->params[i] : sig->results[i - sig->param_count];
         if (type && mu_verify_traits_of_type(v, type) & TRAIT_NOT_IN_C) {
-            mu_verify_complain_here(v, MU_UNSUPPORTED, v->inst->entity.where,
-                                    "CCALL: this version does not pass %s by value",
+            mu_verify_complain_here(v, MU_UNSUPPORTED, where,
+                                    "%s: this version does not pass %s by value", who,
                                     mu_verify_text_of_type(type).text);
             return true;
         }
     }
     return false;
+}
+
+static bool is_about_c(const mu_ir_inst *inst)
+{
+    return inst->op == MU_OP_CCALL ||
+           (inst->op == MU_OP_COMMINST && inst->comminst == MU_COMMINST_NATIVE_EXPOSE);
 }
 
 /* Ints of more than 64 bits are computed with, loaded, stored and passed on, and no more. */
@@ -245,7 +256,9 @@ void mu_verify_refuse_uncompiled_inst(mu_verifier *v)
                                 "%s is not compiled by this version", mu_verify_name_of_inst(inst));
         return;
     }
-    if (refuse_inst_types(v) || (inst->op == MU_OP_CCALL && refuse_native_sig(v))) {
+    if (refuse_inst_types(v) ||
+        (is_about_c(inst) && refuse_native_sig(v, inst->entity.where, mu_verify_name_of_inst(inst),
+                                               mu_verify_inst_sig(v, 0)))) {
         return;
     }
     const mu_ir_type *type = find_uncompiled_type(v);
@@ -275,9 +288,9 @@ void mu_verify_refuse_uncompiled_signature(mu_verifier *v)
 
 void mu_verify_refuse_uncompiled_expose(mu_verifier *v, const mu_ir_expose *expose)
 {
-    if (!v->options->allow_uncompiled) {
-        mu_verify_refuse(v, MU_UNSUPPORTED, expose->entity.where,
-                         "%s: .expose is not compiled by this version",
-                         mu_verify_name_of(&expose->entity));
+    const mu_ir_sig *sig = expose->func->sig;
+    mu_location where = expose->entity.where;
+    if (!v->options->allow_uncompiled && !refuse_sig(v, where, sig)) {
+        (void)refuse_native_sig(v, where, mu_verify_name_of(&expose->entity), sig);
     }
 }

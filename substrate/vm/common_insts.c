@@ -72,6 +72,9 @@ static slice_end perform(mu_thread *thread, const mu_ir_inst *inst)
     case MU_COMMINST_META_DISABLE_WATCHPOINT: return watch(thread, false);
     case MU_COMMINST_NATIVE_PIN: return thread_pin_inst(thread, inst);
     case MU_COMMINST_NATIVE_UNPIN: return thread_unpin_inst(thread, inst);
+    case MU_COMMINST_NATIVE_EXPOSE:
+    case MU_COMMINST_NATIVE_UNEXPOSE:
+    case MU_COMMINST_NATIVE_GET_COOKIE: return thread_native_inst(thread, inst);
     case MU_COMMINST_FUTEX_WAIT:
     case MU_COMMINST_FUTEX_WAIT_TIMEOUT:
     case MU_COMMINST_FUTEX_WAKE:

@@ -91,13 +91,24 @@ static void set_to_top(const mu_vm *vm, frame_cursor *cursor, const stack_state 
     MU_INVARIANT(more, "a parked stack without a frame");
 }
 
+static bool is_native(const mu_vm *vm, const frame_cursor *cursor)
+{
+    return cursor->return_address == mu_jit_native_return(vm->substrate->jit);
+}
+
 static mu_guest_error next_frame(const mu_vm *vm, frame_cursor *cursor)
 {
-    const uintptr_t *words =
-        (const uintptr_t *)(cursor->return_address ? cursor->frame : cursor->sp);
-    bool more = cursor->return_address
-                    ? arrive(vm, cursor, words[1], words[0], (uintptr_t)(words + 2))
-                    : arrive(vm, cursor, words[0], cursor->frame, (uintptr_t)(words + 1));
+    const uintptr_t *words = (const uintptr_t *)cursor->sp;
+    const uintptr_t *frame = (const uintptr_t *)cursor->frame;
+    bool more;
+    if (!cursor->return_address) {
+        more = arrive(vm, cursor, words[0], cursor->frame, (uintptr_t)(words + 1));
+    } else if (is_native(vm, cursor)) {
+        words += MU_ABI_NATIVE_WORDS;
+        more = arrive(vm, cursor, words[-1], cursor->frame, (uintptr_t)words);
+    } else {
+        more = arrive(vm, cursor, frame[1], frame[0], (uintptr_t)(frame + 2));
+    }
     return more ? MU_GUEST_ERROR_NONE : MU_GUEST_ERROR_STACK_STATE;
 }
 
@@ -111,6 +122,9 @@ static uint32_t id_of(const mu_vm *vm, const frame_cursor *cursor, mu_ir_commins
                : what == MU_COMMINST_META_CUR_FUNC_VER ? version
                                                        : 0;
     }
+    if (is_native(vm, cursor)) {
+        return 0;
+    }
     const mu_code_site *site = site_of(vm, cursor, &object);
     const mu_ir_version *version = object->version;
     if (what == MU_COMMINST_META_CUR_FUNC) {
@@ -123,9 +137,19 @@ static uint32_t id_of(const mu_vm *vm, const frame_cursor *cursor, mu_ir_commins
                                                  : version->insts[site->inst].entity.id;
 }
 
-static void pop_frames_to(const mu_vm *vm, vm_stack *stack, frame_cursor *cursor)
+/* Is the frame below the innermost native one? */
+static bool is_under_native(const vm_stack *stack, const frame_cursor *cursor)
+{
+    return stack->callback && cursor->sp > (uintptr_t)(stack->callback->words + 1);
+}
+
+/* The C code of a native frame cannot be undone, so it stays. */
+static mu_guest_error pop_frames_to(const mu_vm *vm, vm_stack *stack, frame_cursor *cursor)
 {
     stack_state *state = &stack->state;
+    if (is_under_native(stack, cursor)) {
+        return MU_GUEST_ERROR_STACK_STATE;
+    }
     state->fp = cursor->frame;
     if (cursor->return_address) {
         const mu_code_object *object;
@@ -142,6 +166,7 @@ static void pop_frames_to(const mu_vm *vm, vm_stack *stack, frame_cursor *cursor
         state->wanted_count = sig->param_count;
     }
     cursor->changes = ++stack->changes;
+    return MU_GUEST_ERROR_NONE;
 }
 
 /* ---- keep-alive values */
@@ -329,7 +354,7 @@ mu_guest_error vm_cursor_use(mu_vm *vm, uintptr_t address, mu_ir_comminst what, 
         switch ((int)what) {
         case MU_COMMINST_META_NEXT_FRAME: error = next_frame(vm, cursor); break;
         case MU_COMMINST_META_CLOSE_CURSOR: cursor->changes = CLOSED; break;
-        case MU_COMMINST_META_POP_FRAMES_TO: pop_frames_to(vm, stack, cursor); break;
+        case MU_COMMINST_META_POP_FRAMES_TO: error = pop_frames_to(vm, stack, cursor); break;
         default: *result = id_of(vm, cursor, what); break;
         }
     }

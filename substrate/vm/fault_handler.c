@@ -144,3 +144,8 @@ void fault_handler_enter(mu_abi_thread *thread, const void *leave_error)
     running.leave_error = leave_error;
     running.thread = thread;
 }
+
+mu_abi_thread *fault_handler_thread(void)
+{
+    return running.thread;
+}

@@ -12,3 +12,5 @@ void fault_handler_remove(const mu_code_cache *cache);
  * makes it go on: the stub that leaves with MU_ABI_LEAVE_ERROR. The first call on an OS thread
  * gives it a signal stack. */
 void fault_handler_enter(mu_abi_thread *thread, const void *leave_error);
+/* The one it was last called with on this OS thread. */
+mu_abi_thread *fault_handler_thread(void);

@@ -41,6 +41,9 @@ uint32_t mu_thread_frame_count(mu_thread *thread)
 static mu_frame describe(const mu_stack_cursor *cursor)
 {
     const mu_ir_version *version = cursor->object->version;
+    if (mu_stack_is_native(cursor)) {
+        return (mu_frame){.function = MU_FRAME_NATIVE, .bundle = "", .is_native = true};
+    }
     const mu_ir_inst *inst = &version->insts[cursor->site->inst];
     mu_frame frame = {.function = version->func->entity.name,
                       .keepalive_count = cursor->site->keepalive_count,
@@ -64,7 +67,8 @@ mu_status mu_thread_frame(mu_thread *thread, uint32_t index, mu_frame *frame)
                             .version = noted->version,
                             .instruction = noted->instruction,
                             .where = noted->where,
-                            .bundle = noted->bundle};
+                            .bundle = noted->bundle,
+                            .is_native = strcmp(noted->function, MU_FRAME_NATIVE) == 0};
         status = MU_OK;
     } else if (has_frames(thread) && frame_at(thread, index, &cursor)) {
         *frame = describe(&cursor);

@@ -7,6 +7,12 @@
 void vm_stack_wait_at(const mu_code_object *object, const mu_code_site *site, stack_state *state)
 {
     const mu_ir_version *version = object->version;
+    if (site->kind == MU_CODE_SITE_NATIVE) { /* C waits for what it called */
+        const mu_ir_sig *sig = vm_callback_at(state->sp)->func->sig;
+        state->wanted = sig->results;
+        state->wanted_count = sig->result_count;
+        return;
+    }
     const mu_ir_inst *inst = &version->insts[site->inst];
     if (inst->op == MU_OP_CALL || inst->op == MU_OP_CCALL) {
         const mu_ir_sig *sig = version->sigs[inst->sigs.first];
@@ -59,6 +65,10 @@ static mu_status plan_pops(mu_thread *thread, uint32_t pops, stack_state *state,
     mu_stack_cursor cursor;
     bool more = thread_first_frame(thread, &cursor);
     for (uint32_t i = 0; i < pops && more; i++) {
+        if (mu_stack_is_native(&cursor)) {
+            return mu_report_add(report, MU_INVALID, (mu_location){0},
+                                 "%u frames cannot be popped: number %u is of C code", pops, i + 1);
+        }
         more = mu_stack_next(thread->vm->substrate->code, &cursor);
     }
     if (!more) {

@@ -63,6 +63,7 @@ void vm_stack_free(mu_vm *vm, vm_stack *stack)
     if (stack->next) {
         stack->next->previous = stack->previous;
     }
+    vm_stack_drop_native(vm, stack);
     vm->stack_bytes -= used_bytes;
     mu_stack_give(vm->substrate->stacks, stack->memory, used_bytes + MU_ABI_STACK_RESERVE_BYTES);
     mu_free(stack);
@@ -190,6 +191,7 @@ void vm_stack_bind(mu_thread *thread, vm_stack *stack, const uint64_t *overflow)
     thread->abi.mu_fp = state->fp;
     thread->abi.callee = state->callee;
     thread->resume = state->resume;
+    vm_stack_bind_native(thread);
     vm_allow_running(thread);
 }
 

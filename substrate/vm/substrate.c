@@ -74,6 +74,7 @@ static mu_status open_parts(mu_substrate *substrate, mu_report *report)
     };
     substrate->blocks = mu_gc_pool_new();
     substrate->stacks = mu_stack_pool_new();
+    substrate->native_stacks = mu_stack_pool_new_for_native();
     substrate->root = mu_ir_env_new_root();
     substrate->record_buckets = RECORD_BUCKETS;
     substrate->records = mu_allocate(RECORD_BUCKETS * sizeof(env_record *));
@@ -83,7 +84,7 @@ static mu_status open_parts(mu_substrate *substrate, mu_report *report)
         return mu_report_add(report, status, nowhere, "cannot make the code cache: %s",
                              mu_status_text(status));
     }
-    status = mu_jit_new(substrate->code, &substrate->jit);
+    status = mu_jit_new(substrate->code, vm_called_by_c, &substrate->jit);
     if (status != MU_OK) {
         return mu_report_add(report, status, nowhere, "cannot make the code generator's stubs: %s",
                              mu_status_text(status));
@@ -115,6 +116,7 @@ static void close_parts(mu_substrate *substrate)
     mu_jit_free(substrate->jit);
     mu_code_cache_free(substrate->code);
     mu_stack_pool_free(substrate->stacks);
+    mu_stack_pool_free(substrate->native_stacks);
     mu_gc_pool_free(substrate->blocks);
     mu_free(substrate->records);
     pthread_mutex_destroy(&substrate->lock);

@@ -22,9 +22,13 @@ void thread_submit(mu_thread *thread)
 static slice_end finish_with_error(mu_thread *thread)
 {
     thread->outcome = MU_OUTCOME_ERROR;
-    const char *text = thread->error == MU_GUEST_ERROR_BUNDLE_REFUSED
-                           ? thread->refusal
-                           : mu_abi_guest_error_text(thread->error);
+    bool is_stopped = thread->error == MU_GUEST_ERROR_NATIVE_FRAME;
+    mu_guest_error cause = is_stopped ? thread->stopped : thread->error;
+    char text[224];
+    snprintf(text, sizeof text, "%s%s%s", is_stopped ? mu_abi_guest_error_text(thread->error) : "",
+             is_stopped ? ": " : "",
+             cause == MU_GUEST_ERROR_BUNDLE_REFUSED ? thread->refusal
+                                                    : mu_abi_guest_error_text(cause));
     if (thread->error_frame_count) {
         const error_frame *frame = &thread->error_frames[0];
         const char *where = frame->instruction ? frame->instruction
@@ -208,15 +212,6 @@ static slice_end leave_trap(mu_thread *thread)
     return SLICE_TRAPPED;
 }
 
-/* The thread stays in its world meanwhile: whoever wants that stopped waits for the C function. */
-static slice_end leave_ccall(mu_thread *thread)
-{
-    const mu_ir_version *version = thread->abi.site_version;
-    const mu_ir_inst *inst = thread->abi.site_inst;
-    mu_jit_call_native(thread->vm->substrate->jit, version->sigs[inst->sigs.first], &thread->abi);
-    return SLICE_GOES_ON;
-}
-
 static slice_end leave_return(mu_thread *thread)
 {
     if (thread->stack->serial != thread->first_stack) {
@@ -274,7 +269,11 @@ static slice_end after_leaving(mu_thread *thread)
     case MU_ABI_LEAVE_CHECK_WATCHPOINT:
         thread->abi.gpr[0] = vm_watchpoint_is_enabled(thread->vm, (uint32_t)thread->abi.gpr[0]);
         return SLICE_GOES_ON;
-    case MU_ABI_LEAVE_CCALL: return leave_ccall(thread);
+    case MU_ABI_LEAVE_CCALL: return thread_ccall(thread);
+    case MU_ABI_LEAVE_CCALL_DONE: return thread_ccall_done(thread);
+    case MU_ABI_LEAVE_NATIVE_STACK: return thread_native_stack(thread);
+    case MU_ABI_LEAVE_CALLBACK: return thread_callback(thread);
+    case MU_ABI_LEAVE_CALLBACK_RETURN: return thread_callback_return(thread);
     case MU_ABI_LEAVE_COUNT: break;
     }
     MU_INVARIANT(false, "leave reason %d", (int)reason);

@@ -19,8 +19,13 @@ bool thread_unwind(mu_thread *thread)
     const mu_code_cache *code = thread->vm->substrate->code;
     mu_stack_cursor cursor;
     bool more = thread_first_frame(thread, &cursor);
-    while (more && !cursor.site->landing_offset) {
+    while (more && !cursor.site->landing_offset && !mu_stack_is_native(&cursor)) {
         more = mu_stack_next(code, &cursor);
+    }
+    if (more && mu_stack_is_native(&cursor)) {
+        thread->stopped = thread->error;
+        thread->error = MU_GUEST_ERROR_NATIVE_FRAME;
+        return false;
     }
     if (!more) {
         return false;
@@ -37,6 +42,9 @@ bool thread_unwind(mu_thread *thread)
 static error_frame describe(const mu_stack_cursor *cursor)
 {
     const mu_ir_version *version = cursor->object->version;
+    if (mu_stack_is_native(cursor)) {
+        return (error_frame){.function = MU_FRAME_NATIVE, .bundle = ""};
+    }
     error_frame frame = {.function = version->func->entity.name,
                          .version = version->hidden ? NULL : version->entity.name,
                          .bundle = version->bundle ? version->bundle->name : ""};

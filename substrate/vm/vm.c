@@ -102,6 +102,7 @@ void mu_vm_free(mu_vm *vm)
     while (vm->stacks) {
         vm_stack_free(vm, vm->stacks);
     }
+    mu_jit_unexpose_all(vm->substrate->jit, &vm->exposed);
     vm_futexes_free(vm);
     mu_gc_heap_free(vm->heap);
     vm_watchpoints_deinit(vm);

@@ -1,7 +1,7 @@
 #pragma once
 /* Private to vm: what stands behind mu.h. Reading order: substrate.c, vm.c, vm_load.c, world.c,
- * thread.c, thread_run.c, thread_park.c, stacks.c, common_insts.c, pins.c, futex.c, meta_insts.c,
- * swap_stack.c, unwind.c, frames.c, cursors.c, values.c.
+ * thread.c, thread_run.c, thread_park.c, stacks.c, native_frames.c, common_insts.c, pins.c,
+ * futex.c, meta_insts.c, swap_stack.c, unwind.c, frames.c, cursors.c, values.c.
  *
  * The world of a VM. A thread is "in the world" while a worker runs it: in Mu code, or in the
  * runtime on its behalf. Whoever collects, or changes what compiled code reaches, stops the world:
@@ -14,7 +14,7 @@
 #include "mu_gc.h"
 #include "mu_hail.h"
 #include "mu_ir_type_pool.h"
-#include "mu_jit.h"
+#include "mu_jit_native.h"
 #include "mu_stack.h"
 #include "mu_thread_pool.h"
 #include "mu_timer_queue.h"
@@ -39,6 +39,7 @@ struct mu_substrate {
     mu_code_cache *code;
     mu_jit *jit;
     mu_stack_pool *stacks;
+    mu_stack_pool *native_stacks; /* for C */
     mu_thread_pool *workers;
     mu_timer_queue *timers;
     mu_ir_env *root;
@@ -116,6 +117,7 @@ struct mu_vm {
     uintptr_t trap_userdata;     /* root */
     uint64_t finished_count;
     vm_watchpoints watchpoints; /* has its own lock */
+    mu_jit_owner exposed;       /* what the program has exposed; the code generator's lock */
 };
 
 /* How a thread goes on when it is entered. */
@@ -152,7 +154,10 @@ struct vm_stack {
     bool reached;      /* in the collection under way */
     uint64_t changes;  /* counts what makes cursors stale */
     const mu_ir_func *bottom;
-    stack_state state; /* parked */
+    mu_stack *native;          /* for its calls of C, from the first on */
+    uintptr_t ccall_sp;        /* as the bound thread has it */
+    mu_jit_callback *callback; /* the innermost that has not returned */
+    stack_state state;         /* parked */
 };
 
 /* What the saved registers hold. */
@@ -207,6 +212,7 @@ struct mu_thread {
     bool trap_is_hidden;
     uint32_t trap_watchpoint; /* 0: a TRAP */
     bool throw_wanted;        /* at abi.exception, once it runs */
+    mu_guest_error stopped;   /* NATIVE_FRAME: what could not pass the frame */
     bool throws_handler_gone; /* the same, with our own error */
     resume_kind resume;
     pending_kind pending;
@@ -372,6 +378,34 @@ slice_end thread_load(mu_thread *thread);
 /* Begins the program's own trap handler, which there is. */
 slice_end thread_handle_own_trap(mu_thread *thread, const mu_ir_version *version,
                                  const mu_ir_inst *trap);
+
+/* ---- native_frames.c: C functions, and those that C calls */
+/* Exposes a function to C under a cookie, until vm_unexpose or the VM's end. C may call the address
+ * in a CCALL of this VM, on the thread that is in it; any other call ends the process with a
+ * diagnostic.
+ * Errors: NOT_ALLOWED without the grant `native`; NOT_FOUND, no such function; UNSUPPORTED, its
+ * signature has types that are not passed to C; LIMIT, too many, or the code cache is full. From
+ * any thread. */
+MU_MUST_CHECK mu_status vm_expose(mu_vm *vm, uint64_t function, uint64_t cookie,
+                                  uintptr_t *address);
+/* Errors: NOT_FOUND when vm_expose has not given the address, or it was unexposed. A callback under
+ * way goes on. */
+MU_MUST_CHECK mu_status vm_unexpose(mu_vm *vm, uintptr_t address);
+/* The address of a .expose of a bundle that the VM has loaded; it is not unexposed. */
+uintptr_t vm_exposed_address(const mu_ir_expose *expose);
+mu_jit_called_fn vm_called_by_c;
+slice_end thread_native_stack(mu_thread *thread);
+slice_end thread_ccall(mu_thread *thread);
+slice_end thread_ccall_done(mu_thread *thread);
+slice_end thread_callback(mu_thread *thread);
+slice_end thread_callback_return(mu_thread *thread);
+slice_end thread_native_inst(mu_thread *thread, const mu_ir_inst *inst);
+/* The stack is bound to a thread: whose calls of C are from now on that thread's. */
+void vm_stack_bind_native(mu_thread *thread);
+/* Gives the C stack back, with whatever C frames are on it; VM's lock held or world stopped. */
+void vm_stack_drop_native(mu_vm *vm, vm_stack *stack);
+/* The callback whose return the native frame waits for; `sp` is where its return address is. */
+const mu_jit_callback *vm_callback_at(uintptr_t sp);
 
 /* ---- wide_ints.c */
 slice_end thread_wide_inst(mu_thread *thread, const mu_ir_inst *inst);

@@ -32,6 +32,12 @@ static mu_status load_env(mu_vm *vm, mu_ir_env *parent, const char *name, const 
         mu_ir_bundle_free(bundle);
         return status;
     }
+    if (mu_jit_expose_bundle(substrate->jit, bundle) != MU_OK) {
+        mu_ir_bundle_free(bundle);
+        return mu_report_add(report, MU_LIMIT, (mu_location){0},
+                             "no room in the code cache for the bundle's exposed functions: start "
+                             "with a larger one");
+    }
     *functions_defined = bundle->version_count;
     bundle->trusted = allow_native;
     mu_ir_env *made = mu_ir_env_extend(parent, bundle);

@@ -356,6 +356,8 @@ static Mud__VmInfo *vm_of(session *s)
     vm->heap_used_bytes = 4096;
     vm->heap_quota_bytes = 1 << 20;
     vm->n_calls = 2;
+    vm->contexts = 3;
+    vm->context_handles = 40;
     vm->calls = calls;
     return vm;
 }

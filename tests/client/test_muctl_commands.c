@@ -172,11 +172,11 @@ Test(muctl, run_without_mud_reports_a_private_one_that_does_not_start)
 Test(muctl, listings_are_tab_separated_when_piped)
 {
     fake_mud *fake = fake_mud_start(NULL);
-    GIVES(fake, 0, "gcd@3\tgcd\tmu\t1\t4.0 KiB / 1.0 MiB\t0\t0\t9f2c41aa0011\t1m 1s ago\n", "",
+    GIVES(fake, 0, "gcd@3\tgcd\tmu\t1\t4.0 KiB / 1.0 MiB\t0\t0\t3\t9f2c41aa0011\t1m 1s ago\n", "",
           "ls");
     GIVES(fake, 0,
-          "gcd@3\tgcd\tmu\t1\t4.0 KiB / 1.0 MiB\t0\t0\t9f2c41aa0011\t1m 1s ago\n"
-          "calls done 0, collections 0, trap handler none\n"
+          "gcd@3\tgcd\tmu\t1\t4.0 KiB / 1.0 MiB\t0\t0\t3\t9f2c41aa0011\t1m 1s ago\n"
+          "calls done 0, collections 0, trap handler none, contexts 3 with 40 handles\n"
           "call 7\ncall 8\n"
           "@gcd\t@gcd.v1\t(int<64> int<64>) -> (int<64>)\n",
           "", "inspect", "gcd");
@@ -184,7 +184,8 @@ Test(muctl, listings_are_tab_separated_when_piped)
           "{\"schema\":\"muctl.ls/1\",\"vms\":[{\"name\":\"gcd\",\"guest\":\"mu\","
           "\"heap_used_bytes\":4096,\"heap_quota_bytes\":1048576,\"collections\":0,"
           "\"calls_running\":0,\"calls_trapped\":0,\"calls_done\":0,\"handler_attached\":false,"
-          "\"calls\":[7,8]}],\"bundles\":[{\"vm\":\"gcd\",\"guest\":\"mu\",\"bundle\":\"gcd\","
+          "\"calls\":[7,8],\"contexts\":3,\"context_handles\":40}],\"bundles\":[{\"vm\":\"gcd\","
+          "\"guest\":\"mu\",\"bundle\":\"gcd\","
           "\"version\":3,\"digest\":\"9f2c41aa00112233\",\"bytes\":0,\"functions\":1,"
           "\"loaded_ms_ago\":61000}]}\n",
           "", "ls", "--json");

@@ -1,7 +1,7 @@
 #!/bin/sh
 # Drives a real mud with real clients, well-behaved and not. Usage: system_test.sh BUILD_FOLDER
-# Prints a line a check, "ok - …" or "not ok - …"; the exit status is 0 when all are ok. MUD, MUCTL and PROBER
-# may name other programs.
+# Prints a line a check, "ok - …" or "not ok - …"; the exit status is 0 when all are ok. MUD, MUCTL, PROBER
+# and CONTEXT_PROBER may name other programs.
 set -u
 build=${1:?the build folder}
 here=$(cd "$(dirname "$0")" && pwd)
@@ -9,6 +9,7 @@ examples=$here/../../guests/mu/examples
 MUD=${MUD:-$build/daemon/bin/mud}
 MUCTL=${MUCTL:-$build/client/bin/muctl}
 PROBER=${PROBER:-$build/tests/daemon/socket_prober}
+CONTEXT_PROBER=${CONTEXT_PROBER:-$build/tests/daemon/context_prober}
 
 work=$(mktemp -d "${TMPDIR:-/tmp}/mud-test.XXXXXX") || exit 1
 socket=$work/run/m.sock
@@ -106,6 +107,7 @@ attach_silent() {
 
 trapped() { muctl status --json | grep -q '"calls_trapped": *[1-9]'; }
 running() { muctl status --json | grep -q '"calls_running": *[1-9]'; }
+no_contexts() { muctl status --json | grep -q '"contexts": *0[,}]'; }
 nothing_runs() { muctl status --json | grep -q '"calls_running": *0'; }
 
 # ------------------------------------------------------------------------------------ plain use
@@ -339,6 +341,42 @@ verdict $? "a client that never reads is not read from either"
 serves "while it is there"
 kill -9 $victim
 
+# -------------------------------------------------------------------------------------- contexts
+for manner in operations closing limits long-texts cycles removal threads trap lost-trap trap-storm many-traps; do
+    timeout 200 "$CONTEXT_PROBER" $manner "$socket" >"$work/probe" 2>&1
+    verdict $? "contexts: $manner"
+    sed 's/^/# /' "$work/probe"
+done
+gives "inspect counts contexts" 0 "contexts 0 with 0 handles" muctl inspect operations
+serves "after that"
+
+# dies_at WORD MANNER: a client with contexts in the background, which has come to the word; its pid is in $victim.
+dies_at() {
+    "$CONTEXT_PROBER" "$2" "$socket" >"$work/probe" 2>&1 &
+    victim=$!
+    background="$background $victim"
+    until_true has_line "$1" "$work/probe"
+}
+dies_at working death-at-work
+kill -9 $victim
+until_true no_contexts
+verdict $? "a client dies in a batch with others behind it; its context goes"
+serves "after that"
+
+dies_at attached death-in-trap
+muctl call death-in-trap.outer 10 >"$work/asked" 2>&1 &
+asked=$!
+until_true has_line trapped "$work/probe"
+gives "bt says that the call is in a trap" 0 "trapped" muctl bt death-in-trap
+kill -9 $victim
+wait $asked
+got=$?
+[ $got -eq 137 ] && has_line "trap handler has gone" "$work/asked"
+verdict $? "a client dies in a trap with a context; the call is killed as it said"
+until_true no_contexts
+verdict $? "and the trap's context goes"
+serves "after that"
+
 # ------------------------------------------------------------------------------------ the grant native
 cat >"$work/native.uir" <<'END'
 .typedef @i64 = int<64>
@@ -411,6 +449,29 @@ wait $call
 got=$?
 [ $got -eq 137 ] || [ $got -eq 3 ]
 verdict $? "they are killed"
+
+start_mud
+dies_at working death-at-work
+kill -TERM "$mud_pid"
+wait "$mud_pid"
+verdict $? "SIGTERM ends a mud with contexts at work"
+kill -9 $victim
+
+start_mud
+dies_at attached death-in-trap
+"$MUCTL" call death-in-trap.outer 10 >/dev/null 2>&1 &
+call=$!
+until_true has_line trapped "$work/probe"
+kill -TERM "$mud_pid"
+sleep 0.2
+kill -TERM "$mud_pid"
+wait "$mud_pid"
+verdict $? "a second SIGTERM ends one whose call is in a trap with a context"
+wait $call
+got=$?
+[ $got -eq 137 ] || [ $got -eq 3 ]
+verdict $? "which is killed"
+kill -9 $victim
 
 mkfifo "$work/stdin"
 "$MUD" --socket "$socket" --private <"$work/stdin" 2>>"$work/log" &

@@ -72,6 +72,7 @@ void oracle_free(oracle *self)
         return;
     }
     free_handles(self, false);
+    exposed_free_all(self);
     object_list_free(self->heap);
     object_list_free(self->globals);
     mu_map_free(self->plans);
@@ -188,6 +189,9 @@ uint32_t oracle_frame_count(const oracle *self)
 oracle_frame oracle_frame_at(const oracle *self, uint32_t index)
 {
     const frame *at = frame_at(self, index);
+    if (at->native) {
+        return (oracle_frame){.function = "native", .is_native = true};
+    }
     if (!at->plan) {
         const mu_ir_func *function = self->functions.items[at->function];
         const mu_ir_version *newest = mu_ir_env_newest(self->env, function);
@@ -257,8 +261,8 @@ static void do_comminst(oracle *self, frame *at)
     }
     default:
         if (!do_tagref(self, at) && !do_stack_comminst(self, at) && !do_cursor_comminst(self, at) &&
-            !do_pin_comminst(self, at) && !do_futex_comminst(self, at) &&
-            !do_meta_comminst(self, at)) {
+            !do_pin_comminst(self, at) && !do_expose_comminst(self, at) &&
+            !do_futex_comminst(self, at) && !do_meta_comminst(self, at)) {
             undefined(self, "%s is not interpreted", mu_ir_comminst_name(inst_of(at)->comminst));
         }
     }
@@ -311,9 +315,7 @@ static void do_instruction(oracle *self, frame *at)
     case MU_SHAPE_SWAPSTACK: do_swapstack(self, at); break;
     case MU_SHAPE_WATCHPOINT:
     case MU_SHAPE_WPBRANCH: do_watchpoint(self, at); break;
-    case MU_SHAPE_CCALL:
-        undefined(self, "%s is not interpreted", mu_ir_op_info_of(inst->op)->word);
-        break;
+    case MU_SHAPE_CCALL: do_ccall(self, at); break;
     }
 }
 

@@ -81,6 +81,7 @@ typedef struct oracle_frame {
     const char *version;     /* NULL: an undefined function */
     const char *instruction; /* NULL: has no name */
     uint32_t keepalive_count;
+    bool is_native; /* C code, named "native" */
 } oracle_frame;
 uint32_t oracle_frame_count(const oracle *self);
 oracle_frame oracle_frame_at(const oracle *self, uint32_t index); /* 0 is the innermost */

@@ -46,6 +46,9 @@ bool push_unbegun_frame(oracle *self, stack *on, uint64_t function)
 
 static void drop_frame(stack *from, frame *dropped)
 {
+    if (dropped->native) {
+        native_drop(dropped->native);
+    }
     from->bytes -= stack_size_of(dropped->plan);
     for (const oracle_object *cell = dropped->cells; cell; cell = cell->next) {
         from->bytes -= cell->size_bytes;
@@ -141,6 +144,10 @@ void unwind(oracle *self)
     stack *on = at->stack;
     at->is_thrown = false;
     while (on->top) {
+        if (on->top->native) {
+            at->error = MU_GUEST_ERROR_NATIVE_FRAME;
+            break;
+        }
         /* A frame that has not begun has nothing that could catch. */
         if (on->top->plan && inst_of(on->top)->has_exc) {
             const oracle_object *exception = at->exception;
@@ -209,6 +216,11 @@ static void begin(oracle *self, frame *from, uint32_t first)
 void receive(oracle *self, frame *from, uint32_t first)
 {
     frame *to = running_stack(self)->top;
+    if (to->native) {
+        bool has_result = native_awaited(to->native)->result_count;
+        native_return(self, has_result ? operand(from, first) : NULL);
+        return;
+    }
     if (!to->plan) {
         begin(self, from, first);
         return;

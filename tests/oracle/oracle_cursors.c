@@ -51,6 +51,9 @@ static const mu_ir_version *version_of(oracle *self, const frame *at)
 
 static uint32_t id_of_frame(oracle *self, const frame *at, mu_ir_comminst wanted)
 {
+    if (at->native) {
+        return 0;
+    }
     const mu_ir_version *version = version_of(self, at);
     if (wanted == MU_COMMINST_META_CUR_FUNC) {
         return at->plan ? at->plan->version->func->entity.id
@@ -93,6 +96,12 @@ static void do_dump_keepalives(oracle *self, frame *at, frame *dumped)
 
 static void do_pop_frames_to(oracle *self, cursor *to)
 {
+    for (const frame *popped = to->stack->top; popped != to->at; popped = popped->caller) {
+        if (popped->native) {
+            throw_error(self, MU_GUEST_ERROR_STACK_STATE);
+            return;
+        }
+    }
     while (to->stack->top != to->at) {
         pop_frame(to->stack);
     }

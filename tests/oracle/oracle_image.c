@@ -172,9 +172,11 @@ void write_entity(oracle *self, uint8_t *image, const mu_ir_entity *entity)
     case MU_IR_CONST: write_const(self, image, (const mu_ir_const *)entity); break;
     case MU_IR_GLOBAL: write_iref(image, global_cell(self, (const mu_ir_global *)entity), 0); break;
     case MU_IR_FUNC: write_word(image, ((const mu_ir_func *)entity)->number); break;
+    case MU_IR_EXPOSE:
+        write_word(image, exposed_address(self, (const mu_ir_expose *)entity));
+        break;
     case MU_IR_TYPE:
     case MU_IR_SIG:
-    case MU_IR_EXPOSE:
     case MU_IR_VERSION:
     case MU_IR_BLOCK:
     case MU_IR_VARIABLE:

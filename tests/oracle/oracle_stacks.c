@@ -89,16 +89,26 @@ stack *ready_stack(oracle *self, const uint8_t *image)
     return found;
 }
 
+static bool are_equal(mu_ir_type *const *types, uint32_t count, mu_ir_type *const *wanted,
+                      uint32_t wanted_count)
+{
+    bool is_equal = count == wanted_count;
+    for (uint32_t i = 0; is_equal && i < count; i++) {
+        is_equal = mu_ir_type_equal(types[i], wanted[i]);
+    }
+    return is_equal;
+}
+
 bool stack_waits_for(const oracle *self, const stack *on, mu_ir_type *const *types, uint32_t count)
 {
     const frame *top = on->top;
+    if (top->native) {
+        const mu_ir_sig *sig = native_awaited(top->native);
+        return are_equal(types, count, sig->results, sig->result_count);
+    }
     if (!top->plan) {
         const mu_ir_sig *sig = self->functions.items[top->function]->sig;
-        bool is_equal = count == sig->param_count;
-        for (uint32_t i = 0; is_equal && i < count; i++) {
-            is_equal = mu_ir_type_equal(types[i], sig->params[i]);
-        }
-        return is_equal;
+        return are_equal(types, count, sig->params, sig->param_count);
     }
     mu_ir_range results = inst_of(top)->results;
     bool is_equal = count == results.count;

@@ -33,10 +33,14 @@ typedef struct plan {
 } plan;
 
 typedef struct frame frame;
+typedef struct native_call native_call;
+typedef struct exposed exposed;
 struct frame {
     frame *caller;
-    const plan *plan;     /* NULL: has not begun, so that its version is not settled yet */
-    uint64_t function;    /* of a frame that has not begun: its function's number */
+    const plan *plan;  /* NULL: has not begun, so that its version is not settled yet; or native */
+    uint64_t function; /* of a frame that has not begun: its function's number */
+    native_call *native;  /* C code, which waits for the frame above; NULL: Mu code */
+    uint64_t cookie;      /* native: of the function that it has called */
     uint32_t inst;        /* in version->insts; of a waiting frame: what it waits at */
     oracle_object *cells; /* from ALLOCA */
     _Alignas(16) uint8_t slots[];
@@ -129,7 +133,10 @@ struct oracle {
     MU_ARRAY(uint32_t) watchpoints;  /* that are enabled */
     uint8_t *scratch;                /* arguments on their way into a block */
     uint32_t scratch_bytes;
-    uint64_t trap_handler; /* the program's own: its number; 0: none */
+    exposed *exposed;       /* to C */
+    exposed *unexposed;     /* no more */
+    uint32_t exposed_count; /* by the program */
+    uint64_t trap_handler;  /* the program's own: its number; 0: none */
     oracle_object *trap_userdata;
     oracle_load_fn *load;
     void *load_context;
@@ -288,6 +295,17 @@ oracle_object *object_of_tagref(const oracle *self, const uint8_t *image);
 bool do_pin_comminst(oracle *self, frame *at); /* oracle_pins.c */
 /* Ends the thread's pins; NULL: all. */
 void drop_pins(oracle *self, const thread *pinner);
+void do_ccall(oracle *self, frame *at); /* oracle_native.c */
+/* The running stack's top frame is a native one: C goes on with the result of what it called, if
+ * there is one. */
+void native_return(oracle *self, const uint8_t *result);
+/* What the C code waits for. */
+const mu_ir_sig *native_awaited(const native_call *call);
+/* Drops C frames that will not return. */
+void native_drop(native_call *call);
+bool do_expose_comminst(oracle *self, frame *at); /* oracle_exposed.c */
+uint64_t exposed_address(oracle *self, const mu_ir_expose *definition);
+void exposed_free_all(oracle *self);
 bool do_futex_comminst(oracle *self, frame *at); /* oracle_futex.c */
 bool do_wide(oracle *self, frame *at);           /* oracle_wide.c; false: it is on no wide int */
 bool do_meta_comminst(oracle *self, frame *at);  /* oracle_meta.c */

@@ -224,6 +224,7 @@ static const struct {
     {"memcpy", (any_fn *)memcpy},
     {"snprintf", (any_fn *)snprintf},
     {"getpid", (any_fn *)getpid},
+    {"qsort", (any_fn *)qsort},
     {"write", (any_fn *)write_nowhere},
     {"foo_func", (any_fn *)foo_func},
     {"bar_func", (any_fn *)bar_func},
@@ -241,5 +242,5 @@ uint64_t native_thing_address(const char *name)
             return (uintptr_t)functions[i].function;
         }
     }
-    return 0;
+    return native_caller_address(name);
 }

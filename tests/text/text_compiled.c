@@ -88,7 +88,7 @@ static void record_frame(mu_thread *thread, uint32_t index, compiled_run *at, se
         transcript_break(at->seen, "no frame %u", index);
         return;
     }
-    seen_frame recorded = {.is_undefined = !frame.version};
+    seen_frame recorded = {.is_undefined = !frame.version && !frame.is_native};
     snprintf(recorded.place, sizeof recorded.place, "%s",
              frame.instruction ? frame.instruction
              : frame.version   ? frame.version

@@ -143,7 +143,7 @@ static void record_trap(const oracle *from, transcript *seen)
                       .watchpoint = oracle_trap_watchpoint(from)};
     for (uint32_t i = 0; i < trap.frame_total && i < TRANSCRIPT_FRAMES; i++) {
         oracle_frame frame = oracle_frame_at(from, i);
-        seen_frame recorded = {.is_undefined = !frame.version};
+        seen_frame recorded = {.is_undefined = !frame.version && !frame.is_native};
         snprintf(recorded.place, sizeof recorded.place, "%s",
                  frame.instruction ? frame.instruction
                  : frame.version   ? frame.version

@@ -34,6 +34,11 @@
  * MU_ABI_ADAPTER_WORDS words: the adapter stub's address, which is the return address of the frame
  * above; its function's number; two words that keep the alignment; then comes its own return
  * address.
+ *
+ * A native frame stands for C code between a function that called C and one that C called back. It
+ * has MU_ABI_NATIVE_WORDS words: the address of the stub that the upper function returns to; where
+ * C's registers wait (mu_jit_callback); two words that keep the alignment; then comes the return
+ * address of the call of C. C's own frames are elsewhere, on the stack that belongs to this one.
  */
 #include "mu_base.h"
 
@@ -160,6 +165,7 @@ typedef struct mu_abi_function {
 } mu_abi_function;
 
 #define MU_ABI_ADAPTER_WORDS  4
+#define MU_ABI_NATIVE_WORDS   MU_ABI_ADAPTER_WORDS /* a walk passes over both alike */
 #define MU_ABI_GPR_ARGS       8
 #define MU_ABI_XMM_ARGS       8
 #define MU_ABI_OVERFLOW_WORDS 1024 /* room for arguments and results that registers do not hold */
@@ -211,7 +217,11 @@ typedef enum mu_abi_leave {
     MU_ABI_LEAVE_SWAPSTACK, /* the same without `site_local`; results are expected */
     MU_ABI_LEAVE_CHECK_WATCHPOINT, /* is the watchpoint gpr[0] enabled in this VM? gpr[0] = 1 or 0
                                     */
-    MU_ABI_LEAVE_CCALL, /* the C function at `callee`; arguments and results as at a call */
+    MU_ABI_LEAVE_CCALL,        /* the C function at `callee`; arguments and results as at a call */
+    MU_ABI_LEAVE_CCALL_DONE,   /* it has returned; gpr[3] the record of the call */
+    MU_ABI_LEAVE_NATIVE_STACK, /* `ccall_sp` is 0 and C is to be called; all registers survive */
+    MU_ABI_LEAVE_CALLBACK,     /* C called an exposed function; gpr[3] its mu_jit_callback */
+    MU_ABI_LEAVE_CALLBACK_RETURN, /* that function returned; results as at a call */
     MU_ABI_LEAVE_COUNT,
 } mu_abi_leave;
 
@@ -250,6 +260,8 @@ typedef struct mu_abi_alloca {
     E(MEMORY_FAULT,      "access to memory that is not there")                                   \
     E(STACK_STATE,       "the stack is bound, dead, or waits for other values")                  \
     E(NOT_PINNED,        "unpinning what the thread has not pinned")                                \
+    E(NATIVE_FRAME,      "an exception cannot pass the frame of C code that it has reached")        \
+    E(NOT_EXPOSED,       "unexposing what @uvm.native.expose has not given, or no more")            \
     E(STACK_BOTTOM,      "a function returned at the bottom of a stack that its thread did not begin on") \
     E(TRAP_HANDLER_GONE, "the trap handler went away and its session had chosen to throw")       \
     E(BUNDLE_REFUSED,    "a bundle that the program loads was refused")                          \

@@ -20,6 +20,7 @@ typedef enum mu_code_site_kind {
     MU_CODE_SITE_HELPER,   /* a helper that is no safepoint */
     MU_CODE_SITE_STUB,     /* in a runtime stub: the bottom of a stack */
     MU_CODE_SITE_ADAPTER,  /* in a runtime stub: a frame that has not begun, see mu_jit_adapter */
+    MU_CODE_SITE_NATIVE,   /* in a runtime stub: a frame of C code, see mu_jit_native_return */
 } mu_code_site_kind;
 
 /* One return address in a piece of code. */
@@ -58,11 +59,11 @@ typedef struct mu_code_line {
 struct mu_code_object {
     const unsigned char *start; /* executable address; filled in when it is installed */
     uint32_t size_bytes;
-    char *name;    /* "@gcd.v1"; owned */
-    void *version; /* the mu_ir_version, borrowed; NULL for stubs */
-    uint32_t frame_bytes;
-    int32_t alloca_slot; /* rbp offset of the head of the frame's list of alloca cells; 0: none */
-    mu_code_site *sites; /* owned arrays */
+    char *name;           /* "@gcd.v1"; owned */
+    void *version;        /* the mu_ir_version, borrowed; NULL for stubs */
+    uint32_t frame_bytes; /* from rbp down to rsp, without ALLOCA's cells */
+    int32_t alloca_slot;  /* rbp offset of the head of the frame's list of alloca cells; 0: none */
+    mu_code_site *sites;  /* owned arrays */
     mu_code_slot *slots;
     mu_code_keepalive *keepalives;
     mu_code_line *lines;

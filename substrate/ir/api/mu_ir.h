@@ -151,6 +151,7 @@ struct mu_ir_expose {
     const char *convention; /* "#DEFAULT" */
     mu_ir_const *cookie;
     mu_ir_type *pointer_type; /* ufuncptr of the function's signature */
+    uintptr_t address;        /* the code generator's; 0: not made */
 };
 
 /* ------------------------------------------------------------------------------------- bodies */

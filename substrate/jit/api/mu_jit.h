@@ -13,8 +13,13 @@
 
 typedef struct mu_jit mu_jit; /* the process's; thread-safe */
 
+/* Called when C code calls an exposed function, on the stack that C runs on: sets the callback's
+ * `func` and `cookie` and says which thread this is. C expects nothing less, so when none is right
+ * it does not return. See mu_jit_native.h. */
+typedef struct mu_jit_callback mu_jit_callback;
+typedef mu_abi_thread *mu_jit_called_fn(mu_jit_callback *callback);
 /* Installs the stubs in `cache` (borrowed). Errors: LIMIT when they do not fit. */
-MU_MUST_CHECK mu_status mu_jit_new(mu_code_cache *cache, mu_jit **jit);
+MU_MUST_CHECK mu_status mu_jit_new(mu_code_cache *cache, mu_jit_called_fn *called, mu_jit **jit);
 void mu_jit_free(mu_jit *jit);
 
 /* Runs Mu code from thread->resume_pc on the stack at thread->mu_sp and mu_fp, with the registers
@@ -25,10 +30,6 @@ mu_jit_enter_fn *mu_jit_enter(const mu_jit *jit);
 const void *mu_jit_lazy_entry(const mu_jit *jit);
 /* The stub that leaves with ERROR; for a fault that interrupted Mu code. */
 const void *mu_jit_leave_error(const mu_jit *jit);
-/* Calls the C function at `thread->callee` on the caller's own stack, by the System V convention.
- * Arguments and the result travel in `thread` as at a call of a Mu function of this signature,
- * which is one that CCALL may have. */
-void mu_jit_call_native(const mu_jit *jit, const mu_ir_sig *sig, mu_abi_thread *thread);
 /* The return address of a stack's bottom frame: leaves with RETURN. */
 uintptr_t mu_jit_bottom(const mu_jit *jit);
 /* The return address of a frame that lies above one that has not begun (MU_ABI_ADAPTER_WORDS):

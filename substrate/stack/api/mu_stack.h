@@ -21,6 +21,10 @@ typedef struct mu_stack {
 } mu_stack;
 
 mu_stack_pool *mu_stack_pool_new(void);
+/* A pool of stacks for C code, which compares its stack pointer with nothing: every one has a guard
+ * page below it, so there are at most MU_STACK_GUARDED_MAX at a time. */
+mu_stack_pool *mu_stack_pool_new_for_native(void);
+#define MU_STACK_GUARDED_MAX 8192u
 void mu_stack_pool_free(mu_stack_pool *pool); /* all stacks are given back */
 /* `size_bytes` is what frames may use, rounded up to pages. Errors: NO_MEMORY. */
 MU_MUST_CHECK mu_status mu_stack_take(mu_stack_pool *pool, size_t size_bytes, mu_stack **stack);
@@ -32,9 +36,15 @@ typedef struct mu_stack_cursor {
     const mu_code_object *object;
     const mu_code_site *site;
     uintptr_t return_address;
-    uintptr_t frame; /* its rbp */
+    uintptr_t frame; /* its rbp; of a native frame, the caller's */
     uintptr_t sp;    /* rsp when it goes on after the site */
 } mu_stack_cursor;
+
+/* Is it at C code that lies between two frames of Mu code? Such a frame has no version. */
+static inline bool mu_stack_is_native(const mu_stack_cursor *cursor)
+{
+    return cursor->site->kind == MU_CODE_SITE_NATIVE;
+}
 
 /* The frame whose site has `return_address`, found at `sp` - 8 in the stack, with rbp `frame`.
  * False at the stack's bottom. Every return address must be a known site: anything else is a broken
