@@ -155,11 +155,6 @@ context_fn context_new_cursor, context_next_frame, context_copy_cursor, context_
 /* context_native.c */
 context_fn context_pin, context_unpin, context_from_expose, context_expose_func, context_unexpose;
 
-/* ---- context_native.c */
-/* The address by which C calls an exposed function of the VM's bundles. */
-MU_MUST_CHECK mu_status context_exposed_address(context_call *call, const mu_ir_expose *expose,
-                                                uint64_t *address);
-
 /* ---- context_build.c: a function of the IR builder */
 mu_status context_build(context_call *call);
 

@@ -64,33 +64,6 @@ mu_status context_unpin(context_call *call)
 
 /* ---- exposed functions */
 
-/* The three that wait for functions that C can call: each is to be one call of the runtime. */
-static mu_status refuse_expose(context_call *call)
-{
-    return context_refuse(call, MU_UNSUPPORTED, 0, "expose: not in this build");
-}
-
-static mu_status expose(context_call *call, uint64_t function, uint64_t cookie, uint64_t *address)
-{
-    (void)function;
-    (void)cookie;
-    (void)address;
-    return refuse_expose(call);
-}
-
-static mu_status unexpose(context_call *call, uint64_t address)
-{
-    (void)address;
-    return refuse_expose(call);
-}
-
-mu_status context_exposed_address(context_call *call, const mu_ir_expose *expose, uint64_t *address)
-{
-    (void)expose;
-    (void)address;
-    return refuse_expose(call);
-}
-
 /* The flag of the only calling convention that there is. */
 #define CONVENTION_DEFAULT 0
 
@@ -107,11 +80,9 @@ mu_status context_from_expose(context_call *call)
 {
     mu_status status = MU_OK;
     mu_ir_entity *entity;
-    uint64_t address = 0;
     MU_TRY(context_expect_entity(call, 1, MU_IR_EXPOSE, &entity));
-    mu_ir_expose *exposed = (mu_ir_expose *)entity;
-    MU_TRY(context_exposed_address(call, exposed, &address));
-    status = context_give_word(call, exposed->pointer_type, address);
+    const mu_ir_expose *exposed = (const mu_ir_expose *)entity;
+    status = context_give_word(call, exposed->pointer_type, vm_exposed_address(exposed));
 done:
     return status;
 }
@@ -119,14 +90,17 @@ done:
 mu_status context_expose_func(context_call *call)
 {
     mu_status status = MU_OK;
-    uint64_t address = 0;
+    uintptr_t address = 0;
     MU_TRY(expect_grant(call));
     uint64_t function = 0;
     MU_TRY(context_expect_function(call, 1, &function));
     MU_TRY(expect_convention(call, 2));
     MU_TRY(context_expect_type(call, 3, context_int_type(call->context, 64)));
     mu_ir_type form = {.kind = MU_IR_UFUNCPTR, .sig = call->vm->functions[function].func->sig};
-    MU_TRY(expose(call, function, context_value_at(call, 3)->words[0], &address));
+    status = vm_expose(call->vm, function, context_value_at(call, 3)->words[0], &address);
+    if (status != MU_OK) {
+        return context_refuse(call, status, 1, "cannot be exposed: %s", mu_status_text(status));
+    }
     status = context_give_word(call, mu_ir_type_pool_get(call->context->types, &form), address);
 done:
     return status;
@@ -138,7 +112,10 @@ mu_status context_unexpose(context_call *call)
     MU_TRY(expect_grant(call));
     MU_TRY(expect_convention(call, 1));
     MU_TRY(context_expect_object(call, 2, MU_IR_UFUNCPTR));
-    status = unexpose(call, context_value_at(call, 2)->words[0]);
+    status = vm_unexpose(call->vm, context_value_at(call, 2)->words[0]);
+    if (status != MU_OK) {
+        return context_refuse(call, status, 2, "is not the address of an exposed function");
+    }
 done:
     return status;
 }
