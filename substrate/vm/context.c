@@ -7,7 +7,7 @@
 
 /* clang-format off */
 static const context_row rows[] = {
-#define MU_CONTEXT(name, number, text, operands, result) [number] = {text, operands, result, NULL},
+#define MU_CONTEXT(name, number, text, operands, result) [number] = {(text), (operands), (result)},
 #include "mu_context_ops.def"
 #undef MU_CONTEXT
 };

@@ -118,8 +118,8 @@ mu_status context_load(context_call *call)
 {
     mu_status status = MU_OK;
     mu_ir_order order = MU_ORDER_NOT_ATOMIC;
-    mu_ir_type *type;
-    void *memory;
+    mu_ir_type *type = NULL;
+    void *memory = NULL;
     _Alignas(16) uint64_t bytes[MU_CONTEXT_MAX_VALUE_BYTES / sizeof(uint64_t)];
     bytes[0] = bytes[1] = 0;
     MU_TRY(expect_order(call, 1, ORDERS_LOAD, &order));
@@ -137,8 +137,8 @@ mu_status context_store(context_call *call)
 {
     mu_status status = MU_OK;
     mu_ir_order order = MU_ORDER_NOT_ATOMIC;
-    mu_ir_type *type;
-    void *memory;
+    mu_ir_type *type = NULL;
+    void *memory = NULL;
     MU_TRY(expect_order(call, 1, ORDERS_STORE, &order));
     MU_TRY(expect_location(call, 2, &type, &memory));
     if (order != MU_ORDER_NOT_ATOMIC) {
@@ -169,8 +169,8 @@ mu_status context_cmpxchg(context_call *call)
 {
     mu_status status = MU_OK;
     mu_ir_order order = MU_ORDER_NOT_ATOMIC;
-    mu_ir_type *type;
-    void *memory;
+    mu_ir_type *type = NULL;
+    void *memory = NULL;
     MU_TRY(expect_order(call, 1, ORDERS_UPDATE, &order));
     MU_TRY(expect_order(call, 2, ORDERS_FAILURE, &order));
     if (context_integer_at(call, 3) > 1) {
@@ -242,8 +242,8 @@ mu_status context_atomicrmw(context_call *call)
 {
     mu_status status = MU_OK;
     mu_ir_order order = MU_ORDER_NOT_ATOMIC;
-    mu_ir_type *type;
-    void *memory;
+    mu_ir_type *type = NULL;
+    void *memory = NULL;
     uint64_t old[2] = {0};
     uint64_t rmw = context_integer_at(call, 2);
     MU_TRY(expect_order(call, 1, ORDERS_UPDATE, &order));

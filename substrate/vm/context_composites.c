@@ -67,28 +67,28 @@ static mu_status insert(context_call *call, const part *into)
 
 mu_status context_extract_value(context_call *call)
 {
-    part field;
+    part field = {0};
     mu_status status = find_field(call, &field);
     return status == MU_OK ? extract(call, &field) : status;
 }
 
 mu_status context_insert_value(context_call *call)
 {
-    part field;
+    part field = {0};
     mu_status status = find_field(call, &field);
     return status == MU_OK ? insert(call, &field) : status;
 }
 
 mu_status context_extract_element(context_call *call)
 {
-    part element;
+    part element = {0};
     mu_status status = find_element(call, &element);
     return status == MU_OK ? extract(call, &element) : status;
 }
 
 mu_status context_insert_element(context_call *call)
 {
-    part element;
+    part element = {0};
     mu_status status = find_element(call, &element);
     return status == MU_OK ? insert(call, &element) : status;
 }

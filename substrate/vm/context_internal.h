@@ -34,7 +34,6 @@ typedef struct context_row {
     const char *name;
     const char *operands;
     char result;
-    context_fn *perform;
 } context_row;
 
 #define CONTEXT_OPERANDS_MOST 6u

@@ -62,22 +62,19 @@ mu_status context_load_hail(context_call *call)
 
 /* ---- values of bundles */
 
-static mu_status put_entity(context_call *call, const mu_ir_entity *entity, unsigned char *memory);
+static void put_entity(const mu_vm *vm, const mu_ir_entity *entity, unsigned char *memory);
 
-static mu_status put_list(context_call *call, const mu_ir_const *constant, unsigned char *memory)
+static void put_list(const mu_vm *vm, const mu_ir_const *constant, unsigned char *memory)
 {
     const mu_ir_type *type = constant->type;
-    mu_status status = MU_OK;
-    for (uint32_t i = 0; i < constant->item_count && status == MU_OK; i++) {
+    for (uint32_t i = 0; i < constant->item_count; i++) {
         uint64_t offset = type->kind == MU_IR_STRUCT ? type->offsets[i] : i * type->stride_bytes;
-        status = put_entity(call, constant->items[i], memory + offset);
+        put_entity(vm, constant->items[i], memory + offset);
     }
-    return status;
 }
 
 /* As it is in memory, which is zeroed: NULL needs nothing. */
-static mu_status put_constant(context_call *call, const mu_ir_const *constant,
-                              unsigned char *memory)
+static void put_constant(const mu_vm *vm, const mu_ir_const *constant, unsigned char *memory)
 {
     const mu_ir_type *type = constant->type;
     uint64_t words[2] = {constant->low, constant->high};
@@ -92,26 +89,24 @@ static mu_status put_constant(context_call *call, const mu_ir_const *constant,
     case MU_IR_CONST_FLOAT: memcpy(memory, &constant->single_value, 4); break;
     case MU_IR_CONST_DOUBLE: memcpy(memory, &constant->double_value, 8); break;
     case MU_IR_CONST_NULL: break;
-    case MU_IR_CONST_LIST: return put_list(call, constant, memory);
+    case MU_IR_CONST_LIST: put_list(vm, constant, memory); break;
     }
-    return MU_OK;
 }
 
 /* Recursive: as deep as types nest, at most 1,000, and as wide as the value has bytes. */
-static mu_status put_entity(context_call *call, const mu_ir_entity *entity, unsigned char *memory)
+static void put_entity(const mu_vm *vm, const mu_ir_entity *entity, unsigned char *memory)
 {
-    uint64_t word;
+    uint64_t word = 0;
     switch ((int)entity->kind) {
-    case MU_IR_CONST: return put_constant(call, (const mu_ir_const *)entity, memory);
+    case MU_IR_CONST: put_constant(vm, (const mu_ir_const *)entity, memory); return;
     case MU_IR_GLOBAL:
-        word = (uintptr_t)call->vm->globals + ((const mu_ir_global *)entity)->offset_bytes;
+        word = (uintptr_t)vm->globals + ((const mu_ir_global *)entity)->offset_bytes;
         break;
     case MU_IR_FUNC: word = ((const mu_ir_func *)entity)->number; break;
     case MU_IR_EXPOSE: word = vm_exposed_address((const mu_ir_expose *)entity); break;
     default: MU_INVARIANT(false, "an entity of kind %d in a constant", (int)entity->kind);
     }
     memcpy(memory, &word, sizeof word);
-    return MU_OK;
 }
 
 mu_status context_from_const(context_call *call)
@@ -122,7 +117,7 @@ mu_status context_from_const(context_call *call)
     MU_TRY(context_expect_entity(call, 1, MU_IR_CONST, &entity));
     const mu_ir_const *constant = (const mu_ir_const *)entity;
     MU_TRY(context_check_value_type(call, 1, constant->type));
-    MU_TRY(put_constant(call, constant, memory));
+    put_constant(call->vm, constant, memory);
     status = context_give(call, constant->type, memory);
 done:
     return status;

@@ -87,26 +87,19 @@ done:
     return status;
 }
 
-static const char *expose_refusal(mu_status status)
-{
-    return status == MU_UNSUPPORTED
-               ? "the function's signature has types that are not passed to C"
-               : "there is no room for another exposed function: unexpose some";
-}
-
 mu_status context_expose_func(context_call *call)
 {
     mu_status status = MU_OK;
     uintptr_t address = 0;
     MU_TRY(expect_grant(call));
-    uint64_t function;
+    uint64_t function = 0;
     MU_TRY(context_expect_function(call, 1, &function));
     MU_TRY(expect_convention(call, 2));
     MU_TRY(context_expect_type(call, 3, context_int_type(call->context, 64)));
     mu_ir_type form = {.kind = MU_IR_UFUNCPTR, .sig = call->vm->functions[function].func->sig};
-    if ((status = vm_expose(call->vm, function, context_value_at(call, 3)->words[0], &address)) !=
-        MU_OK) {
-        return context_refuse(call, status, 1, "%s", expose_refusal(status));
+    status = vm_expose(call->vm, function, context_value_at(call, 3)->words[0], &address);
+    if (status != MU_OK) {
+        return context_refuse(call, status, 1, "cannot be exposed: %s", mu_status_text(status));
     }
     status = context_give_word(call, mu_ir_type_pool_get(call->context->types, &form), address);
 done:
@@ -119,8 +112,9 @@ mu_status context_unexpose(context_call *call)
     MU_TRY(expect_grant(call));
     MU_TRY(expect_convention(call, 1));
     MU_TRY(context_expect_object(call, 2, MU_IR_UFUNCPTR));
-    if (vm_unexpose(call->vm, context_value_at(call, 2)->words[0]) != MU_OK) {
-        return context_refuse(call, MU_STATE, 2, "this VM has exposed no function there");
+    status = vm_unexpose(call->vm, context_value_at(call, 2)->words[0]);
+    if (status != MU_OK) {
+        return context_refuse(call, status, 2, "is not the address of an exposed function");
     }
 done:
     return status;

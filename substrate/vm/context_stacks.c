@@ -39,8 +39,8 @@ static mu_status expect_callable(context_call *call, uint32_t operand, uint64_t 
 mu_status context_new_stack(context_call *call)
 {
     mu_status status = MU_OK;
-    uint64_t number;
-    uint64_t made;
+    uint64_t number = 0;
+    uint64_t made = 0;
     MU_TRY(expect_callable(call, 1, &number));
     MU_TRY(context_refuse_error(call, vm_stack_make(&call->context->mutator, number, &made), 1));
     status = context_give_word(call, context_type(call->context, MU_IR_STACKREF), made);
@@ -61,7 +61,7 @@ done:
 mu_status context_push_frame(context_call *call)
 {
     mu_status status = MU_OK;
-    uint64_t number;
+    uint64_t number = 0;
     MU_TRY(context_expect_object(call, 1, MU_IR_STACKREF));
     MU_TRY(expect_callable(call, 2, &number));
     mu_guest_error error = vm_push_frame(call->vm, context_value_at(call, 1)->words[0], number);
@@ -183,50 +183,49 @@ mu_status context_new_thread_exc(context_call *call)
 
 /* ---- thread-local references: of a thread whose trap the context has taken */
 
-/* VM's lock held. */
-static mu_status find_taken(context_call *call, mu_thread **found)
+/* NULL: there is none. VM's lock held. */
+static mu_thread *find_taken(context_call *call)
 {
     uintptr_t handle = context_value_at(call, 1)->words[0];
     for (mu_thread *thread = call->vm->threads; thread; thread = thread->next) {
         if (thread_is_held_by(thread, call->context) && thread->handle == handle) {
-            *found = thread;
-            return MU_OK;
+            return thread;
         }
     }
-    return context_refuse(call, MU_STATE, 1,
-                          "not a thread that waits in a trap for this context's answer");
+    return NULL;
+}
+
+/* Reads the thread-local reference of the thread that is operand 1, and writes `next` if there is
+ * one. */
+static mu_status use_local(context_call *call, const uintptr_t *next, uintptr_t *local)
+{
+    mu_status status = context_expect_object(call, 1, MU_IR_THREADREF);
+    if (status != MU_OK) {
+        return status;
+    }
+    pthread_mutex_lock(&call->vm->lock);
+    mu_thread *thread = find_taken(call);
+    if (thread) {
+        *local = thread->local;
+        thread->local = next ? *next : thread->local;
+    }
+    pthread_mutex_unlock(&call->vm->lock);
+    return thread ? MU_OK
+                  : context_refuse(call, MU_STATE, 1,
+                                   "not a thread that waits in a trap for this context's answer");
 }
 
 mu_status context_set_threadlocal(context_call *call)
 {
-    mu_thread *thread;
-    mu_status status = MU_OK;
-    MU_TRY(context_expect_object(call, 1, MU_IR_THREADREF));
-    MU_TRY(context_expect(call, 2, MU_IR_REF));
-    pthread_mutex_lock(&call->vm->lock);
-    status = find_taken(call, &thread);
-    if (status == MU_OK) {
-        thread->local = context_value_at(call, 2)->words[0];
-    }
-    pthread_mutex_unlock(&call->vm->lock);
-done:
-    return status;
+    uintptr_t old = 0;
+    mu_status status = context_expect(call, 2, MU_IR_REF);
+    return status == MU_OK ? use_local(call, &context_value_at(call, 2)->words[0], &old) : status;
 }
 
 mu_status context_get_threadlocal(context_call *call)
 {
-    mu_thread *thread;
-    uint64_t local = 0;
-    mu_status status = MU_OK;
-    MU_TRY(context_expect_object(call, 1, MU_IR_THREADREF));
-    pthread_mutex_lock(&call->vm->lock);
-    status = find_taken(call, &thread);
-    if (status == MU_OK) {
-        local = thread->local;
-    }
-    pthread_mutex_unlock(&call->vm->lock);
-    MU_TRY(status);
-    status = context_give_word(call, context_ref_void(call->context), local);
-done:
-    return status;
+    uintptr_t local = 0;
+    mu_status status = use_local(call, NULL, &local);
+    return status == MU_OK ? context_give_word(call, context_ref_void(call->context), local)
+                           : status;
 }

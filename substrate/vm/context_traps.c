@@ -124,7 +124,7 @@ static void rebind(mu_thread *thread, vm_stack *stack)
 /* VM's lock held. */
 static mu_status decide(context_call *call, mu_thread *thread, const mu_trap_verdict *verdict)
 {
-    vm_stack *stack;
+    vm_stack *stack = NULL;
     uint64_t exception = 0;
     mu_status status = MU_OK;
     if (!thread_is_held_by(thread, call->context)) {

@@ -292,7 +292,7 @@ static mu_guest_error dump_keepalives(mu_thread *thread, const mu_ir_inst *inst)
 
 /* ---- the operations */
 
-mu_guest_error vm_cursor_new(mu_thread *thread, const uint64_t *handle, uint64_t *result)
+mu_guest_error vm_cursor_new(mu_thread *thread, const uint64_t *stackref, uint64_t *result)
 {
     mu_vm *vm = thread->vm;
     vm_stack *stack;
@@ -302,9 +302,9 @@ mu_guest_error vm_cursor_new(mu_thread *thread, const uint64_t *handle, uint64_t
     }
     frame_cursor *cursor = (frame_cursor *)made.address;
     pthread_mutex_lock(&vm->lock);
-    mu_guest_error error = vm_stack_find_parked(*handle, &stack);
+    mu_guest_error error = vm_stack_find_parked(*stackref, &stack);
     if (error == MU_GUEST_ERROR_NONE) {
-        cursor->stack = *handle;
+        cursor->stack = *stackref;
         cursor->changes = stack->changes;
         set_to_top(vm, cursor, &stack->state);
         *result = made.address;

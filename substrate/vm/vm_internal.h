@@ -448,11 +448,11 @@ slice_end thread_wide_inst(mu_thread *thread, const mu_ir_inst *inst);
 
 /* ---- cursors.c: frame cursors and on-stack replacement */
 slice_end thread_cursor_inst(mu_thread *thread, const mu_ir_inst *inst);
-/* A cursor at the top of a parked stack, or where another is. `stack` and `from` are read after the
- * allocation, which may collect, so they are roots. Errors: OUT_OF_MEMORY; NULL_DEREFERENCE;
+/* A cursor at the top of a parked stack, or where another is. `stackref` and `from` are read after
+ * the allocation, which may collect, so they are roots. Errors: OUT_OF_MEMORY; NULL_DEREFERENCE;
  * STACK_STATE, also of a cursor that is stale or closed. */
-mu_guest_error vm_cursor_new(mu_thread *thread, const uint64_t *stack, uint64_t *cursor);
-mu_guest_error vm_cursor_copy(mu_thread *thread, const uint64_t *from, uint64_t *cursor);
+mu_guest_error vm_cursor_new(mu_thread *thread, const uint64_t *stackref, uint64_t *result);
+mu_guest_error vm_cursor_copy(mu_thread *thread, const uint64_t *from, uint64_t *result);
 /* What one operand does: NEXT_FRAME, CLOSE_CURSOR, POP_FRAMES_TO; CUR_… give an id. */
 mu_guest_error vm_cursor_use(mu_vm *vm, uintptr_t cursor, mu_ir_comminst what, uint64_t *result);
 mu_guest_error vm_push_frame(mu_vm *vm, uintptr_t stack, uint64_t function);

@@ -67,20 +67,24 @@ Test(mu_context_limits, without_the_grant_there_are_no_addresses, .timeout = 60)
     context_fixture_close(&f);
 }
 
-Test(mu_context_limits, each_exposure_has_an_address_until_it_is_taken_back, .timeout = 60)
+Test(mu_context_limits, a_function_is_exposed_until_it_is_unexposed, .timeout = 60)
 {
     context_fixture f;
     context_fixture_open(&f, bundle, (context_settings){.grant_native = true});
     uint64_t function = DO(&f, FROM_FUNC, context_id(&f, "@fun"));
     uint64_t pointer = DO(&f, FROM_FP, context_id(&f, "@fp"), 1);
     uint64_t cookie = context_int(&f, 64, 1);
-    uint64_t first = DO(&f, EXPOSE_FUNC, function, 0, cookie);
-    uint64_t second = DO(&f, EXPOSE_FUNC, function, 0, cookie);
-    cr_assert_neq(DO(&f, TO_FP, first), 0);
-    cr_assert_neq(DO(&f, TO_FP, first), DO(&f, TO_FP, second));
-    DO(&f, UNEXPOSE, 0, first);
-    REFUSED(&f, MU_STATE, "has exposed no function there", UNEXPOSE, 0, first);
-    REFUSED(&f, MU_STATE, "has exposed no function there", UNEXPOSE, 0, pointer);
+    uint64_t exposed = DO(&f, EXPOSE_FUNC, function, 0, cookie);
+    uint64_t again = DO(&f, EXPOSE_FUNC, function, 0, cookie);
+    cr_assert_neq(DO(&f, TO_FP, exposed), 0);
+    cr_assert_neq(DO(&f, TO_FP, exposed), DO(&f, TO_FP, again));
+    DO(&f, UNEXPOSE, 0, exposed);
+    REFUSED(&f, MU_NOT_FOUND, "operand 2", UNEXPOSE, 0, exposed);
+    REFUSED(&f, MU_NOT_FOUND, "operand 2", UNEXPOSE, 0, pointer);
+    context_do_bytes(&f, CTX_LOAD_BUNDLE, ".expose @out = @fun #DEFAULT @7");
+    uint64_t listed = DO(&f, FROM_EXPOSE, context_id(&f, "@out"));
+    cr_assert_neq(DO(&f, TO_FP, listed), 0);
+    REFUSED(&f, MU_NOT_FOUND, "operand 2", UNEXPOSE, 0, listed);
     REFUSED(&f, MU_INVALID, "expected funcref", EXPOSE_FUNC, pointer, 0, cookie);
     REFUSED(&f, MU_INVALID, "operand 2: 1 is no calling convention", EXPOSE_FUNC, function, 1,
             cookie);
