@@ -66,7 +66,7 @@ static x64_mem element_memory(quick *q, x64_mem mem, const mu_ir_type *type, mu_
         x64_jmp(q->a, quick_error(q, MU_GUEST_ERROR_OUT_OF_BOUNDS));
         return mem;
     }
-    x64_gpr from = quick_read_gpr(q, index);
+    x64_gpr from = quick_read_saturated(q, index);
     x64_gpr scaled = quick_gpr_take(q);
     x64_alu_ri(q->a, X64_CMP, 8, from, (int32_t)type->length);
     x64_jcc(q->a, X64_AE, quick_error(q, MU_GUEST_ERROR_OUT_OF_BOUNDS));
@@ -96,7 +96,8 @@ static void lower_insert(quick *q, const mu_ir_inst *inst, mu_ir_type *type)
     mu_ir_value value = operands[is_field ? 1 : 2];
     const mu_ir_type *part = is_field ? type->fields[inst->literal] : type->element;
     quick_prepare_store(q, part, value);
-    if (!is_field && !mu_ir_value_is_global(operands[1])) {
+    bool is_word = is_field || !quick_is_wide_int(q->version->types[inst->types.first + 1]);
+    if (!is_field && is_word && !mu_ir_value_is_global(operands[1])) {
         quick_read_gpr(q, operands[1]);
     }
     x64_mem mem = quick_copy_composite(q, operands[0], type);

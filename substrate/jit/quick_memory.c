@@ -48,7 +48,7 @@ static void shift_path(quick *q, quick_path *path, uint32_t variable, mu_ir_valu
         path->scale_log2 = (uint8_t)__builtin_ctzll(stride);
         return;
     }
-    x64_gpr from = quick_read_gpr(q, index);
+    x64_gpr from = quick_read_low_word(q, index);
     x64_gpr reg = quick_gpr_take(q);
     x64_mov_rr(q->a, 8, reg, from);
     quick_sign_extend(q, reg, index_bits);
@@ -76,12 +76,10 @@ static void check_index(quick *q, mu_ir_value index, uint32_t bits, uint64_t len
         }
         return;
     }
+    x64_mov_rr(q->a, 8, QUICK_TEMP2, quick_read_saturated(q, index));
     if (bits < 64 && (1ull << (bits - 1)) < length) {
         /* Signed: a negative index is beyond every length once it is extended. */
-        x64_mov_rr(q->a, 8, QUICK_TEMP2, quick_read_gpr(q, index));
         quick_sign_extend(q, QUICK_TEMP2, bits);
-    } else {
-        x64_mov_rr(q->a, 8, QUICK_TEMP2, quick_read_gpr(q, index));
     }
     if (length <= INT32_MAX) {
         x64_alu_ri(q->a, X64_CMP, 8, QUICK_TEMP2, (int32_t)length);
@@ -328,6 +326,40 @@ static void store_composite(quick *q, x64_mem mem, mu_ir_value value, const mu_i
     quick_slot_give(q, slot, words);
 }
 
+/* Whether the type's atomic operations are CMPXCHG16B. */
+static bool has_two_words(const mu_ir_type *type)
+{
+    return type->kind == MU_IR_IREF || quick_is_wide_int(type);
+}
+
+/* The bits of an operand of one word in a register, to be read; atomics know no others. */
+static x64_gpr read_bits(quick *q, mu_ir_value value, const mu_ir_type *type)
+{
+    bool is_fp = type->kind == MU_IR_FLOAT || type->kind == MU_IR_DOUBLE;
+    if (!is_fp || mu_ir_value_is_global(value)) {
+        return quick_read_gpr(q, value);
+    }
+    x64_gpr bits = quick_gpr_take(q);
+    x64_fp_to_gpr(q->a, memory_width(type), bits, quick_read_xmm(q, value));
+    return bits;
+}
+
+/* Defines result 0 as the bits in `reg`, of which only those in memory count. */
+static void result_from_bits(quick *q, const mu_ir_type *type, x64_gpr reg)
+{
+    uint8_t width = memory_width(type);
+    if (type->kind == MU_IR_FLOAT || type->kind == MU_IR_DOUBLE) {
+        x64_xmm result = quick_xmm_take(q);
+        x64_fp_from_gpr(q->a, width, result, reg);
+        quick_result_xmm(q, 0, result);
+        return;
+    }
+    if (width < 8) {
+        x64_zero_extend(q->a, width, reg, reg);
+    }
+    quick_result_gpr(q, 0, reg);
+}
+
 /* Both words in one store, for the same reason. */
 static void store_iref(quick *q, x64_mem mem, mu_ir_value value)
 {
@@ -400,7 +432,12 @@ void quick_store_value(quick *q, const mu_ir_type *type, x64_mem mem, mu_ir_valu
             x64_mfence(q->a);
         }
         break;
-    case QUICK_COMPOSITE: store_composite(q, mem, value, type); break;
+    case QUICK_COMPOSITE:
+        store_composite(q, mem, value, type);
+        if (is_seq_cst) {
+            x64_mfence(q->a);
+        }
+        break;
     }
 }
 
@@ -418,23 +455,20 @@ void quick_lower_cmpxchg(quick *q, const mu_ir_inst *inst)
 {
     const mu_ir_value *operands = &q->version->operands[inst->operands.first];
     const mu_ir_type *type = q->version->types[inst->types.first];
-    if (type->kind == MU_IR_IREF) {
-        quick_lower_cmpxchg_iref(q, inst);
+    if (has_two_words(type)) {
+        quick_lower_cmpxchg_16(q, inst);
         return;
     }
     quick_gpr_take_fixed(q, RAX);
-    x64_gpr desired = quick_read_gpr(q, operands[2]);
-    x64_gpr expected = quick_read_gpr(q, operands[1]);
+    x64_gpr desired = read_bits(q, operands[2], type);
+    x64_gpr expected = read_bits(q, operands[1], type);
     x64_mem mem = quick_access(q, operands[0]);
     x64_gpr success = quick_gpr_take(q);
     x64_mov_rr(q->a, 8, RAX, expected);
     x64_lock_cmpxchg(q->a, memory_width(type), mem, desired);
     x64_set(q->a, X64_E, success);
     x64_zero_extend(q->a, 1, success, success);
-    if (memory_width(type) < 8) {
-        x64_zero_extend(q->a, memory_width(type), RAX, RAX);
-    }
-    quick_result_gpr(q, 0, RAX);
+    result_from_bits(q, type, RAX);
     quick_result_gpr(q, 1, success);
 }
 
@@ -487,25 +521,23 @@ void quick_lower_atomicrmw(quick *q, const mu_ir_inst *inst)
 {
     const mu_ir_value *operands = &q->version->operands[inst->operands.first];
     const mu_ir_type *type = q->version->types[inst->types.first];
-    if (type->kind == MU_IR_IREF) {
-        quick_lower_exchange_iref(q, inst);
+    if (has_two_words(type)) {
+        quick_lower_atomicrmw_16(q, inst);
         return;
     }
     uint8_t width = memory_width(type);
     uint32_t bits = quick_int_bits(type);
     mu_ir_rmw rmw = (mu_ir_rmw)inst->rmw;
     if (rmw == MU_RMW_XCHG || (rmw == MU_RMW_ADD && bits == width * 8u)) {
-        x64_gpr value = quick_copy_gpr(q, operands[1]);
+        bool is_fp = type->kind == MU_IR_FLOAT || type->kind == MU_IR_DOUBLE;
+        x64_gpr value = is_fp ? read_bits(q, operands[1], type) : quick_copy_gpr(q, operands[1]);
         x64_mem mem = quick_access(q, operands[0]);
         if (rmw == MU_RMW_XCHG) {
             x64_xchg_mr(q->a, width, mem, value);
         } else {
             x64_lock_xadd(q->a, width, mem, value);
         }
-        if (width < 8) {
-            x64_zero_extend(q->a, width, value, value);
-        }
-        quick_result_gpr(q, 0, value);
+        result_from_bits(q, type, value);
         return;
     }
     quick_gpr_take_fixed(q, RAX);
@@ -519,8 +551,5 @@ void quick_lower_atomicrmw(quick *q, const mu_ir_inst *inst)
     combine(q, rmw, operand, bits);
     x64_lock_cmpxchg(q->a, width, x64_at(address, 0), QUICK_TEMP);
     x64_jcc(q->a, X64_NE, again);
-    if (width < 8) {
-        x64_zero_extend(q->a, width, RAX, RAX);
-    }
-    quick_result_gpr(q, 0, RAX);
+    result_from_bits(q, type, RAX);
 }

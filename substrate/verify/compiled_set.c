@@ -58,11 +58,6 @@ static const bool uncompiled_kinds[] = {
 
 bool mu_verify_is_uncompiled_kind(const mu_ir_type *type)
 {
-    if (type->kind == MU_IR_VECTOR) {
-        /* Those of references, pointers and wide ints exist in memory only. */
-        bool is_int = is_kind(type->element, MU_IR_INT) && type->element->bits <= 64;
-        return !is_int && !is_fp(type->element);
-    }
     return uncompiled_kinds[type->kind];
 }
 
@@ -169,20 +164,6 @@ static bool refuse_inst_types(mu_verifier *v)
     return inst->sigs.count && refuse_sig(v, inst->entity.where, mu_verify_inst_sig(v, 0));
 }
 
-/* ------------------------------------------------------------------- instructions with some types
- */
-
-/* Whether the instruction, compiled as such, is not compiled on its type. */
-static bool is_uncompiled_on(const mu_ir_inst *inst, const mu_ir_type *type)
-{
-    switch (mu_ir_op_info_of(inst->op)->shape) {
-    case MU_SHAPE_SWITCH: return is_kind(type, MU_IR_IREF);
-    case MU_SHAPE_CMPXCHG:
-    case MU_SHAPE_ATOMICRMW: return is_kind(type, MU_IR_FLOAT) || is_kind(type, MU_IR_DOUBLE);
-    default: return false;
-    }
-}
-
 /* CCALL passes structs and scalars by value, but nothing that takes whole xmm registers. */
 static bool refuse_native_sig(mu_verifier *v)
 {
@@ -200,37 +181,10 @@ static bool refuse_native_sig(mu_verifier *v)
     return false;
 }
 
-/* Ints of more than 64 bits are computed with, loaded, stored and passed on, and no more. */
-static bool is_compiled_on_wide(const mu_ir_inst *inst, uint32_t index)
+static bool is_futex(const mu_ir_inst *inst)
 {
-    switch (mu_ir_op_info_of(inst->op)->shape) {
-    case MU_SHAPE_SWITCH:
-    case MU_SHAPE_CMPXCHG:
-    case MU_SHAPE_ATOMICRMW: return false;
-    case MU_SHAPE_LOAD:
-    case MU_SHAPE_STORE: return inst->order == MU_ORDER_NOT_ATOMIC;
-    case MU_SHAPE_CONVERT: return inst->op != MU_OP_PTRCAST;
-    case MU_SHAPE_NEWHYBRID:
-    case MU_SHAPE_GETELEM:
-    case MU_SHAPE_ELEMENT: return index == 0;
-    case MU_SHAPE_COMMINST: return inst->comminst == MU_COMMINST_KILL_DEPENDENCY;
-    default: return true;
-    }
-}
-
-/* The first of the instruction's types that it is not compiled on; NULL: none. */
-static const mu_ir_type *find_uncompiled_type(const mu_verifier *v)
-{
-    const mu_ir_inst *inst = v->inst;
-    for (uint32_t i = 0; i < inst->types.count; i++) {
-        const mu_ir_type *type = mu_verify_inst_type(v, i);
-        bool is_wide = is_kind(type, MU_IR_INT) && type->bits > 64;
-        if (type && ((i == 0 && is_uncompiled_on(inst, type)) ||
-                     (is_wide && !is_compiled_on_wide(inst, i)))) {
-            return type;
-        }
-    }
-    return NULL;
+    return inst->comminst >= MU_COMMINST_FUTEX_WAIT &&
+           inst->comminst <= MU_COMMINST_FUTEX_CMP_REQUEUE;
 }
 
 void mu_verify_refuse_uncompiled_inst(mu_verifier *v)
@@ -248,10 +202,10 @@ void mu_verify_refuse_uncompiled_inst(mu_verifier *v)
     if (refuse_inst_types(v) || (inst->op == MU_OP_CCALL && refuse_native_sig(v))) {
         return;
     }
-    const mu_ir_type *type = find_uncompiled_type(v);
-    if (type) {
+    const mu_ir_type *type = mu_verify_inst_type(v, 0);
+    if (is_comminst && is_futex(inst) && is_kind(type, MU_IR_INT) && type->bits > 64) {
         mu_verify_complain_here(v, MU_UNSUPPORTED, inst->entity.where,
-                                "%s on %s is not compiled by this version",
+                                "%s on %s: futexes are on ints of up to 64 bits",
                                 mu_verify_name_of_inst(inst), mu_verify_text_of_type(type).text);
     }
 }
