@@ -9,11 +9,11 @@
 typedef struct mu_jit_native_call {
     uint64_t function;
     uint64_t gpr[MU_JIT_NATIVE_GPRS]; /* rdi, rsi, rdx, rcx, r8, r9 */
-    uint64_t xmm[MU_JIT_NATIVE_XMMS];
+    uint64_t xmm[MU_JIT_NATIVE_XMMS][2];
     uint64_t xmm_count; /* functions with variable arguments find it in al */
     const uint64_t *stack;
-    uint64_t stack_words; /* even, so that rsp stays aligned to 16 */
+    uint64_t stack_words; /* a multiple of 4, so that rsp is aligned to 32 */
     uint64_t result_gpr[2];
-    uint64_t result_xmm[2];
+    uint64_t result_xmm[2][2];
 } mu_jit_native_call;
 typedef void mu_jit_native_fn(mu_jit_native_call *call);

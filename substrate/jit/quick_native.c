@@ -73,7 +73,7 @@ void quick_lower_pointer_address(quick *q, const mu_ir_inst *inst)
 
 static bool is_scalar(const mu_ir_type *type)
 {
-    return type->kind != MU_IR_STRUCT && type->kind != MU_IR_ARRAY;
+    return quick_class_of(type) != QUICK_COMPOSITE;
 }
 
 static bool is_fp(const mu_ir_type *type)

@@ -50,13 +50,14 @@ static void emit_native(x64_assembler *a)
     x64_mov_rr(a, 8, RBX, RDI);
     x64_load(a, 8, RCX, x64_at(RBX, offsetof(mu_jit_native_call, stack_words)));
     x64_lea(a, 8, RAX, x64_at_index(X64_NO_GPR, RCX, 3, 0));
+    x64_alu_ri(a, X64_AND, 8, RSP, -32);
     x64_alu_rr(a, X64_SUB, 8, RSP, RAX);
     x64_load(a, 8, RSI, x64_at(RBX, offsetof(mu_jit_native_call, stack)));
     x64_mov_rr(a, 8, RDI, RSP);
     x64_rep_movsq(a);
     for (int32_t i = 0; i < MU_JIT_NATIVE_XMMS; i++) {
-        int32_t offset = (int32_t)offsetof(mu_jit_native_call, xmm) + 8 * i;
-        x64_fp_load(a, 8, (x64_xmm)i, x64_at(RBX, offset));
+        int32_t offset = (int32_t)offsetof(mu_jit_native_call, xmm) + 16 * i;
+        x64_fp_load_16(a, false, (x64_xmm)i, x64_at(RBX, offset));
     }
     for (int32_t i = 0; i < MU_JIT_NATIVE_GPRS; i++) {
         int32_t offset = (int32_t)offsetof(mu_jit_native_call, gpr) + 8 * i;
@@ -66,8 +67,8 @@ static void emit_native(x64_assembler *a)
     x64_call_m(a, x64_at(RBX, offsetof(mu_jit_native_call, function)));
     x64_store(a, 8, x64_at(RBX, offsetof(mu_jit_native_call, result_gpr)), RAX);
     x64_store(a, 8, x64_at(RBX, offsetof(mu_jit_native_call, result_gpr) + 8), RDX);
-    x64_fp_store(a, 8, x64_at(RBX, offsetof(mu_jit_native_call, result_xmm)), XMM0);
-    x64_fp_store(a, 8, x64_at(RBX, offsetof(mu_jit_native_call, result_xmm) + 8), XMM1);
+    x64_fp_store_16(a, false, x64_at(RBX, offsetof(mu_jit_native_call, result_xmm)), XMM0);
+    x64_fp_store_16(a, false, x64_at(RBX, offsetof(mu_jit_native_call, result_xmm) + 16), XMM1);
     x64_load(a, 8, RBX, x64_at(RBP, -8));
     x64_mov_rr(a, 8, RSP, RBP);
     x64_pop(a, RBP);

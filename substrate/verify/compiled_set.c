@@ -164,7 +164,7 @@ static bool refuse_inst_types(mu_verifier *v)
     return inst->sigs.count && refuse_sig(v, inst->entity.where, mu_verify_inst_sig(v, 0));
 }
 
-/* CCALL passes structs and scalars by value, but nothing that takes whole xmm registers. */
+/* CCALL passes by value what C has, and what its compilers agree upon. */
 static bool refuse_native_sig(mu_verifier *v)
 {
     const mu_ir_sig *sig = mu_verify_inst_sig(v, 0);
@@ -172,11 +172,21 @@ static bool refuse_native_sig(mu_verifier *v)
         const mu_ir_type *type =
             i < sig->param_count ? sig->params[i] : sig->results[i - sig->param_count];
         if (type && mu_verify_traits_of_type(v, type) & TRAIT_NOT_IN_C) {
-            mu_verify_complain_here(v, MU_UNSUPPORTED, v->inst->entity.where,
-                                    "CCALL: this version does not pass %s by value",
-                                    mu_verify_text_of_type(type).text);
+            mu_verify_complain_here(
+                v, MU_UNSUPPORTED, v->inst->entity.where,
+                "CCALL: %s cannot be passed by value: C has vectors of 2, 4, … ints of "
+                "8, 16, 32 or 64 bits, floats or doubles, up to 32 bytes",
+                mu_verify_text_of_type(type).text);
             return true;
         }
+    }
+    const mu_ir_type *result = sig && sig->result_count ? sig->results[0] : NULL;
+    if (is_kind(result, MU_IR_VECTOR) && result->size_bytes > 16) {
+        mu_verify_complain_here(v, MU_UNSUPPORTED, v->inst->entity.where,
+                                "CCALL: a result of type %s: C's compilers differ in how they "
+                                "return more than 16 bytes; let the function store it",
+                                mu_verify_text_of_type(result).text);
+        return true;
     }
     return false;
 }

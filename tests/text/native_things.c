@@ -1,6 +1,8 @@
 /* Each function mixes its arguments so that one in a wrong place shows in the result. */
 #include "native_things.h"
 
+#include "native_vectors.h"
+
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -241,5 +243,5 @@ uint64_t native_thing_address(const char *name)
             return (uintptr_t)functions[i].function;
         }
     }
-    return 0;
+    return native_vector_address(name);
 }
