@@ -442,6 +442,9 @@ void quick_prepare_store(quick *q, const mu_ir_type *type, mu_ir_value value);
 /* Uses r11; `mem` may be based on r10. */
 void quick_store_value(quick *q, const mu_ir_type *type, x64_mem mem, mu_ir_value value,
                        bool is_seq_cst);
+/* Copies words between places of the frame that do not overlap; may take registers, uses r11 and
+ * xmm15. */
+void quick_copy_slots(quick *q, x64_mem from, x64_mem to, uint32_t words);
 /* Defines the result as a copy of a composite operand; gives its lowest address. */
 x64_mem quick_copy_composite(quick *q, mu_ir_value value, const mu_ir_type *type);
 /* The frame's memory of a composite operand; a constant is put into slots of its own, which are the

@@ -2,6 +2,18 @@
  * layout in memory, so that a field is an access to the frame. */
 #include "quick.h"
 
+static void put_constant(quick *q, mu_ir_value value, uint32_t slot, uint32_t words)
+{
+    quick_operand *from = MU_ARENA_ARRAY(q->arena, quick_operand, words);
+    quick_moves moves = {0};
+    quick_value_words(q, value, from);
+    for (uint32_t i = 0; i < words; i++) {
+        MU_ARRAY_PUSH(&moves, ((quick_move){{QUICK_AT_SLOT, slot + words - 1 - i, 0}, from[i]}));
+    }
+    quick_emit_moves(q, &moves);
+    MU_ARRAY_FREE(&moves);
+}
+
 x64_mem quick_composite_memory(quick *q, mu_ir_value value, const mu_ir_type *type,
                                uint32_t *temporary)
 {
@@ -12,14 +24,7 @@ x64_mem quick_composite_memory(quick *q, mu_ir_value value, const mu_ir_type *ty
         return quick_slot_mem(v->slot + words - 1);
     }
     uint32_t slot = quick_slot_take(q, words);
-    quick_operand *from = MU_ARENA_ARRAY(q->arena, quick_operand, words);
-    quick_moves moves = {0};
-    quick_value_words(q, value, from);
-    for (uint32_t i = 0; i < words; i++) {
-        MU_ARRAY_PUSH(&moves, ((quick_move){{QUICK_AT_SLOT, slot + words - 1 - i, 0}, from[i]}));
-    }
-    quick_emit_moves(q, &moves);
-    MU_ARRAY_FREE(&moves);
+    put_constant(q, value, slot, words);
     *temporary = slot;
     return quick_slot_mem(slot + words - 1);
 }
@@ -36,17 +41,16 @@ x64_mem quick_copy_composite(quick *q, mu_ir_value value, const mu_ir_type *type
     uint32_t words = quick_words_of(type);
     uint32_t variable = quick_result(q, 0);
     uint32_t slot = quick_slot_take(q, words);
-    quick_operand *from = MU_ARENA_ARRAY(q->arena, quick_operand, words);
-    quick_moves moves = {0};
-    quick_value_words(q, value, from);
-    for (uint32_t i = 0; i < words; i++) {
-        MU_ARRAY_PUSH(&moves, ((quick_move){{QUICK_AT_SLOT, slot + words - 1 - i, 0}, from[i]}));
+    x64_mem to = quick_slot_mem(slot + words - 1);
+    if (mu_ir_value_is_global(value)) {
+        put_constant(q, value, slot, words);
+    } else {
+        const quick_variable *v = &q->variables[mu_ir_value_index(value)];
+        quick_copy_slots(q, quick_slot_mem(v->slot + words - 1), to, words);
     }
-    quick_emit_moves(q, &moves);
-    MU_ARRAY_FREE(&moves);
     quick_begin(q, variable);
     q->variables[variable].slot = slot;
-    return quick_slot_mem(slot + words - 1);
+    return to;
 }
 
 static x64_mem at_offset(x64_mem mem, uint64_t offset)

@@ -3,6 +3,11 @@
  * stores as acquire and release by itself; only a sequentially consistent store needs more. */
 #include "quick.h"
 
+/* More than any value has: the verifier allows 64 KiB. */
+#define VALUE_MAX_BYTES (1 << 17)
+/* Larger composites are copied by a loop. */
+#define UNROLLED_MAX_BYTES 256u
+
 static uint32_t new_offset_cell(quick *q, uint32_t variable, x64_gpr reg)
 {
     uint32_t cell = quick_cell_of(variable) + 1;
@@ -181,7 +186,8 @@ x64_mem quick_access(quick *q, mu_ir_value location)
     }
     /* The words of a composite are reached from here, so it must stay small beyond the first one.
      */
-    bool is_small = path.displacement >= INT32_MIN && path.displacement <= INT32_MAX - 8192;
+    bool is_small =
+        path.displacement >= INT32_MIN && path.displacement <= INT32_MAX - VALUE_MAX_BYTES;
     if (is_small) {
         mem.displacement = (int32_t)path.displacement;
     }
@@ -227,17 +233,52 @@ static bool is_frame(x64_mem mem)
     return mem.base == RBP;
 }
 
+/* One unit of 8 or 16 bytes; see copy_composite. */
+static void copy_unit(quick *q, bool is_pair, x64_mem from, bool from_frame, x64_mem to,
+                      bool to_frame)
+{
+    if (is_pair) {
+        x64_fp_load_16(q->a, !from_frame, QUICK_XMM_TEMP, from);
+        x64_fp_store_16(q->a, !to_frame, to, QUICK_XMM_TEMP);
+    } else {
+        x64_load(q->a, 8, QUICK_TEMP, from);
+        x64_store(q->a, 8, to, QUICK_TEMP);
+    }
+}
+
+/* Copies the whole units of a large composite; gives the bytes done. */
+static uint32_t copy_by_loop(quick *q, x64_mem from, x64_mem to, const mu_ir_type *type)
+{
+    bool is_pair = type->align_bytes >= 16;
+    uint32_t unit = is_pair ? 16 : 8;
+    uint32_t bytes = (uint32_t)type->size_bytes / unit * unit;
+    x64_gpr source = quick_gpr_take(q);
+    x64_gpr target = quick_gpr_take(q);
+    x64_gpr at = quick_gpr_take(q);
+    x64_label again = x64_label_new(q->a);
+    x64_lea(q->a, 8, source, from);
+    x64_lea(q->a, 8, target, to);
+    x64_mov_ri(q->a, at, 0);
+    x64_bind(q->a, again);
+    copy_unit(q, is_pair, x64_at_index(source, at, 0, 0), is_frame(from),
+              x64_at_index(target, at, 0, 0), is_frame(to));
+    x64_alu_ri(q->a, X64_ADD, 4, at, (int32_t)unit);
+    x64_alu_ri(q->a, X64_CMP, 4, at, (int32_t)bytes);
+    x64_jcc(q->a, X64_B, again);
+    return bytes;
+}
+
 /* Copies a composite between memory and slots, word by word and the rest in smaller pieces. One
  * that holds irefs goes in pieces of 16 bytes, so that another thread never sees the base of one
  * iref and the offset of another. */
 static void copy_composite(quick *q, x64_mem from, x64_mem to, const mu_ir_type *type)
 {
     uint64_t bytes = type->size_bytes;
-    for (uint32_t at = 0; at < bytes;) {
+    uint32_t at = bytes > UNROLLED_MAX_BYTES ? copy_by_loop(q, from, to, type) : 0;
+    while (at < bytes) {
         uint64_t left = bytes - at;
         if (type->align_bytes >= 16 && left >= 16) {
-            x64_fp_load_16(q->a, !is_frame(from), QUICK_XMM_TEMP, plus(from, at));
-            x64_fp_store_16(q->a, !is_frame(to), plus(to, at), QUICK_XMM_TEMP);
+            copy_unit(q, true, plus(from, at), is_frame(from), plus(to, at), is_frame(to));
             at += 16;
             continue;
         }
@@ -246,6 +287,13 @@ static void copy_composite(quick *q, x64_mem from, x64_mem to, const mu_ir_type 
         x64_store(q->a, width, plus(to, at), QUICK_TEMP);
         at += width;
     }
+}
+
+void quick_copy_slots(quick *q, x64_mem from, x64_mem to, uint32_t words)
+{
+    /* Nobody else looks, so any pieces will do. */
+    mu_ir_type image = {.size_bytes = (uint64_t)words * 8, .align_bytes = words % 2 ? 8 : 16};
+    copy_composite(q, from, to, &image);
 }
 
 void quick_load_result(quick *q, mu_ir_type *type, x64_mem mem)

@@ -4,8 +4,8 @@
 #include "verifier.h"
 
 enum {
-    VALUE_BYTES_MAX = 4096, /* of one SSA value */
-    LIST_WORDS_MAX = 256,   /* of a signature's parameters, of its results, of a TRAP's, … */
+    VALUE_BYTES_MAX = 65536, /* of one SSA value */
+    LIST_WORDS_MAX = 1024,   /* of a signature's parameters, of its results, of a TRAP's, … */
 };
 
 /* clang-format off */
