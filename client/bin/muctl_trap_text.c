@@ -131,6 +131,25 @@ static bool replacement_read(char **word, char **rest, const char *pushes[MUCTL_
     return true;
 }
 
+/* The next value, up to a blank that is in no braces; NULL: there is none. */
+static const char *value_take(char **rest)
+{
+    char *start = *rest + strspn(*rest, BLANKS);
+    char *end = start;
+    int depth = 0;
+    while (*end != '\0' && (depth > 0 || strchr(BLANKS, *end) == NULL)) {
+        depth += *end == '{';
+        depth -= *end == '}';
+        end++;
+    }
+    *rest = end;
+    if (*end != '\0') {
+        *end = '\0';
+        *rest = end + 1;
+    }
+    return end == start ? NULL : start;
+}
+
 muctl_reading muctl_answer_read(char *line, const muclient_trap *trap, muctl_answer_words *words,
                                 muclient_answer *answer)
 {
@@ -139,18 +158,19 @@ muctl_reading muctl_answer_read(char *line, const muclient_trap *trap, muctl_ans
     if (!replacement_read(&verb, &rest, words->pushes, answer) || verb == NULL) {
         return MUCTL_UNREADABLE;
     }
-    const char *word = strtok_r(NULL, BLANKS, &rest);
     if (strcmp(verb, "resume") == 0) {
         size_t count = 0;
+        const char *word = value_take(&rest);
         for (; word != NULL && count < MUCTL_ANSWER_VALUES; count++) {
             words->values[count] = (muclient_value){.kind = MUCLIENT_TEXT, .text = word};
-            word = strtok_r(NULL, BLANKS, &rest);
+            word = value_take(&rest);
         }
         answer->action = MUCLIENT_RESUME;
         answer->values = words->values;
         answer->value_count = count;
         return word == NULL ? MUCTL_ANSWERED : MUCTL_UNREADABLE;
     }
+    const char *word = strtok_r(NULL, BLANKS, &rest);
     if (strcmp(verb, "throw") == 0) {
         answer->action = MUCLIENT_THROW;
         return word != NULL && muctl_exception_find(word, trap, &answer->exception)

@@ -219,9 +219,7 @@ mu_status guest_value_read(const char *text, mu_type_info type, const char *name
     case MU_VALUE_IREF:
     case MU_VALUE_FUNCREF: MU_TRY(read_null(text, type, name, report, &read)); break;
     case MU_VALUE_TAGREF64: MU_TRY(read_tagref64(text, name, report, &read)); break;
-    case MU_VALUE_OTHER:
-        status = refuse(report, name, text, type, "; such a value cannot be given from outside");
-        goto done;
+    case MU_VALUE_OTHER: read.literal = text; break; /* only the substrate knows the type */
     }
     *value = read;
 done:
@@ -297,11 +295,16 @@ mu_status guest_value_fit(const mu_value *given, mu_type_info type, const char *
         fitted.handle = given->handle;
         break;
     case MU_VALUE_TAGREF64: fits = tagref64_fits(given, &fitted); break;
-    case MU_VALUE_OTHER: break;
+    case MU_VALUE_OTHER:
+        fits = given_reference && given->is_null;
+        fitted.literal = "null";
+        break;
     }
     if (!fits) {
         char *shown = guest_value_text(given);
-        mu_status status = refuse(report, name, shown, type, "");
+        bool is_other = type.kind == MU_VALUE_OTHER;
+        mu_status status =
+            refuse(report, name, shown, type, is_other ? "; give it as text, as in {1, 2}" : "");
         mu_free(shown);
         return status;
     }

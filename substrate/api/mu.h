@@ -174,8 +174,9 @@ typedef enum mu_value_kind {
     /* tagref64: `text` says what it holds. One is given as a DOUBLE, an INT of 52 bits or a REF,
      * whose tag is then 0, or as the `handle` of a keep-alive. */
     MU_VALUE_TAGREF64,
-    MU_VALUE_OTHER, /* a composite or opaque value: only `text`, a display form; a vector
-                       "{1, 2}", cut short if need be */
+    /* An int of more than 64 bits, a composite, or an opaque reference: `text` is its display form,
+     * "{1, 2.5, {3, null}}", cut short if need be. One is given as a `literal` of that form. */
+    MU_VALUE_OTHER,
 } mu_value_kind;
 
 /* A handle to a reference of a trapped thread, in one of its MU_HANDLE_FRAMES innermost frames:
@@ -195,7 +196,8 @@ typedef struct mu_value {
     float single_value;
     double double_value;
     mu_handle handle;
-    char text[96]; /* OTHER, FUNCREF, TAGREF64 */
+    char text[256];      /* OTHER, FUNCREF, TAGREF64 */
+    const char *literal; /* OTHER, when it is given: borrowed for the call; see mu_ir_value_read */
 } mu_value;
 
 /* A type as far as values of it can be made outside. */

@@ -4,7 +4,7 @@
 #include "quick.h"
 
 /* Of a function that is only declared, as the verifier has it of all others. */
-#define WORDS_MAX (MU_ABI_OVERFLOW_WORDS / 4)
+#define WORDS_MAX MU_ABI_OVERFLOW_WORDS
 
 quick_class quick_class_of(const mu_ir_type *type)
 {

@@ -219,11 +219,24 @@ void quick_unexpose_bundle(mu_jit *jit, mu_ir_bundle *bundle)
 
 /* ---- signatures */
 
+/* The vectors that C's compilers pass alike; the verifier has the same rule. */
+static bool is_native_vector(const mu_ir_type *type)
+{
+    const mu_ir_type *lane = type->element;
+    bool is_lane = lane->kind == MU_IR_INT
+                       ? lane->bits >= 8 && lane->bits <= 64 && !(lane->bits & (lane->bits - 1))
+                       : lane->kind == MU_IR_FLOAT || lane->kind == MU_IR_DOUBLE ||
+                             lane->kind == MU_IR_UPTR || lane->kind == MU_IR_UFUNCPTR;
+    return is_lane && type->length >= 2 && !(type->length & (type->length - 1)) &&
+           type->size_bytes <= 32;
+}
+
 static bool is_native_value(const mu_ir_type *type, bool is_inside)
 {
     bool is_right = true;
     switch ((int)type->kind) {
-    case MU_IR_INT: return type->bits <= 64;
+    case MU_IR_VECTOR: return is_native_vector(type);
+    case MU_IR_INT:
     case MU_IR_FLOAT:
     case MU_IR_DOUBLE:
     case MU_IR_UPTR:
@@ -245,5 +258,7 @@ bool mu_jit_can_expose(const mu_ir_sig *sig)
     for (uint32_t i = 0; is_right && i < sig->param_count; i++) {
         is_right = is_native_value(sig->params[i], false);
     }
-    return is_right && (!sig->result_count || is_native_value(sig->results[0], false));
+    const mu_ir_type *result = sig->result_count ? sig->results[0] : NULL;
+    bool is_wide_vector = result && result->kind == MU_IR_VECTOR && result->size_bytes > 16;
+    return is_right && !is_wide_vector && (!result || is_native_value(result, false));
 }

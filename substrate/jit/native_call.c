@@ -2,9 +2,10 @@
  * native-interface-x64-unix.rest maps Mu's types to C's.
  *
  * Scalars take a general or an xmm register each; a struct of up to 16 bytes one for each eight of
- * them, xmm where these hold nothing but floating point, all or none. What finds no register, and
- * every larger struct, is copied to the stack. A larger struct is returned in memory that the
- * caller offers as a first, hidden argument.
+ * them, xmm where these hold nothing but floating point, all or none. A vector of 16 bytes, also in
+ * a struct, takes one xmm register, one of 8 half of one; smaller vectors are as ints. What finds
+ * no register, and every larger value, is copied to the stack, at a multiple of its alignment. A
+ * larger struct is returned in memory that the caller offers as a first, hidden argument.
  */
 #include "native_call.h"
 
@@ -12,12 +13,15 @@
 
 #include <string.h>
 
-/* Arguments travel in registers or `overflow`, so no more than these are for the stack. */
-#define STACK_WORDS_MAX (MU_ABI_OVERFLOW_WORDS + MU_ABI_GPR_ARGS + MU_ABI_XMM_ARGS)
-/* What a result may have: see the verifier's limit of a value. */
-#define RESULT_WORDS_MAX 512
+/* Arguments travel in registers or `overflow`, so no more than these are for the stack, and no more
+ * than as many again between them: what is aligned to more than a word has more than one. */
+#define STACK_WORDS_MAX (2 * (MU_ABI_OVERFLOW_WORDS + MU_ABI_GPR_ARGS + MU_ABI_XMM_ARGS))
+/* The most that a value is aligned to. */
+#define STACK_ALIGN_BYTES 32u
+/* What a result may have: it travels in `overflow`, too. */
+#define RESULT_WORDS_MAX MU_ABI_OVERFLOW_WORDS
 _Static_assert(sizeof(mu_jit_native_call) + sizeof(mu_jit_callback) +
-                       8 * (STACK_WORDS_MAX + RESULT_WORDS_MAX) + 64 <=
+                       8 * (STACK_WORDS_MAX + RESULT_WORDS_MAX) + 2 * STACK_ALIGN_BYTES <=
                    MU_JIT_NATIVE_CALL_BYTES,
                "what a call puts on C's stack is bounded");
 
@@ -28,24 +32,46 @@ typedef struct native_order {
     uint32_t stack_words;
 } native_order;
 
-/* Marks the words, counted from the whole value's start, that hold something else than floating
- * point; the value has at most two. */
-static void mark_integers(const mu_ir_type *type, uint64_t at, bool is_integer[2])
+/* What a word of a value is to C: floating point unless something else is in it; the upper half of
+ * a vector goes where the lower one does. */
+typedef enum word_class { WORD_SSE, WORD_INTEGER, WORD_SSE_UP } word_class;
+
+static void classify_vector(const mu_ir_type *type, uint64_t at, word_class classes[2])
+{
+    if (type->size_bytes < 8) {
+        classes[at / 8] = WORD_INTEGER;
+    } else if (type->size_bytes == 16) {
+        classes[1] = WORD_SSE_UP;
+    }
+}
+
+static void classify_from(const mu_ir_type *type, uint64_t at, word_class classes[2])
 {
     if (!type->size_bytes || type->kind == MU_IR_FLOAT || type->kind == MU_IR_DOUBLE) {
         return;
     }
     if (type->kind == MU_IR_STRUCT) {
         for (uint32_t i = 0; i < type->field_count; i++) {
-            mark_integers(type->fields[i], at + type->offsets[i], is_integer);
+            classify_from(type->fields[i], at + type->offsets[i], classes);
         }
     } else if (type->kind == MU_IR_ARRAY) {
         for (uint64_t i = 0; i < type->length; i++) {
-            mark_integers(type->element, at + i * type->stride_bytes, is_integer);
+            classify_from(type->element, at + i * type->stride_bytes, classes);
         }
+    } else if (type->kind == MU_IR_VECTOR) {
+        classify_vector(type, at, classes);
     } else {
-        is_integer[at / 8] = true;
+        for (uint64_t i = 0; i < (type->size_bytes + 7) / 8; i++) {
+            classes[at / 8 + i] = WORD_INTEGER;
+        }
     }
+}
+
+/* Classifies the words of a value that is not in memory, so has at most two. */
+static void classify(const mu_ir_type *type, word_class classes[2])
+{
+    classes[0] = classes[1] = WORD_SSE;
+    classify_from(type, 0, classes);
 }
 
 static bool is_in_memory(const mu_ir_type *type)
@@ -68,21 +94,42 @@ static uint32_t words_of(const mu_ir_type *type)
     return (uint32_t)((type->size_bytes + 7) / 8);
 }
 
-/* Is a value of the type passed in registers that are still free? Says which words are in general
- * ones. */
-static bool fits_registers(const native_order *order, const mu_ir_type *type, bool is_integer[2])
+/* Is a value of the type passed in registers that are still free? Says what its words are then. */
+static bool fits_registers(const native_order *order, const mu_ir_type *type, word_class classes[2])
 {
-    is_integer[0] = is_integer[1] = false;
     if (is_in_memory(type)) {
         return false;
     }
     uint32_t gprs = 0;
-    mark_integers(type, 0, is_integer);
+    uint32_t xmms = 0;
+    classify(type, classes);
     for (uint32_t i = 0; i < words_of(type); i++) {
-        gprs += is_integer[i];
+        gprs += classes[i] == WORD_INTEGER;
+        xmms += classes[i] == WORD_SSE;
     }
     return order->gpr_count + gprs <= MU_JIT_NATIVE_GPRS &&
-           order->xmm_count + words_of(type) - gprs <= MU_JIT_NATIVE_XMMS;
+           order->xmm_count + xmms <= MU_JIT_NATIVE_XMMS;
+}
+
+/* The first word of the stack for a value of the type; those before it are used or skipped. */
+static uint32_t take_stack_words(native_order *order, const mu_ir_type *type)
+{
+    uint32_t align_words = type->align_bytes > 8 ? type->align_bytes / 8 : 1;
+    uint32_t first = (order->stack_words + align_words - 1) / align_words * align_words;
+    order->stack_words = first + words_of(type);
+    return first;
+}
+
+/* Registers as C has them at a call or return: the next of each kind for a word of the class. */
+static uint64_t *next_register(native_order *order, word_class class, uint64_t *gpr,
+                               uint64_t (*xmm)[2])
+{
+    switch (class) {
+    case WORD_INTEGER: return &gpr[order->gpr_count++];
+    case WORD_SSE: return &xmm[order->xmm_count++][0];
+    case WORD_SSE_UP: break;
+    }
+    return &xmm[order->xmm_count - 1][1];
 }
 
 /* C leaves bits beyond a value's own as they are. */
@@ -100,17 +147,14 @@ static void cut(const mu_ir_type *type, uint64_t *words)
 static void pass(mu_jit_native_call *call, native_order *order, const mu_ir_type *type,
                  const uint64_t *words)
 {
-    bool is_integer[2];
-    uint32_t count = words_of(type);
-    if (!fits_registers(order, type, is_integer)) {
-        memcpy((uint64_t *)call->stack + order->stack_words, words, count * sizeof *words);
-        order->stack_words += count;
+    word_class classes[2];
+    if (!fits_registers(order, type, classes)) {
+        uint64_t *stack = (uint64_t *)call->stack;
+        memcpy(stack + take_stack_words(order, type), words, words_of(type) * sizeof *words);
         return;
     }
-    for (uint32_t i = 0; i < count; i++) {
-        uint64_t *reg =
-            is_integer[i] ? &call->gpr[order->gpr_count++] : &call->xmm[order->xmm_count++];
-        *reg = words[i];
+    for (uint32_t i = 0; i < words_of(type); i++) {
+        *next_register(order, classes[i], call->gpr, call->xmm) = words[i];
     }
 }
 
@@ -118,13 +162,15 @@ static void pass(mu_jit_native_call *call, native_order *order, const mu_ir_type
 static uint32_t stack_words_of(const mu_ir_sig *sig, native_order order)
 {
     for (uint32_t i = 0; i < sig->param_count; i++) {
-        bool is_integer[2];
+        word_class classes[2];
         const mu_ir_type *type = sig->params[i];
-        bool fits = fits_registers(&order, type, is_integer);
+        if (!fits_registers(&order, type, classes)) {
+            (void)take_stack_words(&order, type);
+            continue;
+        }
         for (uint32_t w = 0; w < words_of(type); w++) {
-            order.stack_words += !fits;
-            order.gpr_count += fits && is_integer[w];
-            order.xmm_count += fits && !is_integer[w];
+            order.gpr_count += classes[w] == WORD_INTEGER;
+            order.xmm_count += classes[w] == WORD_SSE;
         }
     }
     MU_INVARIANT(order.stack_words <= STACK_WORDS_MAX, "%u words for C's stack", order.stack_words);
@@ -157,7 +203,7 @@ void mu_jit_begin_native(const mu_jit *jit, const mu_ir_sig *sig, mu_abi_thread 
         call->gpr[0] = low;
     }
     low -= stack_words_of(sig, order) * sizeof(uint64_t);
-    call->stack = low & ~(uintptr_t)15;
+    call->stack = low & ~(uintptr_t)(STACK_ALIGN_BYTES - 1);
     call->function = thread->callee;
     call->ccall_sp = thread->ccall_sp;
     call->sig = sig;
@@ -171,21 +217,20 @@ void mu_jit_begin_native(const mu_jit *jit, const mu_ir_sig *sig, mu_abi_thread 
     thread->resume_pc = (uintptr_t)jit->stubs.native;
 }
 
-static void take_result(const mu_jit_native_call *call, const mu_ir_type *type, uint64_t *words)
+static void take_result(mu_jit_native_call *call, const mu_ir_type *type, uint64_t *words)
 {
-    bool is_integer[2] = {false, false};
-    uint32_t gprs = 0;
-    uint32_t xmms = 0;
-    mark_integers(type, 0, is_integer);
+    word_class classes[2];
+    native_order order = {0};
+    classify(type, classes);
     for (uint32_t i = 0; i < words_of(type); i++) {
-        words[i] = is_integer[i] ? call->result_gpr[gprs++] : call->result_xmm[xmms++];
+        words[i] = *next_register(&order, classes[i], call->result_gpr, call->result_xmm);
     }
     cut(type, words);
 }
 
 void mu_jit_end_native(mu_abi_thread *thread)
 {
-    const mu_jit_native_call *call = (const mu_jit_native_call *)(uintptr_t)thread->gpr[3];
+    mu_jit_native_call *call = (mu_jit_native_call *)(uintptr_t)thread->gpr[3];
     const mu_ir_type *result = result_of(call->sig);
     mu_jit_place place;
     if (!result) {
@@ -202,24 +247,22 @@ void mu_jit_end_native(mu_abi_thread *thread)
 
 /* ---- calls by C */
 
-static void take(const mu_jit_callback *callback, native_order *order, const mu_ir_type *type,
+static void take(mu_jit_callback *callback, native_order *order, const mu_ir_type *type,
                  uint64_t *words)
 {
-    bool is_integer[2];
-    uint32_t count = words_of(type);
-    if (!fits_registers(order, type, is_integer)) {
-        memcpy(words, callback->stack + order->stack_words, count * sizeof *words);
-        order->stack_words += count;
+    word_class classes[2];
+    if (!fits_registers(order, type, classes)) {
+        memcpy(words, callback->stack + take_stack_words(order, type),
+               words_of(type) * sizeof *words);
     } else {
-        for (uint32_t i = 0; i < count; i++) {
-            words[i] = is_integer[i] ? callback->gpr[order->gpr_count++]
-                                     : callback->xmm[order->xmm_count++];
+        for (uint32_t i = 0; i < words_of(type); i++) {
+            words[i] = *next_register(order, classes[i], callback->gpr, callback->xmm);
         }
     }
     cut(type, words);
 }
 
-void mu_jit_begin_callback(const mu_jit_callback *callback, mu_abi_thread *thread)
+void mu_jit_begin_callback(mu_jit_callback *callback, mu_abi_thread *thread)
 {
     mu_jit_place places[MU_ABI_OVERFLOW_WORDS];
     const mu_ir_sig *sig = callback->func->sig;
@@ -239,14 +282,11 @@ static void give_result(mu_jit_callback *callback, const mu_ir_type *type, const
         callback->result_gpr[0] = address;
         return;
     }
-    bool is_integer[2] = {false, false};
-    uint32_t gprs = 0;
-    uint32_t xmms = 0;
-    mark_integers(type, 0, is_integer);
+    word_class classes[2];
+    native_order order = {0};
+    classify(type, classes);
     for (uint32_t i = 0; i < words_of(type); i++) {
-        uint64_t *reg =
-            is_integer[i] ? &callback->result_gpr[gprs++] : &callback->result_xmm[xmms++];
-        *reg = words[i];
+        *next_register(&order, classes[i], callback->result_gpr, callback->result_xmm) = words[i];
     }
 }
 

@@ -151,6 +151,12 @@ typedef struct quick_literal {
     uint64_t *words;
 } quick_literal;
 
+/* Slots that are given back when the instruction is done. */
+typedef struct quick_temporary {
+    uint32_t slot;
+    uint32_t words;
+} quick_temporary;
+
 typedef struct quick {
     mu_jit *jit;
     mu_ir_version *version;
@@ -194,6 +200,7 @@ typedef struct quick {
 
     MU_ARRAY(quick_deferred) deferred;
     MU_ARRAY(quick_literal) literals;
+    MU_ARRAY(quick_temporary) temporaries;
     MU_ARRAY(mu_code_line) lines;
     MU_ARRAY(mu_code_site) sites;
     MU_ARRAY(uint32_t) site_landings; /* parallel: index of a deferred landing, or QUICK_NONE */
@@ -253,7 +260,7 @@ bool quick_live_after(const quick *q, uint32_t variable, uint32_t position);
 /* The value in a register, to be read: constants are put into one. Pinned. */
 x64_gpr quick_read_gpr(quick *q, mu_ir_value value);
 x64_xmm quick_read_xmm(quick *q, mu_ir_value value);
-/* The constant behind an int-like operand. */
+/* The constant behind an int-like or fp operand of one word. */
 bool quick_constant(const quick *q, mu_ir_value value, uint64_t *constant);
 /* A register holding a copy of the operand that may be overwritten, to become a result: the
  * operand's own when this is its last use. */
@@ -275,6 +282,36 @@ quick_path quick_path_of(quick *q, mu_ir_value value);
 /* The path that another iref goes on from. Where the operand has an offset cell of its own it is
  * settled first: to settle it later would change the cell under those that refer to it. */
 quick_path quick_path_to_derive(quick *q, mu_ir_value value);
+
+/* ---- quick_wide_ints.c */
+/* The two words of an int<128>: a constant's, or in memory, the low one first. */
+typedef struct quick_pair {
+    bool is_constant;
+    uint64_t words[2];
+    x64_mem mem;
+} quick_pair;
+bool quick_is_wide_int(const mu_ir_type *type);
+quick_pair quick_pair_of(quick *q, mu_ir_value value);
+quick_pair quick_pair_at(x64_mem mem);
+/* reg = the low word (half 0) or the high one (1); keeps flags. */
+void quick_load_half(quick *q, x64_gpr reg, const quick_pair *pair, uint32_t half);
+/* Combines high:low with a pair, the low words first; uses r11. */
+void quick_combine_pairs(quick *q, x64_alu low_op, x64_alu high_op, x64_gpr low, x64_gpr high,
+                         const quick_pair *right);
+/* Sets the flags that the condition it gives asks for; uses r10, r11 and `spare`. */
+x64_cond quick_compare_pairs(quick *q, mu_ir_op op, const quick_pair *left, const quick_pair *right,
+                             x64_gpr spare);
+/* Defines result `index`, an int<128>, as the words in two registers. */
+void quick_result_pair(quick *q, uint32_t index, x64_gpr low, x64_gpr high);
+/* An int operand of any width, to be read: its low 64 bits; or UINT64_MAX where it has more than
+ * those, as no index in range and no length that fits has. Use r10 and r11. */
+x64_gpr quick_read_low_word(quick *q, mu_ir_value value);
+x64_gpr quick_read_saturated(quick *q, mu_ir_value value);
+/* Jumps unless the int<128>, whose low word is in a register, is that word sign-extended. */
+void quick_jump_unless_word(quick *q, mu_ir_value value, x64_gpr low, x64_label otherwise);
+/* Whether the instruction on an int<128> is done in line, else quick_lower_in_memory does it. */
+bool quick_is_wide_inline(quick *q, const mu_ir_inst *inst);
+void quick_lower_wide_int(quick *q, const mu_ir_inst *inst);
 
 /* ---- quick_moves.c */
 /* Does all moves at once, in any order that keeps every source until it is read. Uses r10, r11,
@@ -333,6 +370,9 @@ void quick_lower_convert(quick *q, const mu_ir_inst *inst);
 void quick_lower_compare(quick *q, const mu_ir_inst *inst);
 void quick_lower_select(quick *q, const mu_ir_inst *inst);
 void quick_lower_branch2(quick *q, const mu_ir_inst *inst);
+/* An iref's address in a register that may be overwritten. */
+x64_gpr quick_iref_address(quick *q, mu_ir_value value);
+/* quick_switch.c */
 void quick_lower_switch(quick *q, const mu_ir_inst *inst);
 /* A compare whose only use is the next instruction, a BRANCH2 or SELECT: both are lowered together.
  */
@@ -354,10 +394,13 @@ void quick_emit_native_moved(quick *q, const quick_deferred *deferred);
 /* Leaves for an instruction that the runtime does; what lives on is in slots. */
 void quick_leave_at(quick *q, const mu_ir_inst *inst, mu_abi_leave reason, mu_code_site_kind kind);
 void quick_lower_comminst(quick *q, const mu_ir_inst *inst);
-/* Whether it computes with ints of more than 64 bits, which the runtime does. */
+/* Whether it is arithmetic on, or a conversion from or to, a single int of more than 64 bits. */
 bool quick_is_on_wide_ints(const quick *q, const mu_ir_inst *inst);
 /* Leaves to the runtime with the operands as arguments, and takes the results. */
 void quick_lower_in_runtime(quick *q, const mu_ir_inst *inst);
+/* The same for an operation of one or two operands and one result, all of which the runtime finds
+ * in memory: values too large to travel, which it takes lane by lane. */
+void quick_lower_in_memory(quick *q, const mu_ir_inst *inst);
 void quick_lower_newthread(quick *q, const mu_ir_inst *inst);
 void quick_lower_swapstack(quick *q, const mu_ir_inst *inst);
 void quick_lower_watch(quick *q, const mu_ir_inst *inst);
@@ -371,20 +414,27 @@ void quick_lower_load(quick *q, const mu_ir_inst *inst);
 void quick_lower_store(quick *q, const mu_ir_inst *inst);
 void quick_lower_cmpxchg(quick *q, const mu_ir_inst *inst);
 void quick_lower_atomicrmw(quick *q, const mu_ir_inst *inst);
-/* quick_wide_atomics.c: the same on irefs, of which the second is XCHG. */
-void quick_lower_cmpxchg_iref(quick *q, const mu_ir_inst *inst);
-void quick_lower_exchange_iref(quick *q, const mu_ir_inst *inst);
+/* quick_wide_atomics.c: the same on what has 16 bytes: irefs, of which the second is XCHG, and
+ * int<128>. */
+void quick_lower_cmpxchg_16(quick *q, const mu_ir_inst *inst);
+void quick_lower_atomicrmw_16(quick *q, const mu_ir_inst *inst);
 void quick_lower_aggregate(quick *q, const mu_ir_inst *inst);
 /* Whether the instruction works on vectors lane by lane; such are lowered by quick_lower_vector. */
 bool quick_is_on_vectors(const quick *q, const mu_ir_inst *inst);
 void quick_lower_vector(quick *q, const mu_ir_inst *inst);
 void quick_emit_literals(quick *q);
+/* Where the constant operand will be behind the code; not of one that has addresses in it. */
+x64_label quick_literal_of(quick *q, mu_ir_value value, const mu_ir_type *type);
+/* Whether constants of the type may hold addresses: vectors of irefs do, of global cells. */
+bool quick_vector_has_addresses(const mu_ir_type *type);
 
 /* Defines the result as a copy of an iref's path. */
 void quick_result_path(quick *q, quick_path path);
 /* quick_checks.c: what keeps a bundle that is not trusted inside of its objects. */
 void quick_lower_checked_shift(quick *q, const mu_ir_inst *inst);
 void quick_check_cast(quick *q, const mu_ir_inst *inst);
+/* Whether a REFCAST, of references or vectors of them, has to be. */
+bool quick_cast_is_checked(const quick *q, const mu_ir_inst *inst);
 /* reg *= factor; goes to `overflow` (unless NULL) when the product does not fit 64 bits, signed. */
 void quick_multiply(quick *q, x64_gpr reg, uint64_t factor, const x64_label *overflow);
 /* An access's address after its NULL check; may use r10 and take registers. */
@@ -396,6 +446,9 @@ void quick_prepare_store(quick *q, const mu_ir_type *type, mu_ir_value value);
 /* Uses r11; `mem` may be based on r10. */
 void quick_store_value(quick *q, const mu_ir_type *type, x64_mem mem, mu_ir_value value,
                        bool is_seq_cst);
+/* Copies words between places of the frame that do not overlap; may take registers, uses r11 and
+ * xmm15. */
+void quick_copy_slots(quick *q, x64_mem from, x64_mem to, uint32_t words);
 /* Defines the result as a copy of a composite operand; gives its lowest address. */
 x64_mem quick_copy_composite(quick *q, mu_ir_value value, const mu_ir_type *type);
 /* The frame's memory of a composite operand; a constant is put into slots of its own, which are the

@@ -2,6 +2,18 @@
  * layout in memory, so that a field is an access to the frame. */
 #include "quick.h"
 
+static void put_constant(quick *q, mu_ir_value value, uint32_t slot, uint32_t words)
+{
+    quick_operand *from = MU_ARENA_ARRAY(q->arena, quick_operand, words);
+    quick_moves moves = {0};
+    quick_value_words(q, value, from);
+    for (uint32_t i = 0; i < words; i++) {
+        MU_ARRAY_PUSH(&moves, ((quick_move){{QUICK_AT_SLOT, slot + words - 1 - i, 0}, from[i]}));
+    }
+    quick_emit_moves(q, &moves);
+    MU_ARRAY_FREE(&moves);
+}
+
 x64_mem quick_composite_memory(quick *q, mu_ir_value value, const mu_ir_type *type,
                                uint32_t *temporary)
 {
@@ -12,14 +24,7 @@ x64_mem quick_composite_memory(quick *q, mu_ir_value value, const mu_ir_type *ty
         return quick_slot_mem(v->slot + words - 1);
     }
     uint32_t slot = quick_slot_take(q, words);
-    quick_operand *from = MU_ARENA_ARRAY(q->arena, quick_operand, words);
-    quick_moves moves = {0};
-    quick_value_words(q, value, from);
-    for (uint32_t i = 0; i < words; i++) {
-        MU_ARRAY_PUSH(&moves, ((quick_move){{QUICK_AT_SLOT, slot + words - 1 - i, 0}, from[i]}));
-    }
-    quick_emit_moves(q, &moves);
-    MU_ARRAY_FREE(&moves);
+    put_constant(q, value, slot, words);
     *temporary = slot;
     return quick_slot_mem(slot + words - 1);
 }
@@ -36,17 +41,16 @@ x64_mem quick_copy_composite(quick *q, mu_ir_value value, const mu_ir_type *type
     uint32_t words = quick_words_of(type);
     uint32_t variable = quick_result(q, 0);
     uint32_t slot = quick_slot_take(q, words);
-    quick_operand *from = MU_ARENA_ARRAY(q->arena, quick_operand, words);
-    quick_moves moves = {0};
-    quick_value_words(q, value, from);
-    for (uint32_t i = 0; i < words; i++) {
-        MU_ARRAY_PUSH(&moves, ((quick_move){{QUICK_AT_SLOT, slot + words - 1 - i, 0}, from[i]}));
+    x64_mem to = quick_slot_mem(slot + words - 1);
+    if (mu_ir_value_is_global(value)) {
+        put_constant(q, value, slot, words);
+    } else {
+        const quick_variable *v = &q->variables[mu_ir_value_index(value)];
+        quick_copy_slots(q, quick_slot_mem(v->slot + words - 1), to, words);
     }
-    quick_emit_moves(q, &moves);
-    MU_ARRAY_FREE(&moves);
     quick_begin(q, variable);
     q->variables[variable].slot = slot;
-    return quick_slot_mem(slot + words - 1);
+    return to;
 }
 
 static x64_mem at_offset(x64_mem mem, uint64_t offset)
@@ -66,7 +70,7 @@ static x64_mem element_memory(quick *q, x64_mem mem, const mu_ir_type *type, mu_
         x64_jmp(q->a, quick_error(q, MU_GUEST_ERROR_OUT_OF_BOUNDS));
         return mem;
     }
-    x64_gpr from = quick_read_gpr(q, index);
+    x64_gpr from = quick_read_saturated(q, index);
     x64_gpr scaled = quick_gpr_take(q);
     x64_alu_ri(q->a, X64_CMP, 8, from, (int32_t)type->length);
     x64_jcc(q->a, X64_AE, quick_error(q, MU_GUEST_ERROR_OUT_OF_BOUNDS));
@@ -96,7 +100,8 @@ static void lower_insert(quick *q, const mu_ir_inst *inst, mu_ir_type *type)
     mu_ir_value value = operands[is_field ? 1 : 2];
     const mu_ir_type *part = is_field ? type->fields[inst->literal] : type->element;
     quick_prepare_store(q, part, value);
-    if (!is_field && !mu_ir_value_is_global(operands[1])) {
+    bool is_word = is_field || !quick_is_wide_int(q->version->types[inst->types.first + 1]);
+    if (!is_field && is_word && !mu_ir_value_is_global(operands[1])) {
         quick_read_gpr(q, operands[1]);
     }
     x64_mem mem = quick_copy_composite(q, operands[0], type);

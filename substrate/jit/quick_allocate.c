@@ -72,7 +72,7 @@ static void lower_new_fixed(quick *q, const mu_ir_inst *inst, const mu_abi_type 
 static void lower_new_hybrid(quick *q, const mu_ir_inst *inst, const mu_abi_type *type)
 {
     mu_ir_value length = q->version->operands[inst->operands.first];
-    x64_gpr count = quick_read_gpr(q, length);
+    x64_gpr count = quick_read_saturated(q, length);
     x64_gpr result = quick_gpr_take(q);
     uint32_t slow = defer_allocation(q, inst, QUICK_DEFER_ALLOCATE, MU_CODE_SITE_ALLOCATE);
     q->deferred.items[slow].type = type;
@@ -154,7 +154,7 @@ void quick_lower_alloca(quick *q, const mu_ir_inst *inst)
     x64_gpr count = RAX;
     x64_gpr bytes = quick_gpr_take(q);
     if (is_hybrid) {
-        count = quick_read_gpr(q, q->version->operands[inst->operands.first]);
+        count = quick_read_saturated(q, q->version->operands[inst->operands.first]);
         uint64_t max = type->stride_bytes ? (1ull << 30) / type->stride_bytes : 1ull << 30;
         x64_alu_ri(q->a, X64_CMP, 8, count, (int32_t)max);
         x64_jcc(q->a, X64_A, quick_error(q, MU_GUEST_ERROR_STACK_OVERFLOW));

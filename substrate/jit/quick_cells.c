@@ -317,6 +317,10 @@ void quick_finish_instruction(quick *q)
         q->live.items[hole] = last;
         q->variables[last].live_index = hole;
     }
+    for (uint32_t i = 0; i < q->temporaries.count; i++) {
+        quick_slot_give(q, q->temporaries.items[i].slot, q->temporaries.items[i].words);
+    }
+    q->temporaries.count = 0;
     q->gpr_pinned = 0;
     q->xmm_pinned = 0;
 }

@@ -75,13 +75,17 @@ static x64_gpr shifted_offset(quick *q, const mu_ir_inst *inst, const quick_path
     /* Objects have less than 2^46 bytes: an index of 17 bits or fewer cannot overflow with any
      * type's size. */
     bool may_overflow = type->size_bytes > 1 && index_type->bits > 17;
+    bool is_wide = quick_is_wide_int(index_type);
     x64_label outside = {0};
-    if (may_overflow) {
+    if (may_overflow || is_wide) {
         outside = quick_error(q, MU_GUEST_ERROR_OUT_OF_BOUNDS);
     }
-    x64_gpr from = quick_read_gpr(q, index);
+    x64_gpr from = quick_read_low_word(q, index);
     x64_gpr reg = quick_gpr_take(q);
     x64_mov_rr(q->a, 8, reg, from);
+    if (is_wide) {
+        quick_jump_unless_word(q, index, reg, outside);
+    }
     quick_sign_extend(q, reg, index_type->bits);
     quick_multiply(q, reg, type->size_bytes, may_overflow ? &outside : NULL);
     if (path->offset != QUICK_NONE) {
@@ -191,15 +195,27 @@ static void check_location(quick *q, mu_ir_value value, const mu_ir_type *type)
     x64_bind(q->a, check.back);
 }
 
-void quick_check_cast(quick *q, const mu_ir_inst *inst)
+bool quick_cast_is_checked(const quick *q, const mu_ir_inst *inst)
 {
     const mu_ir_type *from = q->version->types[inst->types.first];
     const mu_ir_type *to = q->version->types[inst->types.first + 1];
-    mu_ir_value value = q->version->operands[inst->operands.first];
-    if (from->kind == MU_IR_FUNCREF || mu_ir_type_begins_with(from->element, to->element)) {
-        return; /* signatures are compared at calls */
+    if (from->kind == MU_IR_VECTOR) {
+        from = from->element;
+        to = to->element;
     }
-    if (from->kind == MU_IR_REF) {
+    /* Of functions, signatures are compared at calls. */
+    return q->checked && from->kind != MU_IR_FUNCREF &&
+           !mu_ir_type_begins_with(from->element, to->element);
+}
+
+void quick_check_cast(quick *q, const mu_ir_inst *inst)
+{
+    const mu_ir_type *to = q->version->types[inst->types.first + 1];
+    mu_ir_value value = q->version->operands[inst->operands.first];
+    if (!quick_cast_is_checked(q, inst)) {
+        return;
+    }
+    if (to->kind == MU_IR_REF) {
         check_object(q, value, to->element);
     } else {
         check_location(q, value, to->element);

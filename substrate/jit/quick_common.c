@@ -1,6 +1,7 @@
-/* Instructions that the runtime does: NEWTHREAD, SWAPSTACK, most common instructions, and what
- * computes with ints of more than 64 bits. Operands go where a call's arguments go, results come
- * back as a call's; the runtime learns from the thread which instruction it is. */
+/* Instructions that the runtime does: NEWTHREAD, SWAPSTACK and most common instructions. Operands
+ * go where a call's arguments go, results come back as a call's; the runtime learns from the thread
+ * which instruction it is. What it computes of ints of more than 64 bits, and of vectors lane by
+ * lane, stays in memory instead. */
 #include "quick.h"
 
 void quick_leave_at(quick *q, const mu_ir_inst *inst, mu_abi_leave reason, mu_code_site_kind kind)
@@ -107,16 +108,78 @@ void quick_lower_in_runtime(quick *q, const mu_ir_inst *inst)
     take_typed_results(q, inst);
 }
 
+/* Where an operand's value is in memory: of a variable in the frame, of a constant behind the code.
+ */
+typedef struct memory_operand {
+    bool is_literal;
+    x64_label literal;
+    x64_mem mem;
+} memory_operand;
+
+static memory_operand put_in_memory(quick *q, mu_ir_value value, uint32_t *temporary)
+{
+    const mu_ir_type *type = mu_ir_value_type(q->version, value);
+    *temporary = QUICK_NONE;
+    if (mu_ir_value_is_global(value) && !quick_vector_has_addresses(type)) {
+        return (memory_operand){.is_literal = true, .literal = quick_literal_of(q, value, type)};
+    }
+    if (quick_class_of(type) == QUICK_COMPOSITE) {
+        return (memory_operand){.mem = quick_composite_memory(q, value, type, temporary)};
+    }
+    uint32_t cell = quick_cell_of(mu_ir_value_index(value));
+    quick_spill(q, cell);
+    return (memory_operand){.mem = quick_slot_mem(q->cells[cell].slot)};
+}
+
+static void take_result_from(quick *q, uint32_t slot, mu_ir_type *type)
+{
+    uint32_t words = quick_words_of(type);
+    if (quick_class_of(type) == QUICK_COMPOSITE) {
+        uint32_t variable = quick_result(q, 0);
+        quick_begin(q, variable);
+        q->variables[variable].slot = slot;
+    } else {
+        quick_load_result(q, type, quick_slot_mem(slot + words - 1));
+        quick_slot_give(q, slot, words);
+    }
+}
+
+void quick_lower_in_memory(quick *q, const mu_ir_inst *inst)
+{
+    const mu_ir_value *operands = &q->version->operands[inst->operands.first];
+    mu_ir_type *type = q->version->variables[inst->results.first].type;
+    memory_operand from[2];
+    uint32_t temporaries[2];
+    quick_spill_live(q);
+    for (uint32_t i = 0; i < inst->operands.count; i++) {
+        from[i] = put_in_memory(q, operands[i], &temporaries[i]);
+    }
+    uint32_t words = quick_words_of(type);
+    uint32_t slot = quick_slot_take(q, words);
+    quick_forget_registers(q);
+    x64_lea(q->a, 8, quick_gpr_arg(0), quick_slot_mem(slot + words - 1));
+    for (uint32_t i = 0; i < inst->operands.count; i++) {
+        if (from[i].is_literal) {
+            x64_lea_label(q->a, quick_gpr_arg(i + 1), from[i].literal);
+        } else {
+            x64_lea(q->a, 8, quick_gpr_arg(i + 1), from[i].mem);
+        }
+    }
+    quick_leave_at(q, inst, MU_ABI_LEAVE_IN_MEMORY, MU_CODE_SITE_HELPER);
+    take_result_from(q, slot, type);
+    for (uint32_t i = 0; i < inst->operands.count; i++) {
+        quick_drop_temporary(q, temporaries[i], mu_ir_value_type(q->version, operands[i]));
+    }
+}
+
 bool quick_is_on_wide_ints(const quick *q, const mu_ir_inst *inst)
 {
     mu_ir_shape shape = mu_ir_op_info_of(inst->op)->shape;
     bool is_wide = false;
     for (uint32_t i = 0; i < inst->types.count; i++) {
-        const mu_ir_type *type = q->version->types[inst->types.first + i];
-        is_wide = is_wide || (type->kind == MU_IR_INT && type->bits > 64);
+        is_wide = is_wide || quick_is_wide_int(q->version->types[inst->types.first + i]);
     }
-    return is_wide &&
-           (shape == MU_SHAPE_BINARY || shape == MU_SHAPE_COMPARE || shape == MU_SHAPE_CONVERT);
+    return is_wide && (shape == MU_SHAPE_BINARY || shape == MU_SHAPE_CONVERT);
 }
 
 void quick_lower_comminst(quick *q, const mu_ir_inst *inst)

@@ -2,8 +2,6 @@
  * never becomes a value: the flags are used at once. */
 #include "quick.h"
 
-#include <stdlib.h>
-
 /* What to test after the compare. UCOMIS sets ZF, PF and CF when unordered, so equality needs two
  * tests. */
 typedef enum flag_mode {
@@ -87,8 +85,7 @@ static flag_test compare_int(quick *q, const mu_ir_inst *inst, uint32_t bits)
     return test;
 }
 
-/* Puts an iref's address into a register that may be overwritten. */
-static x64_gpr iref_address(quick *q, mu_ir_value value)
+x64_gpr quick_iref_address(quick *q, mu_ir_value value)
 {
     quick_settle_path(q, value);
     x64_gpr sum = quick_gpr_take(q); /* may spill the words: before they are looked at */
@@ -107,10 +104,19 @@ static x64_gpr iref_address(quick *q, mu_ir_value value)
 static flag_test compare_iref(quick *q, const mu_ir_inst *inst)
 {
     const mu_ir_value *operands = &q->version->operands[inst->operands.first];
-    x64_gpr left = iref_address(q, operands[0]);
-    x64_gpr right = iref_address(q, operands[1]);
+    x64_gpr left = quick_iref_address(q, operands[0]);
+    x64_gpr right = quick_iref_address(q, operands[1]);
     x64_alu_rr(q->a, X64_CMP, 8, left, right);
     return (flag_test){FLAGS_ONE, quick_int_condition(inst->op)};
+}
+
+static flag_test compare_wide_int(quick *q, const mu_ir_inst *inst)
+{
+    const mu_ir_value *operands = &q->version->operands[inst->operands.first];
+    quick_pair left = quick_pair_of(q, operands[0]);
+    quick_pair right = quick_pair_of(q, operands[1]);
+    x64_gpr spare = quick_gpr_take(q);
+    return (flag_test){FLAGS_ONE, quick_compare_pairs(q, inst->op, &left, &right, spare)};
 }
 
 static flag_test compare_fp(quick *q, const mu_ir_inst *inst, uint8_t width)
@@ -155,8 +161,7 @@ static flag_test emit_compare(quick *q, const mu_ir_inst *inst)
     case QUICK_REF: return compare_int(q, inst, quick_int_bits(type));
     case QUICK_COMPOSITE: break;
     }
-    MU_INVARIANT(false, "comparison of composites");
-    return (flag_test){FLAGS_NEVER, X64_E};
+    return compare_wide_int(q, inst);
 }
 
 void quick_lower_compare(quick *q, const mu_ir_inst *inst)
@@ -192,10 +197,10 @@ bool quick_fuses(const quick *q, const mu_ir_inst *inst)
     /* A signed comparison of an odd width works on copies, which would be taken from operands that
      * the user may still want. */
     const mu_ir_type *type = q->version->types[inst->types.first];
-    if (is_signed_compare(inst->op) && is_odd_width(type->bits)) {
+    if (is_signed_compare(inst->op) && is_odd_width(type->bits) && !quick_is_wide_int(type)) {
         return false;
     }
-    if (type->kind == MU_IR_VECTOR || quick_is_on_wide_ints(q, inst)) {
+    if (type->kind == MU_IR_VECTOR) {
         return false; /* its result is not flags */
     }
     const mu_ir_inst *user = inst + 1;
@@ -373,102 +378,5 @@ void quick_lower_fused(quick *q, const mu_ir_inst *compare, const mu_ir_inst *us
         branch_on(q, user, emit_compare(q, compare));
     } else {
         lower_select(q, user, compare);
-    }
-}
-
-/* ---- SWITCH */
-
-typedef struct switch_case {
-    uint64_t value;
-    x64_label label;
-} switch_case;
-
-static int order_cases(const void *left, const void *right)
-{
-    const switch_case *a = left;
-    const switch_case *b = right;
-    return a->value < b->value ? -1 : a->value > b->value;
-}
-
-static void compare_with(quick *q, x64_gpr reg, uint64_t value)
-{
-    if ((int64_t)value == (int32_t)value) {
-        x64_alu_ri(q->a, X64_CMP, 8, reg, (int32_t)value);
-    } else {
-        x64_mov_ri(q->a, QUICK_TEMP, value);
-        x64_alu_rr(q->a, X64_CMP, 8, reg, QUICK_TEMP);
-    }
-}
-
-#define TABLE_MIN_CASES 5
-
-static bool is_dense(const switch_case *cases, uint32_t count)
-{
-    return count >= TABLE_MIN_CASES && cases[count - 1].value - cases[0].value < 4ull * count;
-}
-
-static void emit_table(quick *q, x64_gpr reg, const switch_case *cases, uint32_t count,
-                       x64_label otherwise)
-{
-    uint64_t low = cases[0].value;
-    uint64_t span = cases[count - 1].value - low;
-    x64_label table = x64_label_new(q->a);
-    x64_mov_ri(q->a, QUICK_TEMP, 0 - low);
-    x64_alu_rr(q->a, X64_ADD, 8, QUICK_TEMP, reg);
-    x64_alu_ri(q->a, X64_CMP, 8, QUICK_TEMP, (int32_t)span);
-    x64_jcc(q->a, X64_A, otherwise);
-    x64_lea_label(q->a, QUICK_TEMP2, table);
-    x64_shift_ri(q->a, X64_SHL, 8, QUICK_TEMP, 2);
-    x64_alu_rr(q->a, X64_ADD, 8, QUICK_TEMP, QUICK_TEMP2);
-    x64_load(q->a, 4, QUICK_TEMP, x64_at(QUICK_TEMP, 0));
-    x64_sign_extend(q->a, 4, QUICK_TEMP, QUICK_TEMP);
-    x64_alu_rr(q->a, X64_ADD, 8, QUICK_TEMP, QUICK_TEMP2);
-    x64_jmp_r(q->a, QUICK_TEMP);
-    x64_bind(q->a, table);
-    uint32_t at = 0;
-    for (uint64_t i = 0; i <= span; i++) {
-        bool hit = cases[at].value == low + i;
-        x64_data_label(q->a, hit ? cases[at].label : otherwise, table);
-        at += hit;
-    }
-}
-
-/* Binary search over sorted cases; the depth is the logarithm of their number. */
-static void emit_search(quick *q, x64_gpr reg, const switch_case *cases, uint32_t count,
-                        x64_label otherwise)
-{
-    if (count <= 4) {
-        for (uint32_t i = 0; i < count; i++) {
-            compare_with(q, reg, cases[i].value);
-            x64_jcc(q->a, X64_E, cases[i].label);
-        }
-        x64_jmp(q->a, otherwise);
-        return;
-    }
-    uint32_t half = count / 2;
-    x64_label upper = x64_label_new(q->a);
-    compare_with(q, reg, cases[half].value);
-    x64_jcc(q->a, X64_AE, upper);
-    emit_search(q, reg, cases, half, otherwise);
-    x64_bind(q->a, upper);
-    emit_search(q, reg, cases + half, count - half, otherwise);
-}
-
-void quick_lower_switch(quick *q, const mu_ir_inst *inst)
-{
-    mu_ir_value value = q->version->operands[inst->operands.first];
-    uint32_t count = inst->cases.count;
-    switch_case *cases = MU_ARENA_ARRAY(q->arena, switch_case, count);
-    x64_gpr reg = quick_read_gpr(q, value);
-    for (uint32_t i = 0; i < count && !quick_is_too_large(q); i++) {
-        (void)quick_constant(q, q->version->operands[inst->cases.first + i], &cases[i].value);
-        cases[i].label = quick_edge(q, dest_at(q, inst, i + 1), no_exception);
-    }
-    x64_label otherwise = quick_edge(q, dest_at(q, inst, 0), no_exception);
-    qsort(cases, count, sizeof *cases, order_cases);
-    if (is_dense(cases, count)) {
-        emit_table(q, reg, cases, count, otherwise);
-    } else {
-        emit_search(q, reg, cases, count, otherwise);
     }
 }

@@ -70,7 +70,7 @@ static void lower_by_shape(quick *q, const mu_ir_inst *inst)
         return;
     }
     if (quick_is_on_wide_ints(q, inst)) {
-        quick_lower_in_runtime(q, inst);
+        quick_lower_wide_int(q, inst);
         return;
     }
     switch (mu_ir_op_info_of(inst->op)->shape) {
@@ -246,6 +246,7 @@ static void close_function(quick *q)
     }
     MU_ARRAY_FREE(&q->deferred);
     MU_ARRAY_FREE(&q->literals);
+    MU_ARRAY_FREE(&q->temporaries);
     MU_ARRAY_FREE(&q->live);
     MU_ARRAY_FREE(&q->slot_stamps);
     MU_ARRAY_FREE(&q->lines);

@@ -248,9 +248,7 @@ void quick_lower_convert(quick *q, const mu_ir_inst *inst)
     case MU_OP_SITOFP: lower_int_to_fp(q, inst, value, quick_int_bits(from), fp_width(to)); break;
     case MU_OP_BITCAST: lower_bitcast(q, from, to, value); break;
     case MU_OP_REFCAST:
-        if (q->checked) {
-            quick_check_cast(q, inst);
-        }
+        quick_check_cast(q, inst);
         lower_refcast(q, to, value);
         break;
     default: MU_INVARIANT(false, "%s is no conversion", mu_ir_op_info_of(inst->op)->word);

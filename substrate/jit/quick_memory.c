@@ -3,6 +3,11 @@
  * stores as acquire and release by itself; only a sequentially consistent store needs more. */
 #include "quick.h"
 
+/* More than any value has: the verifier allows 64 KiB. */
+#define VALUE_MAX_BYTES (1 << 17)
+/* Larger composites are copied by a loop. */
+#define UNROLLED_MAX_BYTES 256u
+
 static uint32_t new_offset_cell(quick *q, uint32_t variable, x64_gpr reg)
 {
     uint32_t cell = quick_cell_of(variable) + 1;
@@ -48,7 +53,7 @@ static void shift_path(quick *q, quick_path *path, uint32_t variable, mu_ir_valu
         path->scale_log2 = (uint8_t)__builtin_ctzll(stride);
         return;
     }
-    x64_gpr from = quick_read_gpr(q, index);
+    x64_gpr from = quick_read_low_word(q, index);
     x64_gpr reg = quick_gpr_take(q);
     x64_mov_rr(q->a, 8, reg, from);
     quick_sign_extend(q, reg, index_bits);
@@ -76,12 +81,10 @@ static void check_index(quick *q, mu_ir_value index, uint32_t bits, uint64_t len
         }
         return;
     }
+    x64_mov_rr(q->a, 8, QUICK_TEMP2, quick_read_saturated(q, index));
     if (bits < 64 && (1ull << (bits - 1)) < length) {
         /* Signed: a negative index is beyond every length once it is extended. */
-        x64_mov_rr(q->a, 8, QUICK_TEMP2, quick_read_gpr(q, index));
         quick_sign_extend(q, QUICK_TEMP2, bits);
-    } else {
-        x64_mov_rr(q->a, 8, QUICK_TEMP2, quick_read_gpr(q, index));
     }
     if (length <= INT32_MAX) {
         x64_alu_ri(q->a, X64_CMP, 8, QUICK_TEMP2, (int32_t)length);
@@ -183,7 +186,8 @@ x64_mem quick_access(quick *q, mu_ir_value location)
     }
     /* The words of a composite are reached from here, so it must stay small beyond the first one.
      */
-    bool is_small = path.displacement >= INT32_MIN && path.displacement <= INT32_MAX - 8192;
+    bool is_small =
+        path.displacement >= INT32_MIN && path.displacement <= INT32_MAX - VALUE_MAX_BYTES;
     if (is_small) {
         mem.displacement = (int32_t)path.displacement;
     }
@@ -229,17 +233,52 @@ static bool is_frame(x64_mem mem)
     return mem.base == RBP;
 }
 
+/* One unit of 8 or 16 bytes; see copy_composite. */
+static void copy_unit(quick *q, bool is_pair, x64_mem from, bool from_frame, x64_mem to,
+                      bool to_frame)
+{
+    if (is_pair) {
+        x64_fp_load_16(q->a, !from_frame, QUICK_XMM_TEMP, from);
+        x64_fp_store_16(q->a, !to_frame, to, QUICK_XMM_TEMP);
+    } else {
+        x64_load(q->a, 8, QUICK_TEMP, from);
+        x64_store(q->a, 8, to, QUICK_TEMP);
+    }
+}
+
+/* Copies the whole units of a large composite; gives the bytes done. */
+static uint32_t copy_by_loop(quick *q, x64_mem from, x64_mem to, const mu_ir_type *type)
+{
+    bool is_pair = type->align_bytes >= 16;
+    uint32_t unit = is_pair ? 16 : 8;
+    uint32_t bytes = (uint32_t)type->size_bytes / unit * unit;
+    x64_gpr source = quick_gpr_take(q);
+    x64_gpr target = quick_gpr_take(q);
+    x64_gpr at = quick_gpr_take(q);
+    x64_label again = x64_label_new(q->a);
+    x64_lea(q->a, 8, source, from);
+    x64_lea(q->a, 8, target, to);
+    x64_mov_ri(q->a, at, 0);
+    x64_bind(q->a, again);
+    copy_unit(q, is_pair, x64_at_index(source, at, 0, 0), is_frame(from),
+              x64_at_index(target, at, 0, 0), is_frame(to));
+    x64_alu_ri(q->a, X64_ADD, 4, at, (int32_t)unit);
+    x64_alu_ri(q->a, X64_CMP, 4, at, (int32_t)bytes);
+    x64_jcc(q->a, X64_B, again);
+    return bytes;
+}
+
 /* Copies a composite between memory and slots, word by word and the rest in smaller pieces. One
  * that holds irefs goes in pieces of 16 bytes, so that another thread never sees the base of one
  * iref and the offset of another. */
 static void copy_composite(quick *q, x64_mem from, x64_mem to, const mu_ir_type *type)
 {
     uint64_t bytes = type->size_bytes;
-    for (uint32_t at = 0; at < bytes;) {
+    uint32_t at = bytes > UNROLLED_MAX_BYTES ? copy_by_loop(q, from, to, type) : 0;
+    while (at < bytes) {
         uint64_t left = bytes - at;
         if (type->align_bytes >= 16 && left >= 16) {
-            x64_fp_load_16(q->a, !is_frame(from), QUICK_XMM_TEMP, plus(from, at));
-            x64_fp_store_16(q->a, !is_frame(to), plus(to, at), QUICK_XMM_TEMP);
+            copy_unit(q, true, plus(from, at), is_frame(from), plus(to, at), is_frame(to));
             at += 16;
             continue;
         }
@@ -248,6 +287,13 @@ static void copy_composite(quick *q, x64_mem from, x64_mem to, const mu_ir_type 
         x64_store(q->a, width, plus(to, at), QUICK_TEMP);
         at += width;
     }
+}
+
+void quick_copy_slots(quick *q, x64_mem from, x64_mem to, uint32_t words)
+{
+    /* Nobody else looks, so any pieces will do. */
+    mu_ir_type image = {.size_bytes = (uint64_t)words * 8, .align_bytes = words % 2 ? 8 : 16};
+    copy_composite(q, from, to, &image);
 }
 
 void quick_load_result(quick *q, mu_ir_type *type, x64_mem mem)
@@ -328,6 +374,40 @@ static void store_composite(quick *q, x64_mem mem, mu_ir_value value, const mu_i
     quick_slot_give(q, slot, words);
 }
 
+/* Whether the type's atomic operations are CMPXCHG16B. */
+static bool has_two_words(const mu_ir_type *type)
+{
+    return type->kind == MU_IR_IREF || quick_is_wide_int(type);
+}
+
+/* The bits of an operand of one word in a register, to be read; atomics know no others. */
+static x64_gpr read_bits(quick *q, mu_ir_value value, const mu_ir_type *type)
+{
+    bool is_fp = type->kind == MU_IR_FLOAT || type->kind == MU_IR_DOUBLE;
+    if (!is_fp || mu_ir_value_is_global(value)) {
+        return quick_read_gpr(q, value);
+    }
+    x64_gpr bits = quick_gpr_take(q);
+    x64_fp_to_gpr(q->a, memory_width(type), bits, quick_read_xmm(q, value));
+    return bits;
+}
+
+/* Defines result 0 as the bits in `reg`, of which only those in memory count. */
+static void result_from_bits(quick *q, const mu_ir_type *type, x64_gpr reg)
+{
+    uint8_t width = memory_width(type);
+    if (type->kind == MU_IR_FLOAT || type->kind == MU_IR_DOUBLE) {
+        x64_xmm result = quick_xmm_take(q);
+        x64_fp_from_gpr(q->a, width, result, reg);
+        quick_result_xmm(q, 0, result);
+        return;
+    }
+    if (width < 8) {
+        x64_zero_extend(q->a, width, reg, reg);
+    }
+    quick_result_gpr(q, 0, reg);
+}
+
 /* Both words in one store, for the same reason. */
 static void store_iref(quick *q, x64_mem mem, mu_ir_value value)
 {
@@ -400,7 +480,12 @@ void quick_store_value(quick *q, const mu_ir_type *type, x64_mem mem, mu_ir_valu
             x64_mfence(q->a);
         }
         break;
-    case QUICK_COMPOSITE: store_composite(q, mem, value, type); break;
+    case QUICK_COMPOSITE:
+        store_composite(q, mem, value, type);
+        if (is_seq_cst) {
+            x64_mfence(q->a);
+        }
+        break;
     }
 }
 
@@ -418,23 +503,20 @@ void quick_lower_cmpxchg(quick *q, const mu_ir_inst *inst)
 {
     const mu_ir_value *operands = &q->version->operands[inst->operands.first];
     const mu_ir_type *type = q->version->types[inst->types.first];
-    if (type->kind == MU_IR_IREF) {
-        quick_lower_cmpxchg_iref(q, inst);
+    if (has_two_words(type)) {
+        quick_lower_cmpxchg_16(q, inst);
         return;
     }
     quick_gpr_take_fixed(q, RAX);
-    x64_gpr desired = quick_read_gpr(q, operands[2]);
-    x64_gpr expected = quick_read_gpr(q, operands[1]);
+    x64_gpr desired = read_bits(q, operands[2], type);
+    x64_gpr expected = read_bits(q, operands[1], type);
     x64_mem mem = quick_access(q, operands[0]);
     x64_gpr success = quick_gpr_take(q);
     x64_mov_rr(q->a, 8, RAX, expected);
     x64_lock_cmpxchg(q->a, memory_width(type), mem, desired);
     x64_set(q->a, X64_E, success);
     x64_zero_extend(q->a, 1, success, success);
-    if (memory_width(type) < 8) {
-        x64_zero_extend(q->a, memory_width(type), RAX, RAX);
-    }
-    quick_result_gpr(q, 0, RAX);
+    result_from_bits(q, type, RAX);
     quick_result_gpr(q, 1, success);
 }
 
@@ -487,25 +569,23 @@ void quick_lower_atomicrmw(quick *q, const mu_ir_inst *inst)
 {
     const mu_ir_value *operands = &q->version->operands[inst->operands.first];
     const mu_ir_type *type = q->version->types[inst->types.first];
-    if (type->kind == MU_IR_IREF) {
-        quick_lower_exchange_iref(q, inst);
+    if (has_two_words(type)) {
+        quick_lower_atomicrmw_16(q, inst);
         return;
     }
     uint8_t width = memory_width(type);
     uint32_t bits = quick_int_bits(type);
     mu_ir_rmw rmw = (mu_ir_rmw)inst->rmw;
     if (rmw == MU_RMW_XCHG || (rmw == MU_RMW_ADD && bits == width * 8u)) {
-        x64_gpr value = quick_copy_gpr(q, operands[1]);
+        bool is_fp = type->kind == MU_IR_FLOAT || type->kind == MU_IR_DOUBLE;
+        x64_gpr value = is_fp ? read_bits(q, operands[1], type) : quick_copy_gpr(q, operands[1]);
         x64_mem mem = quick_access(q, operands[0]);
         if (rmw == MU_RMW_XCHG) {
             x64_xchg_mr(q->a, width, mem, value);
         } else {
             x64_lock_xadd(q->a, width, mem, value);
         }
-        if (width < 8) {
-            x64_zero_extend(q->a, width, value, value);
-        }
-        quick_result_gpr(q, 0, value);
+        result_from_bits(q, type, value);
         return;
     }
     quick_gpr_take_fixed(q, RAX);
@@ -519,8 +599,5 @@ void quick_lower_atomicrmw(quick *q, const mu_ir_inst *inst)
     combine(q, rmw, operand, bits);
     x64_lock_cmpxchg(q->a, width, x64_at(address, 0), QUICK_TEMP);
     x64_jcc(q->a, X64_NE, again);
-    if (width < 8) {
-        x64_zero_extend(q->a, width, RAX, RAX);
-    }
-    quick_result_gpr(q, 0, RAX);
+    result_from_bits(q, type, RAX);
 }

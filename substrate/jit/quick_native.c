@@ -41,7 +41,7 @@ static void add_index(quick *q, x64_gpr to, x64_gpr from, mu_ir_value index, uin
         add_distance(q, to, from, steps * stride);
         return;
     }
-    x64_mov_rr(q->a, 8, to, quick_read_gpr(q, index));
+    x64_mov_rr(q->a, 8, to, quick_read_low_word(q, index));
     quick_sign_extend(q, to, bits);
     quick_multiply(q, to, stride, NULL);
     x64_alu_rr(q->a, X64_ADD, 8, to, from);
@@ -73,7 +73,7 @@ void quick_lower_pointer_address(quick *q, const mu_ir_inst *inst)
 
 static bool is_scalar(const mu_ir_type *type)
 {
-    return type->kind != MU_IR_STRUCT && type->kind != MU_IR_ARRAY;
+    return quick_class_of(type) != QUICK_COMPOSITE;
 }
 
 static bool is_fp(const mu_ir_type *type)

@@ -40,7 +40,7 @@ bool quick_constant(const quick *q, mu_ir_value value, uint64_t *constant)
         return false;
     }
     const mu_ir_const *c = (const mu_ir_const *)entity;
-    if (c->kind == MU_IR_CONST_LIST) {
+    if (c->kind == MU_IR_CONST_LIST || quick_is_wide_int(c->type)) {
         return false;
     }
     *constant = const_word(c);

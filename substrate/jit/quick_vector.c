@@ -27,19 +27,38 @@ quick_vector quick_vector_at(const mu_ir_type *type, x64_mem mem)
                           .words = quick_words_of(type)};
 }
 
-static x64_mem constant_memory(quick *q, mu_ir_value value, const mu_ir_type *type)
+x64_label quick_literal_of(quick *q, mu_ir_value value, const mu_ir_type *type)
 {
     quick_literal literal = {x64_label_new(q->a), quick_words_of(type), NULL};
     literal.words = MU_ARENA_ARRAY(q->arena, uint64_t, literal.word_count);
     quick_operand *words = MU_ARENA_ARRAY(q->arena, quick_operand, literal.word_count);
     quick_value_words(q, value, words);
     for (uint32_t i = 0; i < literal.word_count; i++) {
-        literal.words[i] = words[i].immediate; /* no lane is an address */
+        literal.words[i] = words[i].immediate;
     }
     MU_ARRAY_PUSH(&q->literals, literal);
     q->deferred_words += literal.word_count;
+    return literal.label;
+}
+
+bool quick_vector_has_addresses(const mu_ir_type *type)
+{
+    return type->kind == MU_IR_VECTOR && type->element->kind == MU_IR_IREF;
+}
+
+/* Behind the code, or, where lanes may be irefs to global cells, whose addresses are a VM's own, in
+ * slots until the instruction is done. */
+static x64_mem constant_memory(quick *q, mu_ir_value value, const mu_ir_type *type)
+{
+    if (quick_vector_has_addresses(type)) {
+        uint32_t slot;
+        x64_mem mem = quick_composite_memory(q, value, type, &slot);
+        MU_ARRAY_PUSH(&q->temporaries, ((quick_temporary){slot, quick_words_of(type)}));
+        return mem;
+    }
+    x64_label literal = quick_literal_of(q, value, type);
     x64_gpr base = quick_gpr_take(q);
-    x64_lea_label(q->a, base, literal.label);
+    x64_lea_label(q->a, base, literal);
     return x64_at(base, 0);
 }
 
@@ -74,8 +93,13 @@ bool quick_vector_constant(quick *q, mu_ir_value value, const mu_ir_type *type, 
     quick_operand *words = MU_ARENA_ARRAY(q->arena, quick_operand, quick_words_of(type));
     quick_value_words(q, value, words);
     for (uint64_t i = 0; i < type->length; i++) {
-        uint64_t word = words[i * stride / 8].immediate >> (i * stride % 8 * 8);
-        lanes[i] = stride == 8 ? word : word & ((1ull << (stride * 8)) - 1);
+        const quick_operand *word = &words[i * stride / 8];
+        if (stride >= 8) {
+            bool is_more = stride == 16 && word[1].immediate;
+            lanes[i] = is_more ? UINT64_MAX : word->immediate;
+        } else {
+            lanes[i] = word->immediate >> (i * stride % 8 * 8) & ((1ull << (stride * 8)) - 1);
+        }
     }
     return true;
 }
@@ -143,6 +167,19 @@ x64_mem quick_walk_mem(const quick_walk *walk, x64_mem mem, uint32_t unit_bytes)
     return mem;
 }
 
+x64_mem quick_walk_pairs(const quick_walk *walk, x64_mem mem, x64_gpr scratch)
+{
+    if (walk->loops) {
+        x64_mov_rr(walk->q->a, 4, scratch, walk->index);
+        x64_shift_ri(walk->q->a, X64_SHL, 4, scratch, 4);
+        mem.index = scratch;
+        mem.scale_log2 = 0;
+    } else {
+        mem.displacement += (int32_t)(walk->at * 16);
+    }
+    return mem;
+}
+
 quick_walk quick_walk_pieces(quick *q, const quick_vector *vector)
 {
     return quick_walk_open(q, vector->words, vector->words == 1 ? 1 : 2);
@@ -202,9 +239,35 @@ static void widen_bytes(quick *q, uint32_t lane_bytes)
     }
 }
 
-/* Each condition becomes as wide as a lane, then a mask of those that are false. */
-static void lower_select(quick *q)
+/* Lanes of 16 bytes: one is copied or the other. */
+static void select_pairs(quick *q)
 {
+    quick_vector condition = quick_vector_operand(q, 0);
+    quick_vector if_true = quick_vector_operand(q, 1);
+    quick_vector if_false = quick_vector_operand(q, 2);
+    quick_vector to = quick_vector_result(q);
+    x64_gpr scratch = quick_gpr_take(q);
+    quick_walk walk = quick_walk_open(q, to.type->length, 1);
+    for (quick_walk_start(&walk); quick_walk_more(&walk); quick_walk_next(&walk)) {
+        x64_label chosen = x64_label_new(q->a);
+        x64_load(q->a, 1, QUICK_TEMP, quick_walk_mem(&walk, condition.mem, 1));
+        quick_vector_load(q, 16, QUICK_XMM_TEMP, quick_walk_pairs(&walk, if_true.mem, scratch));
+        quick_vector_load(q, 16, QUICK_XMM_TEMP2, quick_walk_pairs(&walk, if_false.mem, scratch));
+        x64_test_rr(q->a, 4, QUICK_TEMP, QUICK_TEMP);
+        x64_jcc(q->a, X64_NE, chosen);
+        x64_fp_mov_rr(q->a, QUICK_XMM_TEMP, QUICK_XMM_TEMP2);
+        x64_bind(q->a, chosen);
+        quick_vector_store(q, 16, quick_walk_pairs(&walk, to.mem, scratch), QUICK_XMM_TEMP);
+    }
+}
+
+/* Each condition becomes as wide as a lane, then a mask of those that are false. */
+static void lower_select(quick *q, const mu_ir_type *type)
+{
+    if (type->stride_bytes == 16) {
+        select_pairs(q);
+        return;
+    }
     quick_vector condition = quick_vector_operand(q, 0);
     quick_vector if_true = quick_vector_operand(q, 1);
     quick_vector if_false = quick_vector_operand(q, 2);
@@ -245,6 +308,17 @@ static x64_mem lane_at(const quick_vector *vector, uint64_t lane)
     return mem;
 }
 
+static void copy_lane(quick *q, uint32_t bytes, x64_mem to, x64_mem from)
+{
+    if (bytes == 16) {
+        quick_vector_load(q, bytes, QUICK_XMM_TEMP, from);
+        quick_vector_store(q, bytes, to, QUICK_XMM_TEMP);
+    } else {
+        x64_load(q->a, (uint8_t)bytes, QUICK_TEMP, from);
+        x64_store(q->a, (uint8_t)bytes, to, QUICK_TEMP);
+    }
+}
+
 /* Four lanes of 32 bits, all of one operand. */
 static bool is_packed_shuffle(const quick_vector *vector, const mu_ir_type *mask,
                               const uint64_t *indexes)
@@ -278,22 +352,37 @@ static void shuffle_by_constant(quick *q, const mu_ir_type *mask, const uint64_t
                 break;
             }
             const quick_vector *source = &from[indexes[i] / length];
-            x64_load(q->a, (uint8_t)source->lane_bytes, QUICK_TEMP,
-                     lane_at(source, indexes[i] % length));
-            x64_store(q->a, (uint8_t)to.lane_bytes, lane_at(&to, i), QUICK_TEMP);
+            copy_lane(q, to.lane_bytes, lane_at(&to, i), lane_at(source, indexes[i] % length));
         }
     }
 }
 
+/* Lanes of 16 bytes are copied by halves, which a walk has addresses for. */
 static void copy_lanes(quick *q, const quick_vector *from, x64_mem to)
 {
-    quick_walk walk = quick_walk_open(q, from->type->length, 1);
+    uint32_t unit = from->lane_bytes < 8 ? from->lane_bytes : 8;
+    quick_walk walk = quick_walk_open(q, from->type->length * (from->lane_bytes / unit), 1);
     for (quick_walk_start(&walk); quick_walk_more(&walk); quick_walk_next(&walk)) {
-        x64_load(q->a, (uint8_t)from->lane_bytes, QUICK_TEMP,
-                 quick_walk_mem(&walk, from->mem, from->lane_bytes));
-        x64_store(q->a, (uint8_t)from->lane_bytes, quick_walk_mem(&walk, to, from->lane_bytes),
-                  QUICK_TEMP);
+        copy_lane(q, unit, quick_walk_mem(&walk, to, unit), quick_walk_mem(&walk, from->mem, unit));
     }
+}
+
+/* index = the mask's present element; goes to `outside` from those beyond `limit`. */
+static void load_index(quick *q, const quick_walk *walk, const quick_vector *mask, x64_gpr index,
+                       uint64_t limit, x64_label outside)
+{
+    if (mask->lane_bytes == 16) {
+        quick_pair element = quick_pair_at(quick_walk_pairs(walk, mask->mem, index));
+        quick_load_half(q, QUICK_TEMP, &element, 1);
+        quick_load_half(q, index, &element, 0);
+        x64_test_rr(q->a, 8, QUICK_TEMP, QUICK_TEMP);
+        x64_jcc(q->a, X64_NE, outside);
+    } else {
+        x64_load(q->a, (uint8_t)mask->lane_bytes, index,
+                 quick_walk_mem(walk, mask->mem, mask->lane_bytes));
+    }
+    x64_alu_ri(q->a, X64_CMP, 8, index, (int32_t)limit);
+    x64_jcc(q->a, X64_AE, outside);
 }
 
 /* Both operands' lanes are put side by side, so that an element of the mask is an index there. */
@@ -304,27 +393,29 @@ static void shuffle_by_variable(quick *q)
     quick_vector mask = quick_vector_operand(q, 2);
     quick_vector to = quick_vector_result(q);
     uint64_t length = first.type->length;
-    uint32_t words = (uint32_t)((2 * length * first.lane_bytes + 7) / 8);
+    uint32_t bytes = first.lane_bytes;
+    uint32_t words = (uint32_t)((2 * length * bytes + 7) / 8);
     uint32_t slot = quick_slot_take(q, words);
     x64_mem both = quick_slot_mem(slot + words - 1);
     copy_lanes(q, &first, both);
     x64_mem upper = both;
-    upper.displacement += (int32_t)(length * first.lane_bytes);
+    upper.displacement += (int32_t)(length * bytes);
     copy_lanes(q, &second, upper);
     quick_walk walk = quick_walk_open(q, mask.type->length, 1);
     x64_gpr index = quick_gpr_take(q);
+    x64_gpr scratch = quick_gpr_take(q);
     x64_label outside = quick_error(q, MU_GUEST_ERROR_OUT_OF_BOUNDS);
     for (quick_walk_start(&walk); quick_walk_more(&walk); quick_walk_next(&walk)) {
-        x64_load(q->a, (uint8_t)mask.lane_bytes, index,
-                 quick_walk_mem(&walk, mask.mem, mask.lane_bytes));
-        x64_alu_ri(q->a, X64_CMP, 8, index, (int32_t)(2 * length));
-        x64_jcc(q->a, X64_AE, outside);
+        load_index(q, &walk, &mask, index, 2 * length, outside);
         x64_mem lane = both;
         lane.index = index;
-        lane.scale_log2 = (uint8_t)__builtin_ctz(first.lane_bytes);
-        x64_load(q->a, (uint8_t)first.lane_bytes, QUICK_TEMP, lane);
-        x64_store(q->a, (uint8_t)to.lane_bytes, quick_walk_mem(&walk, to.mem, to.lane_bytes),
-                  QUICK_TEMP);
+        if (bytes == 16) {
+            x64_shift_ri(q->a, X64_SHL, 8, index, 4);
+            copy_lane(q, bytes, quick_walk_pairs(&walk, to.mem, scratch), lane);
+        } else {
+            lane.scale_log2 = (uint8_t)__builtin_ctz(bytes);
+            copy_lane(q, bytes, quick_walk_mem(&walk, to.mem, bytes), lane);
+        }
     }
     quick_slot_give(q, slot, words);
 }
@@ -346,7 +437,7 @@ void quick_lower_vector(quick *q, const mu_ir_inst *inst)
     case MU_SHAPE_BINARY: quick_vector_lower_binary(q, inst); break;
     case MU_SHAPE_COMPARE: quick_vector_lower_compare(q, inst); break;
     case MU_SHAPE_CONVERT: quick_vector_lower_convert(q, inst); break;
-    case MU_SHAPE_SELECT: lower_select(q); break;
+    case MU_SHAPE_SELECT: lower_select(q, q->version->types[inst->types.first + 1]); break;
     default: lower_shuffle(q, inst); break;
     }
 }

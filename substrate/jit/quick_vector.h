@@ -45,6 +45,9 @@ bool quick_walk_more(const quick_walk *walk);
 void quick_walk_next(quick_walk *walk);
 x64_mem quick_walk_mem(const quick_walk *walk, x64_mem mem, uint32_t unit_bytes);
 
+/* `mem` + the present unit * 16, which a loop makes in `scratch`. */
+x64_mem quick_walk_pairs(const quick_walk *walk, x64_mem mem, x64_gpr scratch);
+
 /* A walk over the vector's words, a piece at a time. */
 quick_walk quick_walk_pieces(quick *q, const quick_vector *vector);
 /* The bytes of a piece: 8 when the vector is one word, else 16. */
@@ -55,7 +58,8 @@ void quick_vector_store(quick *q, uint32_t bytes, x64_mem to, x64_xmm from);
 /* Both halves of the register = `word`. Uses r11. */
 void quick_vector_fill(quick *q, x64_xmm to, uint64_t word);
 
-/* The lanes of a constant operand, ints zero-extended; false when it is a variable. */
+/* The lanes of a constant operand, ints zero-extended, those beyond 64 bits as UINT64_MAX; false
+ * when it is a variable. */
 bool quick_vector_constant(quick *q, mu_ir_value value, const mu_ir_type *type, uint64_t *lanes);
 
 /* quick_vector_packed.c */

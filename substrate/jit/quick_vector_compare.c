@@ -2,6 +2,11 @@
  * byte a lane and keeping each byte's lowest bit gives the vector of int<1>. */
 #include "quick_vector.h"
 
+static bool is_fp(const mu_ir_type *lane)
+{
+    return lane->kind == MU_IR_FLOAT || lane->kind == MU_IR_DOUBLE;
+}
+
 /* How a comparison is made of those that SSE2 has. */
 typedef struct packed_compare {
     bool swaps;
@@ -114,7 +119,7 @@ static void lower_packed(quick *q, packed_compare plan)
     quick_vector left = quick_vector_operand(q, plan.swaps ? 1 : 0);
     quick_vector right = quick_vector_operand(q, plan.swaps ? 0 : 1);
     quick_vector to = quick_vector_result(q);
-    bool is_int = left.lane->kind == MU_IR_INT;
+    bool is_int = !is_fp(left.lane);
     x64_xmm ones = quick_xmm_take(q);
     x64_xmm spare = quick_xmm_take(q);
     uint32_t bytes = quick_piece_bytes(&left);
@@ -154,7 +159,7 @@ static void lower_lanes(quick *q, mu_ir_op op, bool is_signed)
     quick_vector left = quick_vector_operand(q, 0);
     quick_vector right = quick_vector_operand(q, 1);
     quick_vector to = quick_vector_result(q);
-    uint32_t bits = left.lane->bits;
+    uint32_t bits = quick_int_bits(left.lane);
     uint8_t width = (uint8_t)left.lane_bytes;
     quick_walk walk = quick_walk_open(q, left.type->length, 1);
     x64_gpr left_reg = quick_gpr_take(q);
@@ -172,6 +177,42 @@ static void lower_lanes(quick *q, mu_ir_op op, bool is_signed)
     }
 }
 
+/* Irefs are equal when their addresses are. */
+static x64_cond compare_addresses(quick *q, mu_ir_op op, const quick_pair *left,
+                                  const quick_pair *right)
+{
+    x64_gpr regs[2] = {QUICK_TEMP, QUICK_TEMP2};
+    const quick_pair *pairs[2] = {left, right};
+    for (uint32_t i = 0; i < 2; i++) {
+        x64_mem offset = pairs[i]->mem;
+        offset.displacement += 8;
+        quick_load_half(q, regs[i], pairs[i], 0);
+        x64_alu_rm(q->a, X64_ADD, 8, regs[i], offset);
+    }
+    x64_alu_rr(q->a, X64_CMP, 8, QUICK_TEMP, QUICK_TEMP2);
+    return quick_int_condition(op);
+}
+
+/* Lanes of two words: ints and irefs. */
+static void lower_pairs(quick *q, mu_ir_op op)
+{
+    quick_vector left = quick_vector_operand(q, 0);
+    quick_vector right = quick_vector_operand(q, 1);
+    quick_vector to = quick_vector_result(q);
+    x64_gpr scratch = quick_gpr_take(q);
+    x64_gpr spare = quick_gpr_take(q);
+    quick_walk walk = quick_walk_open(q, left.type->length, 1);
+    for (quick_walk_start(&walk); quick_walk_more(&walk); quick_walk_next(&walk)) {
+        quick_pair a = quick_pair_at(quick_walk_pairs(&walk, left.mem, scratch));
+        quick_pair b = quick_pair_at(quick_walk_pairs(&walk, right.mem, scratch));
+        x64_cond condition = left.lane->kind == MU_IR_IREF
+                                 ? compare_addresses(q, op, &a, &b)
+                                 : quick_compare_pairs(q, op, &a, &b, spare);
+        x64_set(q->a, condition, QUICK_TEMP);
+        x64_store(q->a, 1, quick_walk_mem(&walk, to.mem, 1), QUICK_TEMP);
+    }
+}
+
 void quick_vector_lower_compare(quick *q, const mu_ir_inst *inst)
 {
     const mu_ir_type *lane = q->version->types[inst->types.first]->element;
@@ -179,13 +220,17 @@ void quick_vector_lower_compare(quick *q, const mu_ir_inst *inst)
         lower_constant(q, inst->op == MU_OP_FTRUE);
         return;
     }
-    if (lane->kind != MU_IR_INT) {
+    if (is_fp(lane)) {
         lower_packed(q, plan_fp(inst->op));
+        return;
+    }
+    if (lane->size_bytes == 16) {
+        lower_pairs(q, inst->op);
         return;
     }
     packed_compare plan = plan_int(inst->op);
     bool is_signed = !plan.is_equality && !plan.is_unsigned;
-    bool is_whole = lane->bits == lane->size_bytes * 8;
+    bool is_whole = quick_int_bits(lane) == lane->size_bytes * 8;
     bool is_packed = plan.is_equality || (lane->size_bytes <= 4 && (is_whole || !is_signed));
     if (is_packed) {
         lower_packed(q, plan);

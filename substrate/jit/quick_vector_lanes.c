@@ -188,7 +188,7 @@ void quick_vector_lanes_convert(quick *q, const mu_ir_inst *inst)
             break;
         default:
             x64_load(q->a, width_of(&from), reg, source);
-            convert_int_lane(q, inst->op, reg, from.lane->bits, to.lane->bits);
+            convert_int_lane(q, inst->op, reg, quick_int_bits(from.lane), quick_int_bits(to.lane));
             x64_store(q->a, width_of(&to), target, reg);
             break;
         }

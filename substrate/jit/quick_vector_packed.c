@@ -116,6 +116,10 @@ void quick_vector_lower_binary(quick *q, const mu_ir_inst *inst)
 {
     const mu_ir_type *type = q->version->types[inst->types.first];
     const mu_ir_type *lane = type->element;
+    if (quick_is_wide_int(lane)) {
+        quick_lower_in_memory(q, inst);
+        return;
+    }
     x64_packed packed = X64_PAND;
     x64_packed_shift shift;
     uint8_t count;
@@ -217,7 +221,11 @@ void quick_vector_lower_convert(quick *q, const mu_ir_inst *inst)
 {
     const mu_ir_type *from = q->version->types[inst->types.first];
     const mu_ir_type *to = q->version->types[inst->types.first + 1];
-    if (inst->op == MU_OP_BITCAST) {
+    bool is_wide = quick_is_wide_int(from->element) || quick_is_wide_int(to->element);
+    bool is_checked = inst->op == MU_OP_REFCAST && quick_cast_is_checked(q, inst);
+    if (is_wide || is_checked) {
+        quick_lower_in_memory(q, inst);
+    } else if (inst->op == MU_OP_BITCAST || inst->op == MU_OP_REFCAST) {
         quick_copy_composite(q, q->version->operands[inst->operands.first], from);
     } else if (is_packed_convert(inst->op, from->element, to->element)) {
         lower_packed_convert(q, inst);

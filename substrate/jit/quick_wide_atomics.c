@@ -1,6 +1,7 @@
-/* Compare-and-exchange and exchange of irefs: two words at once, by CMPXCHG16B. That instruction
- * has fixed registers: rdx:rax for what is expected and what was there, rcx:rbx for what is to be.
- */
+/* Atomic operations on 16 bytes, irefs and ints of more than 64 bits: two words at once, by
+ * CMPXCHG16B. That instruction has fixed registers: rdx:rax for what is expected and what was
+ * there, rcx:rbx for what is to be. It wants its operand aligned to 16, which every location of
+ * such a type is; a pointer that is not faults (MEMORY_FAULT), so nothing is ever torn. */
 #include "quick.h"
 
 static const x64_gpr fixed[] = {RAX, RDX, RBX, RCX};
@@ -28,9 +29,14 @@ static void move_words(quick *q, mu_ir_value value, x64_gpr low, x64_gpr high)
     MU_ARRAY_FREE(&moves);
 }
 
+/* What was there, in rdx:rax. */
 static void define_old(quick *q)
 {
     uint32_t variable = quick_result(q, 0);
+    if (q->variables[variable].class == QUICK_COMPOSITE) {
+        quick_result_pair(q, 0, RAX, RDX);
+        return;
+    }
     uint32_t cell = quick_cell_of(variable);
     quick_begin(q, variable);
     quick_define_gpr(q, cell, RAX);
@@ -38,7 +44,7 @@ static void define_old(quick *q)
     q->variables[variable].path = (quick_path){.base = cell, .offset = cell + 1};
 }
 
-void quick_lower_cmpxchg_iref(quick *q, const mu_ir_inst *inst)
+void quick_lower_cmpxchg_16(quick *q, const mu_ir_inst *inst)
 {
     const mu_ir_value *operands = &q->version->operands[inst->operands.first];
     quick_settle_values(q, operands + 1, 2);
@@ -52,16 +58,67 @@ void quick_lower_cmpxchg_iref(quick *q, const mu_ir_inst *inst)
     quick_result_gpr(q, 1, RBX);
 }
 
-void quick_lower_exchange_iref(quick *q, const mu_ir_inst *inst)
+/* rcx:rbx = the greater (or less) of what was there and the operand. */
+static void choose(quick *q, mu_ir_rmw rmw, const quick_pair *operand)
+{
+    bool is_signed = rmw == MU_RMW_MAX || rmw == MU_RMW_MIN;
+    bool is_max = rmw == MU_RMW_MAX || rmw == MU_RMW_UMAX;
+    quick_load_half(q, RBX, operand, 0);
+    quick_load_half(q, RCX, operand, 1);
+    x64_mov_rr(q->a, 8, QUICK_TEMP, RDX);
+    x64_alu_rr(q->a, X64_CMP, 8, RAX, RBX);
+    x64_alu_rr(q->a, X64_SBB, 8, QUICK_TEMP, RCX);
+    x64_cond keeps = is_signed ? X64_L : X64_B;
+    if (is_max) {
+        keeps = (x64_cond)(keeps ^ 1);
+    }
+    x64_cmov(q->a, keeps, 8, RBX, RAX);
+    x64_cmov(q->a, keeps, 8, RCX, RDX);
+}
+
+/* rcx:rbx = what was there combined with the operand. */
+static void combine(quick *q, mu_ir_rmw rmw, const quick_pair *operand)
+{
+    x64_mov_rr(q->a, 8, RBX, RAX);
+    x64_mov_rr(q->a, 8, RCX, RDX);
+    switch (rmw) {
+    case MU_RMW_XCHG: break; /* is not combined */
+    case MU_RMW_ADD: quick_combine_pairs(q, X64_ADD, X64_ADC, RBX, RCX, operand); break;
+    case MU_RMW_SUB: quick_combine_pairs(q, X64_SUB, X64_SBB, RBX, RCX, operand); break;
+    case MU_RMW_AND: quick_combine_pairs(q, X64_AND, X64_AND, RBX, RCX, operand); break;
+    case MU_RMW_NAND:
+        quick_combine_pairs(q, X64_AND, X64_AND, RBX, RCX, operand);
+        x64_unary_r(q->a, X64_NOT, 8, RBX);
+        x64_unary_r(q->a, X64_NOT, 8, RCX);
+        break;
+    case MU_RMW_OR: quick_combine_pairs(q, X64_OR, X64_OR, RBX, RCX, operand); break;
+    case MU_RMW_XOR: quick_combine_pairs(q, X64_XOR, X64_XOR, RBX, RCX, operand); break;
+    case MU_RMW_MAX:
+    case MU_RMW_MIN:
+    case MU_RMW_UMAX:
+    case MU_RMW_UMIN: choose(q, rmw, operand); break;
+    }
+}
+
+void quick_lower_atomicrmw_16(quick *q, const mu_ir_inst *inst)
 {
     const mu_ir_value *operands = &q->version->operands[inst->operands.first];
+    mu_ir_rmw rmw = (mu_ir_rmw)inst->rmw;
+    quick_pair operand = {0};
     x64_label again = x64_label_new(q->a);
     quick_settle_values(q, operands + 1, 1);
     x64_gpr address = take_place(q, operands[0]);
-    move_words(q, operands[1], RBX, RCX);
+    if (rmw == MU_RMW_XCHG) {
+        move_words(q, operands[1], RBX, RCX);
+    } else {
+        operand = quick_pair_of(q, operands[1]);
+    }
     x64_load(q->a, 8, RAX, x64_at(address, 0));
     x64_load(q->a, 8, RDX, x64_at(address, 8));
     x64_bind(q->a, again);
+    if (rmw != MU_RMW_XCHG) {
+        combine(q, rmw, &operand);
+    }
     x64_lock_cmpxchg16b(q->a, x64_at(address, 0));
     x64_jcc(q->a, X64_NE, again);
     define_old(q);

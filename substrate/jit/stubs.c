@@ -51,7 +51,8 @@ static void emit_native(x64_assembler *a, x64_label leave_done)
 {
     x64_load(a, 8, RSP, at_record(RBX, offsetof(mu_jit_native_call, stack)));
     for (size_t i = 0; i < MU_JIT_NATIVE_XMMS; i++) {
-        x64_fp_load(a, 8, (x64_xmm)i, at_record(RBX, offsetof(mu_jit_native_call, xmm) + 8 * i));
+        x64_fp_load_16(a, false, (x64_xmm)i,
+                       at_record(RBX, offsetof(mu_jit_native_call, xmm) + 16 * i));
     }
     for (size_t i = 0; i < MU_JIT_NATIVE_GPRS; i++) {
         x64_load(a, 8, native_order[i], at_record(RBX, offsetof(mu_jit_native_call, gpr) + 8 * i));
@@ -60,8 +61,8 @@ static void emit_native(x64_assembler *a, x64_label leave_done)
     x64_call_m(a, at_record(RBX, offsetof(mu_jit_native_call, function)));
     x64_store(a, 8, at_record(RBX, offsetof(mu_jit_native_call, result_gpr)), RAX);
     x64_store(a, 8, at_record(RBX, offsetof(mu_jit_native_call, result_gpr) + 8), RDX);
-    x64_fp_store(a, 8, at_record(RBX, offsetof(mu_jit_native_call, result_xmm)), XMM0);
-    x64_fp_store(a, 8, at_record(RBX, offsetof(mu_jit_native_call, result_xmm) + 8), XMM1);
+    x64_fp_store_16(a, false, at_record(RBX, offsetof(mu_jit_native_call, result_xmm)), XMM0);
+    x64_fp_store_16(a, false, at_record(RBX, offsetof(mu_jit_native_call, result_xmm) + 16), XMM1);
     /* Another thread may run the stack by now. */
     x64_load(a, 8, R10, at_record(RBX, offsetof(mu_jit_native_call, ccall_sp)));
     x64_load(a, 8, QUICK_THREAD, x64_at(R10, 0));
@@ -90,7 +91,8 @@ static void emit_callback(x64_assembler *a, x64_label leave_callback)
         x64_store(a, 8, at_record(RSP, offsetof(mu_jit_callback, gpr) + 8 * i), native_order[i]);
     }
     for (size_t i = 0; i < MU_JIT_NATIVE_XMMS; i++) {
-        x64_fp_store(a, 8, at_record(RSP, offsetof(mu_jit_callback, xmm) + 8 * i), (x64_xmm)i);
+        x64_fp_store_16(a, false, at_record(RSP, offsetof(mu_jit_callback, xmm) + 16 * i),
+                        (x64_xmm)i);
     }
     x64_mov_rr(a, 8, RDI, RSP);
     x64_call_m(a, at_record(R11, offsetof(mu_jit_exposed, called)));
@@ -116,8 +118,8 @@ static void emit_native_resume(x64_assembler *a)
     x64_mov_rr(a, 8, RSP, RBX);
     x64_load(a, 8, RAX, at_record(RSP, offsetof(mu_jit_callback, result_gpr)));
     x64_load(a, 8, RDX, at_record(RSP, offsetof(mu_jit_callback, result_gpr) + 8));
-    x64_fp_load(a, 8, XMM0, at_record(RSP, offsetof(mu_jit_callback, result_xmm)));
-    x64_fp_load(a, 8, XMM1, at_record(RSP, offsetof(mu_jit_callback, result_xmm) + 8));
+    x64_fp_load_16(a, false, XMM0, at_record(RSP, offsetof(mu_jit_callback, result_xmm)));
+    x64_fp_load_16(a, false, XMM1, at_record(RSP, offsetof(mu_jit_callback, result_xmm) + 16));
     x64_alu_ri(a, X64_ADD, 8, RSP, offsetof(mu_jit_callback, saved));
     for (size_t i = KEPT_BY_C_COUNT; i-- > 0;) {
         x64_pop(a, kept_by_c[i]);

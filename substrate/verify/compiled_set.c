@@ -1,71 +1,13 @@
-/* What is right but not compiled by this version: all that is known about it, so that one file
- * shrinks as the compiler grows. Defining a type, a constant, a signature or a cell is always fine,
- * and so is memory of any type: what counts are values and instructions in function bodies. */
+/* What is right but beyond what this version compiles: limits of sizes, and what C's compilers do
+ * not agree upon, in one file so that it can shrink. Defining a type, a constant, a signature or a
+ * cell is always fine, and so is memory of any type: what counts are values and instructions in
+ * function bodies. */
 #include "verifier.h"
 
 enum {
-    VALUE_BYTES_MAX = 4096, /* of one SSA value */
-    LIST_WORDS_MAX = 256,   /* of a signature's parameters, of its results, of a TRAP's, … */
+    VALUE_BYTES_MAX = 65536, /* of one SSA value */
+    LIST_WORDS_MAX = 1024,   /* of a signature's parameters, of its results, of a TRAP's, … */
 };
-
-/* clang-format off */
-static const bool compiled_comminsts[MU_COMMINST_COUNT] = {
-    [MU_COMMINST_THREAD_EXIT] = true,
-    [MU_COMMINST_KILL_DEPENDENCY] = true,
-    [MU_COMMINST_NEW_STACK] = true,
-    [MU_COMMINST_KILL_STACK] = true,
-    [MU_COMMINST_CURRENT_STACK] = true,
-    [MU_COMMINST_SET_THREADLOCAL] = true,
-    [MU_COMMINST_GET_THREADLOCAL] = true,
-    [MU_COMMINST_META_NEW_CURSOR] = true,
-    [MU_COMMINST_META_NEXT_FRAME] = true,
-    [MU_COMMINST_META_COPY_CURSOR] = true,
-    [MU_COMMINST_META_CLOSE_CURSOR] = true,
-    [MU_COMMINST_META_CUR_FUNC] = true,
-    [MU_COMMINST_META_CUR_FUNC_VER] = true,
-    [MU_COMMINST_META_CUR_INST] = true,
-    [MU_COMMINST_META_DUMP_KEEPALIVES] = true,
-    [MU_COMMINST_META_POP_FRAMES_TO] = true,
-    [MU_COMMINST_META_PUSH_FRAME] = true,
-    [MU_COMMINST_META_ENABLE_WATCHPOINT] = true,
-    [MU_COMMINST_META_DISABLE_WATCHPOINT] = true,
-    [MU_COMMINST_TR64_IS_FP] = true,
-    [MU_COMMINST_TR64_IS_INT] = true,
-    [MU_COMMINST_TR64_IS_REF] = true,
-    [MU_COMMINST_TR64_FROM_FP] = true,
-    [MU_COMMINST_TR64_FROM_INT] = true,
-    [MU_COMMINST_TR64_FROM_REF] = true,
-    [MU_COMMINST_TR64_TO_FP] = true,
-    [MU_COMMINST_TR64_TO_INT] = true,
-    [MU_COMMINST_TR64_TO_REF] = true,
-    [MU_COMMINST_TR64_TO_TAG] = true,
-    [MU_COMMINST_NATIVE_PIN] = true,
-    [MU_COMMINST_NATIVE_UNPIN] = true,
-    [MU_COMMINST_NATIVE_EXPOSE] = true,
-    [MU_COMMINST_NATIVE_UNEXPOSE] = true,
-    [MU_COMMINST_NATIVE_GET_COOKIE] = true,
-    [MU_COMMINST_FUTEX_WAIT] = true,
-    [MU_COMMINST_FUTEX_WAIT_TIMEOUT] = true,
-    [MU_COMMINST_FUTEX_WAKE] = true,
-    [MU_COMMINST_FUTEX_CMP_REQUEUE] = true,
-    [MU_COMMINST_META_ID_OF] = true,
-    [MU_COMMINST_META_NAME_OF] = true,
-    [MU_COMMINST_META_LOAD_BUNDLE] = true,
-    [MU_COMMINST_META_LOAD_HAIL] = true,
-    [MU_COMMINST_META_SET_TRAP_HANDLER] = true,
-    [MU_COMMINST_IRBUILDER_NEW_BUNDLE ... MU_COMMINST_IRBUILDER_NEW_COMMINST] = true,
-};
-/* clang-format on */
-
-bool mu_verify_is_uncompiled_kind(const mu_ir_type *type)
-{
-    if (type->kind == MU_IR_VECTOR) {
-        /* Those of references, pointers and wide ints exist in memory only. */
-        bool is_int = is_kind(type->element, MU_IR_INT) && type->element->bits <= 64;
-        return !is_int && !is_fp(type->element);
-    }
-    return false;
-}
 
 /* -------------------------------------------------------------------------------------- types */
 
@@ -75,12 +17,6 @@ static bool refuse_type(mu_verifier *v, mu_location where, const char *role, con
 {
     if (!type) {
         return false;
-    }
-    if (mu_verify_traits_of_type(v, type) & TRAIT_UNCOMPILED) {
-        mu_verify_complain_here(v, MU_UNSUPPORTED, where,
-                                "%s%s: values of %s are not compiled by this version", role, who,
-                                mu_verify_text_of_type(type).text);
-        return true;
     }
     if (type->laid_out && type->size_bytes > VALUE_BYTES_MAX) {
         mu_verify_complain_here(
@@ -170,23 +106,7 @@ static bool refuse_inst_types(mu_verifier *v)
     return inst->sigs.count && refuse_sig(v, inst->entity.where, mu_verify_inst_sig(v, 0));
 }
 
-/* ------------------------------------------------------------------- instructions with some types
- */
-
-/* Whether the instruction, compiled as such, is not compiled on its type. */
-static bool is_uncompiled_on(const mu_ir_inst *inst, const mu_ir_type *type)
-{
-    switch (mu_ir_op_info_of(inst->op)->shape) {
-    case MU_SHAPE_SWITCH: return is_kind(type, MU_IR_IREF);
-    case MU_SHAPE_CMPXCHG:
-    case MU_SHAPE_ATOMICRMW: return is_kind(type, MU_IR_FLOAT) || is_kind(type, MU_IR_DOUBLE);
-    default: return false;
-    }
-}
-
-/* Structs and scalars go to C and come from it by value, but nothing that takes whole xmm
- * registers.
- */
+/* By value, C is given and gives what it has and what its compilers agree upon. */
 static bool refuse_native_sig(mu_verifier *v, mu_location where, const char *who,
                               const mu_ir_sig *sig)
 {
@@ -195,10 +115,20 @@ static bool refuse_native_sig(mu_verifier *v, mu_location where, const char *who
             i < sig->param_count ? sig->params[i] : sig->results[i - sig->param_count];
         if (type && mu_verify_traits_of_type(v, type) & TRAIT_NOT_IN_C) {
             mu_verify_complain_here(v, MU_UNSUPPORTED, where,
-                                    "%s: this version does not pass %s by value", who,
-                                    mu_verify_text_of_type(type).text);
+                                    "%s: %s cannot be passed by value: C has vectors of 2, 4, … "
+                                    "ints of 8, 16, 32 or 64 bits, floats or doubles, up to 32 "
+                                    "bytes",
+                                    who, mu_verify_text_of_type(type).text);
             return true;
         }
+    }
+    const mu_ir_type *result = sig && sig->result_count ? sig->results[0] : NULL;
+    if (is_kind(result, MU_IR_VECTOR) && result->size_bytes > 16) {
+        mu_verify_complain_here(v, MU_UNSUPPORTED, where,
+                                "%s: a result of type %s: C's compilers differ in how they return "
+                                "vectors of more than 16 bytes; let the function store it",
+                                who, mu_verify_text_of_type(result).text);
+        return true;
     }
     return false;
 }
@@ -209,37 +139,10 @@ static bool is_about_c(const mu_ir_inst *inst)
            (inst->op == MU_OP_COMMINST && inst->comminst == MU_COMMINST_NATIVE_EXPOSE);
 }
 
-/* Ints of more than 64 bits are computed with, loaded, stored and passed on, and no more. */
-static bool is_compiled_on_wide(const mu_ir_inst *inst, uint32_t index)
+static bool is_futex(const mu_ir_inst *inst)
 {
-    switch (mu_ir_op_info_of(inst->op)->shape) {
-    case MU_SHAPE_SWITCH:
-    case MU_SHAPE_CMPXCHG:
-    case MU_SHAPE_ATOMICRMW: return false;
-    case MU_SHAPE_LOAD:
-    case MU_SHAPE_STORE: return inst->order == MU_ORDER_NOT_ATOMIC;
-    case MU_SHAPE_CONVERT: return inst->op != MU_OP_PTRCAST;
-    case MU_SHAPE_NEWHYBRID:
-    case MU_SHAPE_GETELEM:
-    case MU_SHAPE_ELEMENT: return index == 0;
-    case MU_SHAPE_COMMINST: return inst->comminst == MU_COMMINST_KILL_DEPENDENCY;
-    default: return true;
-    }
-}
-
-/* The first of the instruction's types that it is not compiled on; NULL: none. */
-static const mu_ir_type *find_uncompiled_type(const mu_verifier *v)
-{
-    const mu_ir_inst *inst = v->inst;
-    for (uint32_t i = 0; i < inst->types.count; i++) {
-        const mu_ir_type *type = mu_verify_inst_type(v, i);
-        bool is_wide = is_kind(type, MU_IR_INT) && type->bits > 64;
-        if (type && ((i == 0 && is_uncompiled_on(inst, type)) ||
-                     (is_wide && !is_compiled_on_wide(inst, i)))) {
-            return type;
-        }
-    }
-    return NULL;
+    return inst->op == MU_OP_COMMINST && inst->comminst >= MU_COMMINST_FUTEX_WAIT &&
+           inst->comminst <= MU_COMMINST_FUTEX_CMP_REQUEUE;
 }
 
 void mu_verify_refuse_uncompiled_inst(mu_verifier *v)
@@ -248,21 +151,15 @@ void mu_verify_refuse_uncompiled_inst(mu_verifier *v)
     if (v->options->allow_uncompiled) {
         return;
     }
-    bool is_comminst = inst->op == MU_OP_COMMINST;
-    if (is_comminst && !compiled_comminsts[inst->comminst]) {
-        mu_verify_complain_here(v, MU_UNSUPPORTED, inst->entity.where,
-                                "%s is not compiled by this version", mu_verify_name_of_inst(inst));
-        return;
-    }
     if (refuse_inst_types(v) ||
         (is_about_c(inst) && refuse_native_sig(v, inst->entity.where, mu_verify_name_of_inst(inst),
                                                mu_verify_inst_sig(v, 0)))) {
         return;
     }
-    const mu_ir_type *type = find_uncompiled_type(v);
-    if (type) {
+    const mu_ir_type *type = mu_verify_inst_type(v, 0);
+    if (is_futex(inst) && is_kind(type, MU_IR_INT) && type->bits > 64) {
         mu_verify_complain_here(v, MU_UNSUPPORTED, inst->entity.where,
-                                "%s on %s is not compiled by this version",
+                                "%s on %s: futexes are on ints of up to 64 bits",
                                 mu_verify_name_of_inst(inst), mu_verify_text_of_type(type).text);
     }
 }

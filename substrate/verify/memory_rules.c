@@ -158,8 +158,8 @@ void mu_verify_check_cmpxchg(mu_verifier *v)
     check_order(v, v->inst->order, ORDERS_UPDATE, " on success");
     check_order(v, v->inst->order_fail, ORDERS_FAILURE, " on failure");
     const mu_ir_type *type = mu_verify_inst_type(v, 0);
-    if (!mu_verify_is_eq_comparable(type) && !is_kind(type, MU_IR_WEAKREF)) {
-        mu_verify_complain_type(v, type, "EQ-comparable");
+    if (!mu_verify_is_eq_comparable(type) && !is_fp(type) && !is_kind(type, MU_IR_WEAKREF)) {
+        mu_verify_complain_type(v, type, "EQ-comparable, float or double");
         return;
     }
     mu_verify_expect_reference(v, 0, MU_IR_IREF, type);

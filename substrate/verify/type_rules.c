@@ -67,6 +67,17 @@ bool mu_verify_same_type(const mu_ir_type *a, const mu_ir_type *b)
 
 /* ------------------------------------------------------------------------------------- traits */
 
+/* Whether C has such vectors, and compilers agree how they are passed: two lanes or more, a power
+ * of two, of whole bytes and no more than a word, in up to 32 bytes. */
+static bool is_vector_of_c(const mu_ir_type *type)
+{
+    const mu_ir_type *lane = type->element;
+    bool is_whole = is_kind(lane, MU_IR_INT) && lane->bits <= 64 && lane->bits >= 8 &&
+                    !(lane->bits & (lane->bits - 1));
+    bool is_power = type->length >= 2 && !(type->length & (type->length - 1));
+    return is_power && type->size_bytes <= 32 && (is_whole || is_fp(lane) || is_pointer(lane));
+}
+
 static uint32_t own_traits(const mu_ir_type *type)
 {
     uint32_t traits = 0;
@@ -76,11 +87,8 @@ static uint32_t own_traits(const mu_ir_type *type)
     if (mu_verify_is_general_ref(type) || type->kind == MU_IR_TAGREF64) {
         traits |= TRAIT_NOT_NATIVE;
     }
-    if (type->kind == MU_IR_VECTOR || (type->kind == MU_IR_INT && type->bits > 64)) {
+    if (type->kind == MU_IR_VECTOR && !is_vector_of_c(type)) {
         traits |= TRAIT_NOT_IN_C;
-    }
-    if (mu_verify_is_uncompiled_kind(type)) {
-        traits |= TRAIT_UNCOMPILED;
     }
     return traits;
 }

@@ -46,8 +46,7 @@ void mu_verify_complain_inst(mu_verifier *v, const char *format, ...) MU_PRINTF(
 enum {
     TRAIT_NOT_VALUE = 1,  /* void, hybrid or weakref somewhere: no SSA variable may have the type */
     TRAIT_NOT_NATIVE = 2, /* a general reference or tagref64 somewhere: not native-safe */
-    TRAIT_UNCOMPILED = 4, /* a kind outside the compiled set somewhere */
-    TRAIT_NOT_IN_C = 8,   /* what this version cannot pass to C functions somewhere */
+    TRAIT_NOT_IN_C = 4,   /* what this version cannot pass to C functions somewhere */
 };
 /* The type's traits, of all its components; linear in what was not asked about before. A type that
  * has no layout, because an error in it was reported, has none. */
@@ -176,5 +175,3 @@ void mu_verify_refuse_uncompiled_inst(mu_verifier *v);
 void mu_verify_refuse_uncompiled_param(mu_verifier *v, const mu_ir_variable *param);
 void mu_verify_refuse_uncompiled_signature(mu_verifier *v);
 void mu_verify_refuse_uncompiled_expose(mu_verifier *v, const mu_ir_expose *expose);
-/* Whether values of this kind (and, of an int, width) are outside the compiled set. */
-bool mu_verify_is_uncompiled_kind(const mu_ir_type *type);

@@ -94,8 +94,7 @@ slice_end thread_common_inst(mu_thread *thread)
 {
     const mu_ir_inst *inst = thread->abi.site_inst;
     expect_operands(thread, inst);
-    slice_end end =
-        inst->op == MU_OP_COMMINST ? perform(thread, inst) : thread_wide_inst(thread, inst);
+    slice_end end = perform(thread, inst);
     if (end != SLICE_WAITING) {
         thread->pending = PENDING_NONE;
     }

@@ -43,9 +43,7 @@ static void put_arguments(mu_thread *thread, const mu_value *arguments)
     mu_jit_place *places = mu_allocate(sig->param_count * sizeof *places);
     mu_jit_assign_places(sig->params, sig->param_count, places);
     for (uint32_t i = 0; i < sig->param_count; i++) {
-        uint64_t words[2];
-        value_to_words(&arguments[i], sig->params[i], NULL, words);
-        thread_put_place(thread, &places[i], words);
+        thread_put_value(thread, &places[i], &arguments[i], sig->params[i], NULL);
     }
     mu_free(places);
 }

@@ -264,6 +264,7 @@ static slice_end after_leaving(mu_thread *thread)
     case MU_ABI_LEAVE_CHECK_SHIFT: return leave_check(thread, true);
     case MU_ABI_LEAVE_CHECK_CAST: return leave_check(thread, false);
     case MU_ABI_LEAVE_COMMON: return thread_common_inst(thread);
+    case MU_ABI_LEAVE_IN_MEMORY: return thread_memory_inst(thread);
     case MU_ABI_LEAVE_NEWTHREAD: return thread_newthread(thread);
     case MU_ABI_LEAVE_SWAPSTACK: return thread_swapstack(thread);
     case MU_ABI_LEAVE_CHECK_WATCHPOINT:

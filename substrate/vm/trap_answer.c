@@ -74,7 +74,6 @@ static void put_results(mu_thread *thread, const stack_state *state, const mu_va
     mu_jit_place *places = mu_allocate(state->wanted_count * sizeof *places);
     mu_jit_assign_places(state->wanted, state->wanted_count, places);
     for (uint32_t i = 0; i < state->wanted_count; i++) {
-        uint64_t words[2] = {0, 0};
         uint64_t handle[2] = {0, 0};
         if (!count) {
             void *memory = (void *)(uintptr_t)thread_place_memory(thread, &places[i]);
@@ -84,8 +83,7 @@ static void put_results(mu_thread *thread, const stack_state *state, const mu_va
         if (is_handle(&values[i])) {
             (void)resolve_handle(thread, &values[i], handle);
         }
-        value_to_words(&values[i], state->wanted[i], handle, words);
-        thread_put_place(thread, &places[i], words);
+        thread_put_value(thread, &places[i], &values[i], state->wanted[i], handle);
     }
     mu_free(places);
 }

@@ -1,7 +1,7 @@
 /* Values between the words of compiled code and the outside. */
+#include "mu_ir_value.h"
 #include "vm_internal.h"
 
-#include <math.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -49,15 +49,31 @@ static bool fits_tagref64(const mu_value *value)
            value->kind == MU_VALUE_TAGREF64 || (value->kind == MU_VALUE_INT && fits_int(value, 52));
 }
 
+/* Whether the text is one of a value of the type. */
+static mu_status check_literal(const mu_value *value, const mu_ir_type *type, const char *what,
+                               mu_report *report)
+{
+    void *memory;
+    mu_status status = mu_try_allocate(type->size_bytes, &memory);
+    if (status == MU_OK) {
+        status = mu_ir_value_read(type, value->literal, what, report, memory);
+        mu_free(memory);
+    }
+    return status;
+}
+
 mu_status value_check(const mu_value *value, const mu_ir_type *type, const char *what,
                       mu_report *report)
 {
     mu_type_info wanted = value_type_info(type);
     mu_status status = MU_OK;
+    if (wanted.kind == MU_VALUE_OTHER && value->kind == MU_VALUE_OTHER && value->literal) {
+        return check_literal(value, type, what, report);
+    }
     char *text = mu_ir_type_text(type);
     if (wanted.kind == MU_VALUE_OTHER) {
-        status = mu_report_add(report, MU_UNSUPPORTED, (mu_location){0},
-                               "%s: a value of type %s cannot be given from outside", what, text);
+        status = mu_report_add(report, MU_INVALID, (mu_location){0},
+                               "%s: a value of type %s is given as text, as in {1, 2}", what, text);
     } else if (wanted.kind == MU_VALUE_TAGREF64 ? !fits_tagref64(value)
                                                 : value->kind != wanted.kind) {
         status =
@@ -90,8 +106,9 @@ static uint64_t tagref64_word(const mu_value *value, const uint64_t *handle_word
     return mu_abi_tagref64_from_double(bits);
 }
 
-void value_to_words(const mu_value *value, const mu_ir_type *type, const uint64_t *handle_words,
-                    uint64_t words[2])
+/* Words of a value that has one or two. */
+static void value_to_words(const mu_value *value, const mu_ir_type *type,
+                           const uint64_t *handle_words, uint64_t words[2])
 {
     words[0] = words[1] = 0;
     if (type->kind == MU_IR_TAGREF64) {
@@ -138,54 +155,21 @@ static void describe_tagref64(uint64_t word, mu_value *value)
     }
 }
 
-static void describe_lane(const mu_ir_type *lane, const void *memory, char *text, size_t bytes)
+/* What the text of a composite says of a function reference or a tagref64 in it. */
+static void show_leaf(void *context, const mu_ir_type *type, const void *memory, char *text,
+                      size_t bytes)
 {
-    uint64_t word = 0;
-    float single_value;
-    double double_value;
-    memcpy(&word, memory, lane->size_bytes);
-    memcpy(&single_value, &word, sizeof single_value);
-    memcpy(&double_value, &word, sizeof double_value);
-    if (lane->kind == MU_IR_INT) {
-        snprintf(text, bytes, "%llu", (unsigned long long)word);
-    } else if (lane->kind == MU_IR_FLOAT ? isnan(single_value) : isnan(double_value)) {
-        snprintf(text, bytes, "nan");
-    } else if (lane->kind == MU_IR_FLOAT) {
-        snprintf(text, bytes, "%.9g", (double)single_value);
+    const mu_vm *vm = context;
+    uint64_t word;
+    memcpy(&word, memory, sizeof word);
+    if (type->kind == MU_IR_TAGREF64) {
+        mu_value value;
+        describe_tagref64(word, &value);
+        snprintf(text, bytes, "%s", value.text);
     } else {
-        snprintf(text, bytes, "%.17g", double_value);
+        const char *name = word < vm->table_count ? vm->functions[word].func->entity.name : "?";
+        snprintf(text, bytes, "%s", name);
     }
-}
-
-/* A vector's lanes, "{1, 2, 3, 4}", as many as fit. */
-static void describe_vector(const mu_ir_type *type, const void *memory, char *text, size_t bytes)
-{
-    static const char cut[] = "...}";
-    size_t used = 0;
-    for (uint64_t i = 0; i < type->length; i++) {
-        char lane[40];
-        describe_lane(type->element, (const unsigned char *)memory + i * type->stride_bytes, lane,
-                      sizeof lane);
-        const char *before = i ? ", " : "{";
-        if (used + strlen(before) + strlen(lane) + sizeof cut > bytes) {
-            memcpy(text + used, cut, sizeof cut);
-            return;
-        }
-        used += (size_t)snprintf(text + used, bytes - used, "%s%s", before, lane);
-    }
-    memcpy(text + used, "}", 2);
-}
-
-/* A display form of a composite, with what fits. */
-static void describe_composite(const mu_ir_type *type, const void *memory, mu_value *value)
-{
-    if (type->kind == MU_IR_VECTOR) {
-        describe_vector(type, memory, value->text, sizeof value->text);
-        return;
-    }
-    char *text = mu_ir_type_text(type);
-    snprintf(value->text, sizeof value->text, "a value of type %s", text);
-    mu_free(text);
 }
 
 mu_value value_from_memory(const mu_vm *vm, const mu_ir_type *type, const void *memory)
@@ -212,7 +196,10 @@ mu_value value_from_memory(const mu_vm *vm, const mu_ir_type *type, const void *
         }
         break;
     case MU_VALUE_TAGREF64: describe_tagref64(words[0], &value); break;
-    case MU_VALUE_OTHER: describe_composite(type, memory, &value); break;
+    case MU_VALUE_OTHER:
+        mu_ir_value_show(type, memory, show_leaf, (void *)(uintptr_t)vm, value.text,
+                         sizeof value.text);
+        break;
     }
     return value;
 }
@@ -231,4 +218,19 @@ void thread_put_place(mu_thread *thread, const mu_jit_place *place, const uint64
 {
     void *memory = (void *)(uintptr_t)thread_place_memory(thread, place);
     memcpy(memory, words, place->words * sizeof *words);
+}
+
+void thread_put_value(mu_thread *thread, const mu_jit_place *place, const mu_value *value,
+                      const mu_ir_type *type, const uint64_t *handle_words)
+{
+    uint64_t words[2];
+    if (value->kind == MU_VALUE_OTHER) {
+        void *memory = (void *)(uintptr_t)thread_place_memory(thread, place);
+        memset(memory, 0, place->words * sizeof *words);
+        mu_status status = mu_ir_value_read(type, value->literal, "", NULL, memory);
+        MU_INVARIANT(status == MU_OK, "a value was not checked");
+        return;
+    }
+    value_to_words(value, type, handle_words, words);
+    thread_put_place(thread, place, words);
 }

@@ -444,7 +444,8 @@ MU_MUST_CHECK mu_status vm_load_built(mu_vm *vm, uint64_t node, const char *name
 slice_end thread_irbuilder_inst(mu_thread *thread, const mu_ir_inst *inst);
 
 /* ---- wide_ints.c */
-slice_end thread_wide_inst(mu_thread *thread, const mu_ir_inst *inst);
+/* Does the operation that abi.site_inst names, on memory. */
+slice_end thread_memory_inst(mu_thread *thread);
 
 /* ---- cursors.c: frame cursors and on-stack replacement */
 slice_end thread_cursor_inst(mu_thread *thread, const mu_ir_inst *inst);
@@ -525,10 +526,10 @@ mu_type_info value_type_info(const mu_ir_type *type);
  */
 MU_MUST_CHECK mu_status value_check(const mu_value *value, const mu_ir_type *type, const char *what,
                                     mu_report *report);
-/* Words of `value` as the calling convention wants them. */
-void value_to_words(const mu_value *value, const mu_ir_type *type, const uint64_t *handle_words,
-                    uint64_t words[2]);
 mu_value value_from_memory(const mu_vm *vm, const mu_ir_type *type, const void *memory);
 /* Writes words to the saved registers of `place`, or reads them. */
 void thread_put_place(mu_thread *thread, const mu_jit_place *place, const uint64_t *words);
+/* Writes a checked value there; `handle_words` are what its handle names, if it has one. */
+void thread_put_value(mu_thread *thread, const mu_jit_place *place, const mu_value *value,
+                      const mu_ir_type *type, const uint64_t *handle_words);
 const void *thread_place_memory(const mu_thread *thread, const mu_jit_place *place);

@@ -1,6 +1,6 @@
-/* Arithmetic, comparisons and conversions of ints wider than a word, which compiled code leaves for
- * as for a common instruction. Such a value is two words, zero above its bits; it travels and is
- * kept like a composite. */
+/* What compiled code leaves to the runtime with its operands in memory: division, shifts and
+ * floating-point conversions of ints wider than a word, all arithmetic on vectors of such, and
+ * casts of vectors of references. None of it is a safepoint. */
 #include "vm_internal.h"
 
 #include <math.h>
@@ -64,25 +64,6 @@ static bool divides(mu_ir_op op)
     return op == MU_OP_UDIV || op == MU_OP_UREM || op == MU_OP_SDIV || op == MU_OP_SREM;
 }
 
-static bool compare(mu_ir_op op, wide a, wide b, uint32_t bits)
-{
-    signed_wide signed_a = extended(a, bits);
-    signed_wide signed_b = extended(b, bits);
-    switch ((int)op) {
-    case MU_OP_EQ: return a == b;
-    case MU_OP_NE: return a != b;
-    case MU_OP_SGE: return signed_a >= signed_b;
-    case MU_OP_SGT: return signed_a > signed_b;
-    case MU_OP_SLE: return signed_a <= signed_b;
-    case MU_OP_SLT: return signed_a < signed_b;
-    case MU_OP_UGE: return a >= b;
-    case MU_OP_UGT: return a > b;
-    case MU_OP_ULE: return a <= b;
-    case MU_OP_ULT: return a < b;
-    default: MU_INVARIANT(false, "comparison %d of wide ints", (int)op); return false;
-    }
-}
-
 /* Toward zero; what does not fit gives the nearest that does, NaN gives 0. */
 static wide wide_from_fp(double value, uint32_t bits, bool is_signed)
 {
@@ -137,7 +118,8 @@ static wide convert(mu_ir_op op, const mu_ir_type *from, const mu_ir_type *to, w
 {
     switch ((int)op) {
     case MU_OP_TRUNC:
-    case MU_OP_ZEXT: return value;
+    case MU_OP_ZEXT:
+    case MU_OP_PTRCAST: return value;
     case MU_OP_SEXT: return (wide)extended(value, from->bits);
     case MU_OP_FPTOUI: return wide_from_fp(fp_from_word(value, from), to->bits, false);
     case MU_OP_FPTOSI: return wide_from_fp(fp_from_word(value, from), to->bits, true);
@@ -147,46 +129,102 @@ static wide convert(mu_ir_op op, const mu_ir_type *from, const mu_ir_type *to, w
     }
 }
 
-/* ---- the instruction */
+/* ---- lanes in memory: of a vector, or the one value that there is */
 
-static wide read_place(const mu_thread *thread, const mu_jit_place *place)
+static wide read_lane(const unsigned char *memory, const mu_ir_type *lane)
 {
-    uint64_t words[2] = {0, 0};
-    memcpy(words, thread_place_memory(thread, place), place->words * sizeof *words);
-    return (wide)words[1] << 64 | words[0];
+    wide value = 0;
+    memcpy(&value, memory, lane->size_bytes);
+    return value;
 }
 
-static void write_result(mu_thread *thread, mu_ir_type *type, wide value)
+static void write_lane(unsigned char *memory, const mu_ir_type *lane, wide value)
 {
-    mu_jit_place place;
-    if (type->kind == MU_IR_INT) {
-        value = cut(value, type->bits);
+    if (lane->kind == MU_IR_INT) {
+        value = cut(value, lane->bits);
     }
-    uint64_t words[2] = {(uint64_t)value, (uint64_t)(value >> 64)};
-    mu_jit_assign_places(&type, 1, &place);
-    thread_put_place(thread, &place, words);
+    memcpy(memory, &value, lane->size_bytes);
 }
 
-slice_end thread_wide_inst(mu_thread *thread, const mu_ir_inst *inst)
+static const mu_ir_type *lane_of(const mu_ir_type *type)
 {
+    return type->kind == MU_IR_VECTOR ? type->element : type;
+}
+
+static uint64_t lane_count(const mu_ir_type *type)
+{
+    return type->kind == MU_IR_VECTOR ? type->length : 1;
+}
+
+/* Where the instruction's result is to be, and its operands are. */
+typedef struct operation {
+    const mu_ir_inst *inst;
+    const mu_ir_type *from; /* of a lane */
+    const mu_ir_type *to;
+    uint64_t lanes;
+    unsigned char *result;
+    const unsigned char *left;
+    const unsigned char *right;
+} operation;
+
+/* False: division by zero. */
+static bool perform_binary(const operation *at)
+{
+    uint64_t bytes = at->from->size_bytes;
+    for (uint64_t i = 0; i < at->lanes; i++) {
+        wide left = read_lane(at->left + i * bytes, at->from);
+        wide right = read_lane(at->right + i * bytes, at->from);
+        if (divides(at->inst->op) && !right) {
+            return false;
+        }
+        write_lane(at->result + i * bytes, at->to,
+                   binary(at->inst->op, left, right, at->from->bits));
+    }
+    return true;
+}
+
+static void perform_convert(const operation *at)
+{
+    for (uint64_t i = 0; i < at->lanes; i++) {
+        wide value = read_lane(at->left + i * at->from->size_bytes, at->from);
+        write_lane(at->result + i * at->to->size_bytes, at->to,
+                   convert(at->inst->op, at->from, at->to, value));
+    }
+}
+
+/* False: a lane refers to something else. An iref's offset is the word behind its base. */
+static bool perform_cast(const operation *at)
+{
+    uint64_t bytes = at->from->size_bytes;
+    for (uint64_t i = 0; i < at->lanes; i++) {
+        uint64_t words[2] = {0, 0};
+        memcpy(words, at->left + i * bytes, bytes);
+        mu_ref base = {words[0]};
+        if (base.address && !location_has_type(base, words[1], at->to->element)) {
+            return false;
+        }
+        memcpy(at->result + i * bytes, words, bytes);
+    }
+    return true;
+}
+
+slice_end thread_memory_inst(mu_thread *thread)
+{
+    const mu_ir_inst *inst = thread->abi.site_inst;
     const mu_ir_version *version = thread->abi.site_version;
-    mu_ir_type *const *types = &version->types[inst->types.first];
-    mu_ir_type *result = version->variables[inst->results.first].type;
-    mu_jit_place places[2];
-    mu_jit_assign_places(thread->operand_types, inst->operands.count, places);
-    wide left = read_place(thread, &places[0]);
+    const mu_ir_type *type = version->types[inst->types.first];
+    operation at = {.inst = inst, .from = lane_of(type), .lanes = lane_count(type)};
+    at.to = lane_of(version->variables[inst->results.first].type);
+    at.result = (unsigned char *)(uintptr_t)thread->abi.gpr[0];
+    at.left = (const unsigned char *)(uintptr_t)thread->abi.gpr[1];
+    at.right = (const unsigned char *)(uintptr_t)thread->abi.gpr[2];
+    if (inst->op == MU_OP_REFCAST) {
+        return perform_cast(&at) ? SLICE_GOES_ON : thread_raise(thread, MU_GUEST_ERROR_WRONG_TYPE);
+    }
     if (mu_ir_op_info_of(inst->op)->shape == MU_SHAPE_CONVERT) {
-        write_result(thread, result, convert(inst->op, types[0], types[1], left));
+        perform_convert(&at);
         return SLICE_GOES_ON;
     }
-    wide right = read_place(thread, &places[1]);
-    if (mu_ir_op_info_of(inst->op)->shape == MU_SHAPE_COMPARE) {
-        write_result(thread, result, compare(inst->op, left, right, types[0]->bits));
-        return SLICE_GOES_ON;
-    }
-    if (divides(inst->op) && !right) {
-        return thread_raise(thread, MU_GUEST_ERROR_DIVISION_BY_ZERO);
-    }
-    write_result(thread, result, binary(inst->op, left, right, types[0]->bits));
-    return SLICE_GOES_ON;
+    return perform_binary(&at) ? SLICE_GOES_ON
+                               : thread_raise(thread, MU_GUEST_ERROR_DIVISION_BY_ZERO);
 }

@@ -126,6 +126,17 @@ gives "a wrong argument shows the signature" 2 '@gcd takes (int<64> int<64>) -> 
 gives "a missing argument shows the signature" 2 "@gcd takes (int<64> int<64>)" muctl call gcd.gcd 1071
 gives "an unknown function is not found" 4 "nothing" muctl call gcd.nothing
 gives "an unknown VM is not found" 4 "nowhere" muctl call nowhere.gcd 1 2
+gives "a bundle of larger values loads" 0 "values@1" muctl load "$examples/values.uir"
+gives "a vector is given and shown" 0 "{3, 4, -6, 8}" muctl call values.scale "{1.5, 2, -3, 4}" 2
+gives "arrays and structs are, too" 0 "{1.5, 2.5}" muctl call values.midpoint "{{0, 0}, {3, 5}}"
+gives "an int<128> is a number" 0 -121932631124828532111263526900 \
+    muctl call values.product 12345678901234567890 -9876543210
+gives "a value is shown in JSON" 0 '"type":"struct<double double>","value":"{1.5, 2.5}"' \
+    muctl call values.midpoint "{{0, 0}, {3, 5}}" --json
+gives "a wrong part is refused with its place" 2 'argument 1 of @scale at byte 7: "x, 4}"' \
+    muctl call values.scale "{1, 2 x, 4}" 2
+gives "a missing part is refused" 2 "which has more parts" muctl call values.scale "{1, 2, 3}" 2
+gives "a reference is refused" 2 "no other reference can be given" muctl call values.ask "{1, ref}"
 printf 'this is no bundle' >"$work/broken.uir"
 gives "a broken bundle is refused with its place" 7 "broken.uir:1:" muctl load "$work/broken.uir"
 gives "a refused bundle leaves no VM" 4 "broken" muctl inspect broken
@@ -242,6 +253,20 @@ wait "$handler"
 attach --throw null --count 1
 gives "a handler throws into an unguarded trap" 8 "" muctl call traps.ask 7
 wait "$handler"
+muctl rm traps >/dev/null
+muctl load "$examples/values.uir" --vm traps --name values >/dev/null
+printf 'resume {7} \nresume {7,  null}\n' | "$MUCTL" trap attach traps --count 1 >"$work/handler" 2>&1 &
+handler=$!
+until_true handler_attached
+gives "a handler answers with a larger value" 0 "{7, null}" muctl call traps.ask "{1, null}"
+wait "$handler"
+has_line "{1, null}" "$work/handler" && has_line "which has more parts" "$work/handler"
+verdict $? "of which it has seen one, and is told what is wrong with an answer"
+attach --resume "{8, null}" --count 1
+gives "so it does by its options" 0 "{8, null}" muctl call traps.ask "{1, null}"
+wait "$handler"
+muctl rm traps >/dev/null
+muctl load "$examples/traps.uir" >/dev/null
 until_true no_handler
 printf 'pop 1 push @ask_two resume 8\npop 9 resume\npop 1 push @nobody resume\npop 1 push @sum_rest resume 10 5 8\n' |
     "$MUCTL" trap attach traps --count 1 >"$work/handler" 2>&1 &

@@ -52,11 +52,8 @@ void engine_write_value(engine_text *out, const mu_value *value)
     case MU_VALUE_IREF: engine_write(out, value->is_null ? " iref:NULL" : " iref"); break;
     case MU_VALUE_FUNCREF: engine_write(out, " %s", value->is_null ? "NULL" : value->text); break;
     case MU_VALUE_TAGREF64: engine_write(out, " tagref64"); break;
-    case MU_VALUE_POINTER:
-    case MU_VALUE_OTHER:
-        /* Of composites, vectors show what is in them. */
-        engine_write(out, " %s", value->text[0] == '{' ? value->text : "other");
-        break;
+    case MU_VALUE_POINTER: engine_write(out, " pointer"); break;
+    case MU_VALUE_OTHER: engine_write(out, " %s", value->text); break;
     }
 }
 

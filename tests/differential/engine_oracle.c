@@ -20,7 +20,7 @@ static mu_type_info info_of_type(const mu_ir_type *type)
     mu_type_info info = {.kind = MU_VALUE_OTHER};
     switch (type->kind) { /* NOLINT: every other kind is MU_VALUE_OTHER */
     case MU_IR_INT:
-        info.kind = MU_VALUE_INT;
+        info.kind = type->bits <= 64 ? MU_VALUE_INT : MU_VALUE_OTHER;
         info.bits = type->bits;
         break;
     case MU_IR_FLOAT: info.kind = MU_VALUE_FLOAT; break;

@@ -71,8 +71,26 @@ static const char *name_constant(program *p, const program_type *type)
     return name;
 }
 
+const char *program_wide_constant(program *p, const program_type *type, uint64_t high, uint64_t low)
+{
+    const char *name = name_constant(p, type);
+    program_write(&p->head, "0x%llx%016llx\n", (unsigned long long)high, (unsigned long long)low);
+    return name;
+}
+
+static const char *random_wide(program *p, const program_type *type)
+{
+    static const uint64_t highs[] = {0, 0, 0, UINT64_MAX, 1, INT64_MAX, UINT64_C(1) << 63};
+    uint32_t dice = program_below(p, 10);
+    uint64_t high = dice < 7 ? highs[dice] : interesting_int(p, 64);
+    return program_wide_constant(p, type, high, interesting_int(p, 64));
+}
+
 const char *program_int_constant(program *p, const program_type *type, uint64_t value)
 {
+    if (type->bits > 64) {
+        return program_wide_constant(p, type, 0, value);
+    }
     const char *name = name_constant(p, type);
     value = type->bits < 64 ? value & ((UINT64_C(1) << type->bits) - 1) : value;
     bool is_high = value >> (type->bits - 1);
@@ -142,7 +160,9 @@ const char *program_constant(program *p, const program_type *type)
     }
     const char *name;
     switch (type->kind) {
-    case KIND_INT: return program_int_constant(p, type, interesting_int(p, type->bits));
+    case KIND_INT:
+        return type->bits > 64 ? random_wide(p, type)
+                               : program_int_constant(p, type, interesting_int(p, type->bits));
     case KIND_FLOAT:
         name = name_constant(p, type);
         program_write(&p->head, "bitsf(0x%llx)\n", (unsigned long long)interesting_float(p));

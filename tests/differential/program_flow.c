@@ -104,6 +104,7 @@ static void end_switch(program *p)
     bool is_dense = program_chance(p, 50);
     uint64_t start = is_dense && type->bits > 8 ? program_random(p) >> program_below(p, 64) : 0;
     uint64_t stride = is_dense || type->bits < 32 ? 1 : program_random(p) | 1;
+    bool is_spread = program_chance(p, 40);
     program_value value = program_pick(p, type, 0);
     if (program_chance(p, 60) && type->bits > 4) {
         program_op cut = {.results = {type}, .result_count = 1};
@@ -119,7 +120,10 @@ static void end_switch(program *p)
     write_dest(p, &cases, random_target(p, false), NULL, 0);
     program_write(&cases, " {\n");
     for (uint32_t i = 0; i < count; i++) {
-        program_write(&cases, "            %s ", program_int_constant(p, type, start + i * stride));
+        uint64_t low = start + i * stride;
+        program_write(&cases, "            %s ",
+                      type->bits > 64 && is_spread ? program_wide_constant(p, type, i % 3, low)
+                                                   : program_int_constant(p, type, low));
         write_dest(p, &cases, random_target(p, false), NULL, 0);
         program_write(&cases, "\n");
     }
@@ -142,6 +146,32 @@ static void end_switch_function(program *p)
     for (uint32_t i = 0; i < p->funcs.count; i++) {
         if (p->funcs.items[i].sig == value.type->sig) {
             program_write(&cases, "            @%s ", p->funcs.items[i].name);
+            write_dest(p, &cases, random_target(p, false), NULL, 0);
+            program_write(&cases, "\n");
+        }
+    }
+    program_write(&cases, "            @z.%s ", value.type->name);
+    write_dest(p, &cases, random_target(p, false), NULL, 0);
+    program_write(&p->body, "        SWITCH <@%s> %s %s\n        }\n", value.type->name, value.name,
+                  cases.text);
+    mu_free(cases.text);
+}
+
+/* By NULL and the global cells of the type. */
+static void end_switch_cell(program *p)
+{
+    const program_value *found = program_find(p, KIND_IREF, PICK_DANGLING);
+    if (!found) {
+        end_branch(p);
+        return;
+    }
+    program_value value = *found;
+    program_buffer cases = {0};
+    write_dest(p, &cases, random_target(p, false), NULL, 0);
+    program_write(&cases, " {\n");
+    for (uint32_t i = 0; i < p->globals.count; i++) {
+        if (p->globals.items[i].type == value.type->element) {
+            program_write(&cases, "            @%s ", p->globals.items[i].name);
             write_dest(p, &cases, random_target(p, false), NULL, 0);
             program_write(&cases, "\n");
         }
@@ -211,8 +241,7 @@ static void end_tailcall(program *p)
 static void end_throw(program *p)
 {
     const program_value *found = program_find(p, KIND_REF, 0);
-    program_value value =
-        found ? *found : program_pick(p, program_ref_to(p, p->types.items[13]), 0);
+    program_value value = found ? *found : program_pick(p, program_ref_to(p, program_void(p)), 0);
     program_write(&p->body, "        THROW %s\n", value.name);
 }
 
@@ -321,6 +350,8 @@ static void end_block(program *p)
         end_switch(p);
     } else if (dice < 57) {
         end_switch_function(p);
+    } else if (dice < 59) {
+        end_switch_cell(p);
     } else if (dice < 80) {
         end_throwing(p);
     } else if (dice < 90) {
@@ -378,7 +409,7 @@ static void write_label(program *p, const program_block *block)
     }
     program_write(&p->body, ")");
     if (block->has_exception) {
-        program_value value = {.type = program_ref_to(p, p->types.items[13])};
+        program_value value = {.type = program_ref_to(p, program_void(p))};
         snprintf(value.name, sizeof value.name, "%%v%u.rvoid", p->name_count++);
         program_write(&p->body, " [%s]", value.name);
         MU_ARRAY_PUSH(&p->values, value);

@@ -13,11 +13,6 @@ static void one_result(program_op *op, const program_type *type)
     op->result_count = 1;
 }
 
-static const program_type *random_fp(program *p)
-{
-    return p->types.items[11 + program_below(p, 2)];
-}
-
 /* An int type that the block has values of. */
 static const program_type *some_int(program *p)
 {
@@ -80,7 +75,7 @@ static bool make_division(program *p, program_op *op)
 static bool make_fp_binary(program *p, program_op *op)
 {
     static const char *const words[] = {"FADD", "FSUB", "FMUL", "FDIV", "FREM", "FADD", "FMUL"};
-    const program_type *type = random_fp(p);
+    const program_type *type = program_random_fp(p);
     program_value a = program_pick(p, type, 0);
     program_value b = program_chance(p, 5) ? a : program_pick(p, type, 0);
     program_write(&op->text, "%s <@%s> %s %s", words[program_below(p, 7)], type->name, a.name,
@@ -97,7 +92,9 @@ static bool make_compare(program *p, program_op *op)
                                       "FUGE",   "FULT",  "FULE", "FORD", "FOEQ", "FONE",
                                       "FOGT",   "FOGE",  "FOLT", "FOLE"};
     uint32_t dice = program_below(p, 10);
-    const program_type *type = dice < 5 ? some_int(p) : dice < 8 ? random_fp(p) : some_type(p);
+    const program_type *type = dice < 5   ? some_int(p)
+                               : dice < 8 ? program_random_fp(p)
+                                          : some_type(p);
     if (type->kind == KIND_STRUCT || type->kind == KIND_ARRAY || type->kind == KIND_VECTOR ||
         type->kind == KIND_TAGREF) {
         return false;
@@ -131,10 +128,10 @@ static bool make_convert_fp(program *p, program_op *op)
 {
     static const char *const words[] = {"FPTOUI", "FPTOSI", "UITOFP", "SITOFP", "FPTRUNC", "FPEXT"};
     uint32_t dice = program_below(p, 6);
-    const program_type *fp = random_fp(p);
+    const program_type *fp = program_random_fp(p);
     const program_type *integer = some_int(p);
-    const program_type *single = p->types.items[11];
-    const program_type *both = p->types.items[12];
+    const program_type *single = program_fp(p, true);
+    const program_type *both = program_fp(p, false);
     const program_type *from = dice < 2 ? fp : dice < 4 ? integer : dice == 4 ? both : single;
     const program_type *to = dice < 2 ? integer : dice < 4 ? fp : dice == 4 ? single : both;
     program_value a = program_pick(p, from, 0);
@@ -146,7 +143,7 @@ static bool make_convert_fp(program *p, program_op *op)
 /* Which NaN an operation gives is open, so NaN never becomes an int. */
 static bool make_bitcast(program *p, program_op *op)
 {
-    const program_type *fp = random_fp(p);
+    const program_type *fp = program_random_fp(p);
     const program_type *integer = program_int_of(p, fp->kind == KIND_FLOAT ? 32 : 64);
     bool from_fp = program_chance(p, 50);
     program_value a = program_pick(p, from_fp ? fp : integer, 0);
@@ -193,7 +190,7 @@ static bool make_refcast(program *p, program_op *op)
         return false;
     }
     program_value from = *value;
-    const program_type *nothing = p->types.items[13];
+    const program_type *nothing = program_void(p);
     const program_type *to =
         from.type->kind == KIND_IREF ? program_iref_to(p, nothing) : program_ref_to(p, nothing);
     if (from.type->kind == KIND_FUNCREF) {
@@ -549,14 +546,16 @@ static bool make_atomic(program *p, program_op *op)
     static const char *const words[] = {"XCHG", "ADD", "SUB", "AND",  "NAND", "OR",
                                         "XOR",  "MAX", "MIN", "UMAX", "UMIN"};
     const program_type *type = some_accessible(p);
-    if (!has_atomics(type)) {
+    /* Which NaN an operation gives is open, so floating point is exchanged but not compared. */
+    bool is_fp = type->kind == KIND_FLOAT || type->kind == KIND_DOUBLE;
+    if (!has_atomics(type) && !is_fp) {
         type = program_random_int(p);
     }
     program_value place = some_place(p, type);
     program_value value = program_pick(p, type, 0);
     op->may_throw = true;
     const char *order = orders[program_below(p, 5)];
-    if (type->kind == KIND_TAGREF || program_chance(p, 50)) {
+    if (type->kind == KIND_TAGREF || is_fp || program_chance(p, 50)) {
         program_location at = program_locate(p, &place, type);
         program_write(&op->text, "ATOMICRMW %s%s %s <@%s> %s %s", at.flag, order,
                       words[type->kind == KIND_INT ? program_below(p, 11) : 0], type->name, at.name,

@@ -4,7 +4,7 @@
 #include <string.h>
 
 /* What program_make_types adds after float and double: void, its ref, then these. */
-enum { DOUBLE_TYPE = 12, VOID_REF_TYPE = 14, TAGREF_TYPE = 15, TAG_TYPE = 16 };
+enum { DOUBLE_TYPE = 13, VOID_REF_TYPE = 15, TAGREF_TYPE = 16, TAG_TYPE = 17 };
 
 static const program_type *tagref_type(const program *p)
 {

@@ -128,6 +128,9 @@ const program_type *program_ref_to(program *p, const program_type *type);
 const program_type *program_iref_to(program *p, const program_type *type);
 const program_type *program_int_of(const program *p, uint32_t bits);
 const program_type *program_random_int(program *p);
+const program_type *program_random_fp(program *p);
+const program_type *program_fp(const program *p, bool is_single); /* float, else double */
+const program_type *program_void(const program *p);
 const program_type *program_random_value_type(program *p);
 const program_type *program_random_scalar(program *p);
 const program_type *program_random_vector(program *p);
@@ -145,6 +148,9 @@ void program_write_stack_bottoms(program *p);
 /* program_constants.c */
 const char *program_constant(program *p, const program_type *type);
 const char *program_int_constant(program *p, const program_type *type, uint64_t value);
+/* Of more than 64 bits. */
+const char *program_wide_constant(program *p, const program_type *type, uint64_t high,
+                                  uint64_t low);
 /* Of a struct, array or vector, from names of constants. */
 const char *program_list_constant(program *p, const program_type *type, const char *const *items);
 const char *program_null(program *p, const program_type *type);

@@ -6,7 +6,7 @@
 
 #define WORDS_MAX 40u /* of a composite value */
 
-static const uint32_t widths[] = {1, 7, 8, 13, 16, 31, 32, 33, 52, 63, 64};
+static const uint32_t widths[] = {1, 7, 8, 13, 16, 31, 32, 33, 52, 63, 64, 128};
 enum { WIDTH_COUNT = sizeof widths / sizeof *widths };
 
 static program_type *add_type(program *p, type_kind kind, const char *name)
@@ -60,6 +60,21 @@ const program_type *program_random_int(program *p)
     return p->types.items[program_below(p, WIDTH_COUNT)];
 }
 
+const program_type *program_fp(const program *p, bool is_single)
+{
+    return p->types.items[WIDTH_COUNT + (is_single ? 0 : 1)];
+}
+
+const program_type *program_random_fp(program *p)
+{
+    return program_fp(p, program_chance(p, 50));
+}
+
+const program_type *program_void(const program *p)
+{
+    return p->types.items[WIDTH_COUNT + 2];
+}
+
 bool program_is_value_type(const program_type *type)
 {
     return type->kind != KIND_VOID && type->kind != KIND_HYBRID;
@@ -72,8 +87,11 @@ const program_type *program_random_scalar(program *p)
 
 static uint32_t lane_bytes(const program_type *lane)
 {
-    uint32_t bits = lane->kind == KIND_INT ? lane->bits : lane->kind == KIND_FLOAT ? 32 : 64;
-    return bits <= 8 ? 1 : bits <= 16 ? 2 : bits <= 32 ? 4 : 8;
+    uint32_t bits = lane->kind == KIND_INT     ? lane->bits
+                    : lane->kind == KIND_FLOAT ? 32
+                    : lane->kind == KIND_IREF  ? 128
+                                               : 64;
+    return bits <= 8 ? 1 : bits <= 16 ? 2 : bits <= 32 ? 4 : bits <= 64 ? 8 : 16;
 }
 
 const program_type *program_vector_of(program *p, const program_type *lane, uint32_t length)
@@ -86,7 +104,7 @@ const program_type *program_vector_of(program *p, const program_type *lane, uint
     if (bytes / 8 > WORDS_MAX) {
         return NULL;
     }
-    snprintf(name, sizeof name, "V%ux%.8s", length, lane->name);
+    snprintf(name, sizeof name, "V%ux%.16s", length, lane->name);
     for (uint32_t i = 0; i < p->types.count; i++) {
         if (strcmp(p->types.items[i]->name, name) == 0) {
             return p->types.items[i];
@@ -95,8 +113,30 @@ const program_type *program_vector_of(program *p, const program_type *lane, uint
     program_type *made = add_type(p, KIND_VECTOR, name);
     made->element = lane;
     made->length = length;
+    made->has_iref = lane->has_iref;
+    made->has_tagref = lane->has_tagref;
     made->words = bytes / 8 + (bytes > 16 ? 3 : bytes / 16); /* with what aligns it */
     return made;
+}
+
+static bool is_lane(const program_type *type)
+{
+    switch (type->kind) {
+    case KIND_INT:
+    case KIND_FLOAT:
+    case KIND_DOUBLE:
+    case KIND_REF:
+    case KIND_IREF:
+    case KIND_FUNCREF:
+    case KIND_STACKREF:
+    case KIND_TAGREF: return strlen(type->name) < 16;
+    case KIND_VOID:
+    case KIND_STRUCT:
+    case KIND_ARRAY:
+    case KIND_VECTOR:
+    case KIND_HYBRID: break;
+    }
+    return false;
 }
 
 const program_type *program_random_vector(program *p)
@@ -104,7 +144,13 @@ const program_type *program_random_vector(program *p)
     static const uint32_t lengths[] = {4, 2, 8, 4, 2, 1, 3, 5, 16, 20, 33};
     for (;;) {
         uint32_t length = lengths[program_below(p, sizeof lengths / sizeof *lengths)];
-        const program_type *type = program_vector_of(p, program_random_scalar(p), length);
+        const program_type *lane = program_chance(p, 70)
+                                       ? program_random_scalar(p)
+                                       : p->types.items[program_below(p, p->types.count)];
+        if (!is_lane(lane)) {
+            continue;
+        }
+        const program_type *type = program_vector_of(p, lane, length);
         if (type) {
             return type;
         }
@@ -193,6 +239,9 @@ static void add_list(program *p, const program_type ***list, uint32_t *count, ui
     for (uint32_t i = 0; i < wanted; i++) {
         const program_type *type =
             is_main ? program_random_scalar(p) : program_random_value_type(p);
+        if (is_main && type->bits > 64) { /* an argument is one word */
+            type = program_int_of(p, 64);
+        }
         if (*words + type->words > 200) {
             break;
         }
@@ -227,7 +276,9 @@ void program_make_types(program *p)
     for (uint32_t i = 0; i < WIDTH_COUNT; i++) {
         char name[16];
         snprintf(name, sizeof name, "i%u", widths[i]);
-        add_type(p, KIND_INT, name)->bits = widths[i];
+        program_type *type = add_type(p, KIND_INT, name);
+        type->bits = widths[i];
+        type->words = widths[i] > 64 ? 3 : 1; /* with what aligns it */
     }
     add_type(p, KIND_FLOAT, "f");
     add_type(p, KIND_DOUBLE, "d");

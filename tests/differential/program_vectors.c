@@ -10,19 +10,25 @@ static void one_result(program_op *op, const program_type *type)
     op->result_count = 1;
 }
 
-/* A vector type that the block has values of, rather than any; of ints, of floats and doubles, or
- * of either. */
-typedef enum lane_choice { INT_LANES, FP_LANES, ANY_LANES } lane_choice;
+static bool is_fp(const program_type *lane)
+{
+    return lane->kind == KIND_FLOAT || lane->kind == KIND_DOUBLE;
+}
+
+/* A vector type that the block has values of, rather than any; of ints, of floats and doubles, of
+ * either, of what has EQ, or of all. */
+typedef enum lane_choice { INT_LANES, FP_LANES, NUMBER_LANES, EQ_LANES, ANY_LANES } lane_choice;
 static const program_type *some_vector(program *p, lane_choice choice)
 {
     const program_value *found = program_chance(p, 75) ? program_find(p, KIND_VECTOR, 0) : NULL;
     const program_type *type = found ? found->type : program_random_vector(p);
     bool is_int = type->element->kind == KIND_INT;
-    if (choice == ANY_LANES || (choice == INT_LANES) == is_int) {
+    bool fits[] = {is_int, is_fp(type->element), is_int || is_fp(type->element),
+                   type->element->kind != KIND_TAGREF, true};
+    if (fits[choice]) {
         return type;
     }
-    const program_type *lane =
-        choice == INT_LANES ? program_random_int(p) : p->types.items[11 + program_below(p, 2)];
+    const program_type *lane = choice != FP_LANES ? program_random_int(p) : program_random_fp(p);
     type = program_vector_of(p, lane, type->length);
     return type ? type : program_vector_of(p, lane, 2);
 }
@@ -57,7 +63,7 @@ static bool make_binary(program *p, program_op *op)
     static const char *const ints[] = {"ADD",  "SUB", "MUL", "SHL", "LSHR",
                                        "ASHR", "AND", "OR",  "XOR"};
     static const char *const fps[] = {"FADD", "FSUB", "FMUL", "FDIV", "FREM"};
-    const program_type *type = some_vector(p, ANY_LANES);
+    const program_type *type = some_vector(p, NUMBER_LANES);
     bool is_int = type->element->kind == KIND_INT;
     program_value a = program_pick(p, type, 0);
     program_value b = program_chance(p, 10) ? a : program_pick(p, type, 0);
@@ -98,13 +104,15 @@ static bool make_compare(program *p, program_op *op)
     static const char *const fps[] = {"FFALSE", "FTRUE", "FUNO", "FUEQ", "FUNE", "FUGT",
                                       "FUGE",   "FULT",  "FULE", "FORD", "FOEQ", "FONE",
                                       "FOGT",   "FOGE",  "FOLT", "FOLE"};
-    const program_type *type = some_vector(p, ANY_LANES);
+    const program_type *type = some_vector(p, EQ_LANES);
     bool is_int = type->element->kind == KIND_INT;
     program_value a = program_pick(p, type, 0);
     program_value b = program_chance(p, 10) ? a : program_pick(p, type, 0);
     program_write(&op->text, "%s <@%s> %s %s",
-                  is_int ? ints[program_below(p, 10)] : fps[program_below(p, 16)], type->name,
-                  a.name, b.name);
+                  is_int                 ? ints[program_below(p, 10)]
+                  : is_fp(type->element) ? fps[program_below(p, 16)]
+                                         : ints[program_below(p, 2)],
+                  type->name, a.name, b.name);
     one_result(op, bits_for(p, type));
     return true;
 }
@@ -129,7 +137,7 @@ static bool make_convert(program *p, program_op *op)
         const program_type *from = some_vector(p, INT_LANES);
         if (!to_int) {
             return convert(p, op, program_chance(p, 50) ? "SITOFP" : "UITOFP", from,
-                           p->types.items[11 + program_below(p, 2)]);
+                           program_random_fp(p));
         }
         const program_type *lane = program_random_int(p);
         return convert(p, op,
@@ -145,8 +153,7 @@ static bool make_convert(program *p, program_op *op)
         return convert(p, op, program_chance(p, 50) ? "FPTOSI" : "FPTOUI", from, lane);
     }
     bool is_single = from->element->kind == KIND_FLOAT;
-    return convert(p, op, is_single ? "FPEXT" : "FPTRUNC", from,
-                   p->types.items[is_single ? 12 : 11]);
+    return convert(p, op, is_single ? "FPEXT" : "FPTRUNC", from, program_fp(p, !is_single));
 }
 
 /* Which NaN an operation gives is open, so no lane that is NaN becomes an int. */
@@ -219,9 +226,37 @@ static bool make_shuffle(program *p, program_op *op)
     return true;
 }
 
+/* References to void and back; of functions, to another signature and back. */
+static bool make_refcast(program *p, program_op *op)
+{
+    const program_type *from = some_vector(p, ANY_LANES);
+    const program_type *lane = from->element;
+    const program_type *to_lane;
+    switch ((int)lane->kind) {
+    case KIND_REF: to_lane = program_ref_to(p, program_void(p)); break;
+    case KIND_IREF: to_lane = program_iref_to(p, program_void(p)); break;
+    case KIND_FUNCREF: to_lane = p->sigs.items[program_below(p, p->sigs.count)]->funcref; break;
+    default: return false;
+    }
+    const program_type *to = to_lane ? program_vector_of(p, to_lane, from->length) : NULL;
+    if (!to) {
+        return false;
+    }
+    program_value a = program_pick(p, from, 0);
+    program_write(&op->text, "REFCAST <@%s @%s> %s", from->name, to->name, a.name);
+    one_result(op, to);
+    if (program_chance(p, 70)) {
+        program_value up = program_emit(p, op);
+        *op = (program_op){0};
+        program_write(&op->text, "REFCAST <@%s @%s> %s", to->name, from->name, up.name);
+        one_result(op, from);
+    }
+    return true;
+}
+
 bool program_vector_inst(program *p, program_op *op)
 {
-    switch (program_below(p, 10)) {
+    switch (program_below(p, 11)) {
     case 0:
     case 1:
     case 2: return make_binary(p, op);
@@ -231,6 +266,7 @@ bool program_vector_inst(program *p, program_op *op)
     case 6: return make_convert(p, op);
     case 7: return make_bitcast(p, op);
     case 8: return make_select(p, op);
+    case 9: return make_refcast(p, op);
     default: return make_shuffle(p, op);
     }
 }

@@ -217,7 +217,8 @@ oracle_value oracle_keepalive(const oracle *self, uint32_t index, uint32_t keepa
 {
     frame *at = frame_at(self, index);
     mu_ir_value value = at->plan->version->operands[inst_of(at)->keepalives.first + keepalive];
-    return value_from_image(image_of_value(at, value), mu_ir_value_type(at->plan->version, value));
+    return value_from_image(self, image_of_value(at, value),
+                            mu_ir_value_type(at->plan->version, value));
 }
 
 uint32_t oracle_trap_result_count(const oracle *self)
@@ -279,21 +280,9 @@ static void do_instruction(oracle *self, frame *at)
 {
     const mu_ir_inst *inst = inst_of(at);
     switch (mu_ir_op_info_of(inst->op)->shape) {
-    case MU_SHAPE_BINARY:
-        if (!do_wide(self, at)) {
-            do_binary(self, at);
-        }
-        break;
-    case MU_SHAPE_COMPARE:
-        if (!do_wide(self, at)) {
-            do_compare(self, at);
-        }
-        break;
-    case MU_SHAPE_CONVERT:
-        if (!do_wide(self, at)) {
-            do_convert(self, at);
-        }
-        break;
+    case MU_SHAPE_BINARY: do_binary(self, at); break;
+    case MU_SHAPE_COMPARE: do_compare(self, at); break;
+    case MU_SHAPE_CONVERT: do_convert(self, at); break;
     case MU_SHAPE_SELECT: do_select(self, at); break;
     case MU_SHAPE_BRANCH: jump_to(self, dest_of(at, 0), NULL); break;
     case MU_SHAPE_BRANCH2: jump_to(self, dest_of(at, *operand(at, 0) ? 0 : 1), NULL); break;

@@ -58,7 +58,8 @@ typedef struct oracle_value {
     bool is_integer;       /* TAGREF64 given: `integer`; else, if not `is_null`, `double_value` */
     bool is_null;          /* REF, IREF, FUNCREF */
     oracle_object *object; /* REF, IREF; valid until the heap is collected */
-    char text[96];         /* VECTOR: the lanes, as mu_value has them */
+    char text[256];        /* of any other type: its display form, as mu_value has it */
+    const char *literal;   /* the same, to give one */
 } oracle_value;
 
 typedef enum oracle_answer_kind {

@@ -21,7 +21,7 @@ void do_field(oracle *self, frame *at)
 void do_element(oracle *self, frame *at)
 {
     const mu_ir_type *type = type_param(at, 0);
-    uint64_t index = read_int(operand(at, 1), type_param(at, 1));
+    uint64_t index = read_length(operand(at, 1), type_param(at, 1));
     if (index >= type->length) {
         throw_error(self, MU_GUEST_ERROR_OUT_OF_BOUNDS);
         return;
@@ -43,7 +43,7 @@ void do_shuffle(oracle *self, frame *at)
     const mu_ir_type *mask = type_param(at, 1);
     uint64_t size = size_of_type(type->element);
     for (uint64_t i = 0; i < mask->length; i++) {
-        uint64_t index = read_int(operand(at, 2) + i * mask->stride_bytes, mask->element);
+        uint64_t index = read_length(operand(at, 2) + i * mask->stride_bytes, mask->element);
         if (index >= 2 * type->length) {
             throw_error(self, MU_GUEST_ERROR_OUT_OF_BOUNDS);
             return;

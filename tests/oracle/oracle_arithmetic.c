@@ -94,6 +94,9 @@ static double double_binary(mu_ir_op op, double a, double b)
 static bool lane_binary(mu_ir_op op, const mu_ir_type *type, const uint8_t *a, const uint8_t *b,
                         uint8_t *result)
 {
+    if (is_wide(type)) {
+        return wide_binary(op, type, a, b, result);
+    }
     if (type->kind == MU_IR_INT) {
         uint64_t right = read_int(b, type);
         if (divides(op) && right == 0) {
@@ -174,7 +177,9 @@ static bool int_compare(mu_ir_op op, uint64_t a, uint64_t b, uint32_t bits)
 static bool lane_compare(mu_ir_op op, const mu_ir_type *type, const uint8_t *a, const uint8_t *b)
 {
     switch (type->kind) { /* NOLINT: the comparable kinds */
-    case MU_IR_INT: return int_compare(op, read_int(a, type), read_int(b, type), type->bits);
+    case MU_IR_INT:
+        return is_wide(type) ? wide_compare(op, type, a, b)
+                             : int_compare(op, read_int(a, type), read_int(b, type), type->bits);
     case MU_IR_FLOAT:
     case MU_IR_DOUBLE: return fp_compare(op, read_fp(a, type), read_fp(b, type));
     case MU_IR_IREF:

@@ -278,7 +278,7 @@ static void return_at_bottom(oracle *self, frame *at)
     const mu_ir_sig *sig = at->plan->version->sig;
     if (returning->is_clients) {
         for (uint32_t i = 0; i < sig->result_count && i < ORACLE_MAX_VALUES; i++) {
-            result->values[i] = value_from_image(operand(at, i), sig->results[i]);
+            result->values[i] = value_from_image(self, operand(at, i), sig->results[i]);
         }
         result->count = sig->result_count;
     }

@@ -44,6 +44,10 @@ static void write_fp(uint8_t *image, const mu_ir_type *type, float single_value,
 static void convert_lane(mu_ir_op op, const mu_ir_type *from, const mu_ir_type *to,
                          const uint8_t *image, uint8_t *result)
 {
+    if (is_wide(from) || is_wide(to)) {
+        wide_convert(op, from, to, image, result);
+        return;
+    }
     switch (op) { /* NOLINT: the conversions */
     case MU_OP_TRUNC:
     case MU_OP_ZEXT:
@@ -78,16 +82,16 @@ static void convert_lane(mu_ir_op op, const mu_ir_type *from, const mu_ir_type *
 }
 
 /* A cast to what is not there, without the grant native. */
-static bool is_wrong_cast(const oracle *self, frame *at)
+static bool is_wrong_cast(const oracle *self, const mu_ir_type *from, const mu_ir_type *to,
+                          const uint8_t *image)
 {
-    const mu_ir_type *to = type_param(at, 1);
-    if (inst_of(at)->op != MU_OP_REFCAST || self->limits.trusted || to->kind == MU_IR_FUNCREF ||
-        mu_ir_type_begins_with(type_param(at, 0)->element, to->element)) {
+    if (self->limits.trusted || to->kind == MU_IR_FUNCREF ||
+        mu_ir_type_begins_with(from->element, to->element)) {
         return false;
     }
-    iref_image place = {read_ref(operand(at, 0)), 0};
+    iref_image place = {read_ref(image), 0};
     if (to->kind == MU_IR_IREF) {
-        place = read_iref(operand(at, 0));
+        place = read_iref(image);
     }
     return place.object && !object_has_type_at(place.object, place.offset, to->element);
 }
@@ -96,18 +100,18 @@ void do_convert(oracle *self, frame *at)
 {
     const mu_ir_type *from = type_param(at, 0);
     const mu_ir_type *to = type_param(at, 1);
-    if (is_wrong_cast(self, at)) {
-        throw_error(self, MU_GUEST_ERROR_WRONG_TYPE);
-        return;
-    }
-    if (from->kind == MU_IR_VECTOR && to->kind == MU_IR_VECTOR) {
-        for (uint64_t i = 0; i < from->length; i++) {
-            convert_lane(inst_of(at)->op, from->element, to->element,
-                         operand(at, 0) + i * from->stride_bytes,
-                         result_image(at, 0) + i * to->stride_bytes);
+    bool is_vector = from->kind == MU_IR_VECTOR;
+    const mu_ir_type *from_lane = is_vector ? from->element : from;
+    const mu_ir_type *to_lane = is_vector ? to->element : to;
+    mu_ir_op op = inst_of(at)->op;
+    for (uint64_t i = 0; i < (is_vector ? from->length : 1); i++) {
+        const uint8_t *image = operand(at, 0) + (is_vector ? i * from->stride_bytes : 0);
+        if (op == MU_OP_REFCAST && is_wrong_cast(self, from_lane, to_lane, image)) {
+            throw_error(self, MU_GUEST_ERROR_WRONG_TYPE);
+            return;
         }
-    } else {
-        convert_lane(inst_of(at)->op, from, to, operand(at, 0), result_image(at, 0));
+        convert_lane(op, from_lane, to_lane, image,
+                     result_image(at, 0) + (is_vector ? i * to->stride_bytes : 0));
     }
     continue_normally(self);
 }

@@ -1,8 +1,7 @@
 /* Byte images of values, and their ways in and out. */
+#include "mu_ir_value.h"
 #include "oracle_state.h"
 
-#include <inttypes.h>
-#include <math.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -182,40 +181,34 @@ void write_entity(oracle *self, uint8_t *image, const mu_ir_entity *entity)
     }
 }
 
-static void show_lane(const uint8_t *image, const mu_ir_type *lane, char *text, size_t bytes)
+static void show_leaf(void *context, const mu_ir_type *type, const void *memory, char *text,
+                      size_t bytes)
 {
-    if (lane->kind == MU_IR_INT) {
-        snprintf(text, bytes, "%" PRIu64, read_int(image, lane));
-    } else if (isnan(read_fp(image, lane))) {
-        snprintf(text, bytes, "nan");
+    const oracle *self = context;
+    if (type->kind == MU_IR_TAGREF64) {
+        show_tagref(self, memory, text, bytes);
     } else {
-        snprintf(text, bytes, lane->kind == MU_IR_FLOAT ? "%.9g" : "%.17g", read_fp(image, lane));
+        snprintf(text, bytes, "%s", oracle_function_name(self, read_word(memory)));
     }
 }
 
-/* "{1, 2}"; the lanes that do not fit are "...". */
-static void show_vector(const uint8_t *image, const mu_ir_type *type, char *text, size_t bytes)
+static void show_other(const oracle *self, const uint8_t *image, oracle_value *value)
 {
-    size_t used = 0;
-    for (uint64_t i = 0; i < type->length; i++) {
-        char lane[40];
-        char next[48];
-        show_lane(image + i * type->stride_bytes, type->element, lane, sizeof lane);
-        snprintf(next, sizeof next, "%s%s", i == 0 ? "{" : ", ", lane);
-        bool fits = used + strlen(next) + strlen("...}") < bytes;
-        used += (size_t)snprintf(text + used, bytes - used, "%s", fits ? next : "...");
-        if (!fits) {
-            break;
-        }
-    }
-    snprintf(text + used, bytes - used, "}");
+    mu_ir_value_show(value->type, image, show_leaf, (void *)(uintptr_t)self, value->text,
+                     sizeof value->text);
 }
 
-oracle_value value_from_image(const uint8_t *image, const mu_ir_type *type)
+oracle_value value_from_image(const oracle *self, const uint8_t *image, const mu_ir_type *type)
 {
     oracle_value value = {.type = type};
     switch (type->kind) {
     case MU_IR_INT:
+        if (is_wide(type)) {
+            show_other(self, image, &value);
+            break;
+        }
+        value.integer = read_int(image, type);
+        break;
     case MU_IR_UPTR:
     case MU_IR_UFUNCPTR: value.integer = read_int(image, type); break;
     case MU_IR_FLOAT: memcpy(&value.single_value, image, sizeof(float)); break;
@@ -236,19 +229,15 @@ oracle_value value_from_image(const uint8_t *image, const mu_ir_type *type)
         value.is_null = value.integer == 0;
         break;
     case MU_IR_VECTOR:
-        if (!type->has_refs) {
-            show_vector(image, type, value.text, sizeof value.text);
-        }
-        break;
     case MU_IR_STRUCT:
-    case MU_IR_HYBRID:
     case MU_IR_ARRAY:
-    case MU_IR_VOID:
-    case MU_IR_TAGREF64:
     case MU_IR_THREADREF:
     case MU_IR_STACKREF:
     case MU_IR_FRAMECURSORREF:
-    case MU_IR_IRNODEREF: break;
+    case MU_IR_IRNODEREF: show_other(self, image, &value); break;
+    case MU_IR_HYBRID:
+    case MU_IR_VOID:
+    case MU_IR_TAGREF64: break;
     }
     return value;
 }
@@ -257,6 +246,11 @@ void image_from_value(oracle *self, uint8_t *image, const mu_ir_type *type,
                       const oracle_value *value)
 {
     memset(image, 0, size_of_type(type));
+    if (value->literal) {
+        mu_status status = mu_ir_value_read(type, value->literal, "", NULL, image);
+        MU_INVARIANT(status == MU_OK, "no value: %s", value->literal);
+        return;
+    }
     switch (type->kind) {
     case MU_IR_INT:
     case MU_IR_UPTR:

@@ -28,7 +28,7 @@ void do_allocation(oracle *self, frame *at)
     bool is_hybrid = inst->op == MU_OP_NEWHYBRID || inst->op == MU_OP_ALLOCAHYBRID;
     bool is_iref = inst->op == MU_OP_ALLOCA || inst->op == MU_OP_ALLOCAHYBRID;
     bool is_cell = is_iref && self->limits.trusted;
-    uint64_t length = is_hybrid ? read_int(operand(at, 0), type_param(at, 1)) : 0;
+    uint64_t length = is_hybrid ? read_length(operand(at, 0), type_param(at, 1)) : 0;
     /* One element more than asked for: irefs may point one past the end. */
     bool fits = !is_hybrid || ++length != 0;
     oracle_object *object = !fits     ? NULL
@@ -83,16 +83,17 @@ static bool distance_of(oracle *self, frame *at, int64_t *distance)
     default: break;
     }
     const mu_ir_type *index_type = type_param(at, 1);
-    int64_t index = sign_extended(read_int(operand(at, 1), index_type), index_type->bits);
+    int64_t index;
+    bool overflows = !read_index(operand(at, 1), index_type, &index);
     if (inst->op == MU_OP_SHIFTIREF) {
-        bool overflows = __builtin_mul_overflow(index, (int64_t)stride_of_type(type), distance);
+        overflows |= __builtin_mul_overflow(index, (int64_t)stride_of_type(type), distance);
         if (overflows && !self->limits.trusted) {
             throw_error(self, MU_GUEST_ERROR_OUT_OF_BOUNDS);
             return false;
         }
         return true;
     }
-    if (index < 0 || (uint64_t)index >= type->length) {
+    if (overflows || index < 0 || (uint64_t)index >= type->length) {
         throw_error(self, MU_GUEST_ERROR_OUT_OF_BOUNDS);
         return false;
     }
@@ -216,6 +217,8 @@ void do_atomicrmw(oracle *self, frame *at)
     mu_ir_rmw rmw = (mu_ir_rmw)inst_of(at)->rmw;
     if (rmw == MU_RMW_XCHG) {
         memcpy(memory, operand(at, 1), size_of_type(type));
+    } else if (is_wide(type)) {
+        wide_modify(rmw, type, memory, operand(at, 1));
     } else {
         write_int(
             memory, type,

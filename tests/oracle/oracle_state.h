@@ -161,9 +161,23 @@ uint64_t read_word(const uint8_t *image);
 void write_word(uint8_t *image, uint64_t value);
 /* The image of a constant, global cell or function. */
 void write_entity(oracle *self, uint8_t *image, const mu_ir_entity *entity);
-oracle_value value_from_image(const uint8_t *image, const mu_ir_type *type);
+oracle_value value_from_image(const oracle *self, const uint8_t *image, const mu_ir_type *type);
 void image_from_value(oracle *self, uint8_t *image, const mu_ir_type *type,
                       const oracle_value *value);
+
+/* --- ints of 128 bits: oracle_wide.c */
+bool is_wide(const mu_ir_type *type);
+/* Of lanes; false: division by zero. */
+bool wide_binary(mu_ir_op op, const mu_ir_type *type, const uint8_t *a, const uint8_t *b,
+                 uint8_t *result);
+bool wide_compare(mu_ir_op op, const mu_ir_type *type, const uint8_t *a, const uint8_t *b);
+void wide_convert(mu_ir_op op, const mu_ir_type *from, const mu_ir_type *to, const uint8_t *image,
+                  uint8_t *result);
+void wide_modify(mu_ir_rmw rmw, const mu_ir_type *type, uint8_t *memory, const uint8_t *operand);
+/* An int of any width as a length: what has more than 64 bits is UINT64_MAX. */
+uint64_t read_length(const uint8_t *image, const mu_ir_type *type);
+/* The same as a signed index, cut to 64 bits; false: it does not fit. */
+bool read_index(const uint8_t *image, const mu_ir_type *type, int64_t *index);
 
 /* --- the heap: oracle_heap.c */
 /* NULL when the heap's quota does not allow it. */
@@ -292,6 +306,8 @@ bool do_stack_comminst(oracle *self, frame *at);
 bool do_cursor_comminst(oracle *self, frame *at); /* oracle_cursors.c */
 bool do_tagref(oracle *self, frame *at); /* oracle_tagref.c; false: another common instruction */
 void image_from_tagref(oracle *self, uint8_t *image, const oracle_value *value);
+/* What the tagref64 holds, in words. */
+void show_tagref(const oracle *self, const uint8_t *image, char *text, size_t bytes);
 /* The object in a tagref64's image, or NULL. */
 oracle_object *object_of_tagref(const oracle *self, const uint8_t *image);
 bool do_pin_comminst(oracle *self, frame *at); /* oracle_pins.c */
@@ -308,9 +324,8 @@ void native_drop(native_call *call);
 bool do_expose_comminst(oracle *self, frame *at); /* oracle_exposed.c */
 uint64_t exposed_address(oracle *self, const mu_ir_expose *definition);
 void exposed_free_all(oracle *self);
-bool do_futex_comminst(oracle *self, frame *at); /* oracle_futex.c */
-bool do_wide(oracle *self, frame *at);           /* oracle_wide.c; false: it is on no wide int */
-bool do_meta_comminst(oracle *self, frame *at);  /* oracle_meta.c */
+bool do_futex_comminst(oracle *self, frame *at);     /* oracle_futex.c */
+bool do_meta_comminst(oracle *self, frame *at);      /* oracle_meta.c */
 bool do_irbuilder_comminst(oracle *self, frame *at); /* oracle_irbuilder.c */
 /* The running thread has trapped: begins the program's own handler, if there is one. */
 bool do_own_trap(oracle *self);

@@ -4,6 +4,7 @@
 #include "oracle_state.h"
 
 #include <math.h>
+#include <stdio.h>
 #include <string.h>
 
 #define BOXED 0xfff8000000000000u
@@ -39,6 +40,20 @@ void image_from_tagref(oracle *self, uint8_t *image, const oracle_value *value)
             (tagref_box){.is_ref = value->is_null, .integer = value->integer & mask_of_bits(52)});
     } else {
         write_double(image, isnan(value->double_value) ? (double)NAN : value->double_value);
+    }
+}
+
+void show_tagref(const oracle *self, const uint8_t *image, char *text, size_t bytes)
+{
+    const tagref_box *box = box_of(self, image);
+    double number;
+    memcpy(&number, image, sizeof number);
+    if (!box) {
+        snprintf(text, bytes, "double %.17g", number);
+    } else if (box->is_ref) {
+        snprintf(text, bytes, "%s with tag %u", box->object ? "ref" : "NULL", (unsigned)box->tag);
+    } else {
+        snprintf(text, bytes, "int<52> %lld", (long long)sign_extended(box->integer, 52));
     }
 }
 

@@ -1,4 +1,5 @@
-/* Ints of 128 bits: binary operations, comparisons and conversions. */
+/* Ints of 128 bits, single or lanes of vectors: binary operations, comparisons, conversions, atomic
+ * operations, and as indices. */
 #include "oracle_state.h"
 
 #include <math.h>
@@ -7,7 +8,7 @@
 __extension__ typedef unsigned __int128 u128;
 __extension__ typedef __int128 s128;
 
-static bool is_wide(const mu_ir_type *type)
+bool is_wide(const mu_ir_type *type)
 {
     return type->kind == MU_IR_INT && type->bits > 64;
 }
@@ -32,7 +33,7 @@ static void write_wide(uint8_t *image, const mu_ir_type *type, u128 value)
 }
 
 /* False: division by zero. */
-static bool wide_binary(mu_ir_op op, u128 a, u128 b, u128 *result)
+static bool combine_values(mu_ir_op op, u128 a, u128 b, u128 *result)
 {
     s128 x = (s128)a;
     s128 y = (s128)b;
@@ -59,7 +60,7 @@ static bool wide_binary(mu_ir_op op, u128 a, u128 b, u128 *result)
     return true;
 }
 
-static bool wide_compare(mu_ir_op op, u128 a, u128 b)
+static bool compare_values(mu_ir_op op, u128 a, u128 b)
 {
     s128 x = (s128)a;
     s128 y = (s128)b;
@@ -102,16 +103,29 @@ static void write_rounded(uint8_t *image, const mu_ir_type *type, u128 value, bo
     }
 }
 
-static void wide_convert(oracle *self, frame *at)
+bool wide_binary(mu_ir_op op, const mu_ir_type *type, const uint8_t *a, const uint8_t *b,
+                 uint8_t *result)
 {
-    const mu_ir_type *from = type_param(at, 0);
-    const mu_ir_type *to = type_param(at, 1);
-    const uint8_t *image = operand(at, 0);
-    uint8_t *result = result_image(at, 0);
-    mu_ir_op op = inst_of(at)->op;
+    u128 value;
+    if (!combine_values(op, read_wide(a, type), read_wide(b, type), &value)) {
+        return false;
+    }
+    write_wide(result, type, value);
+    return true;
+}
+
+bool wide_compare(mu_ir_op op, const mu_ir_type *type, const uint8_t *a, const uint8_t *b)
+{
+    return compare_values(op, read_wide(a, type), read_wide(b, type));
+}
+
+void wide_convert(mu_ir_op op, const mu_ir_type *from, const mu_ir_type *to, const uint8_t *image,
+                  uint8_t *result)
+{
     switch (op) { /* NOLINT: the conversions that wide ints have */
     case MU_OP_TRUNC:
-    case MU_OP_ZEXT: write_wide(result, to, read_wide(image, from)); break;
+    case MU_OP_ZEXT:
+    case MU_OP_PTRCAST: write_wide(result, to, read_wide(image, from)); break;
     case MU_OP_SEXT:
         write_wide(result, to, (u128)(s128)sign_extended(read_int(image, from), from->bits));
         break;
@@ -119,38 +133,47 @@ static void wide_convert(oracle *self, frame *at)
     case MU_OP_FPTOSI: write_wide(result, to, signed_from(read_fp(image, from))); break;
     case MU_OP_UITOFP:
     case MU_OP_SITOFP: write_rounded(result, to, read_wide(image, from), op == MU_OP_SITOFP); break;
-    default:
-        undefined(self, "%s of a wide int is not interpreted", mu_ir_op_info_of(op)->word);
-        return;
+    default: MU_INVARIANT(false, "conversion %d of a wide int", (int)op);
     }
-    continue_normally(self);
 }
 
-bool do_wide(oracle *self, frame *at)
+static u128 modified(mu_ir_rmw rmw, u128 old, u128 value)
 {
-    mu_ir_shape shape = mu_ir_op_info_of(inst_of(at)->op)->shape;
-    if (shape == MU_SHAPE_CONVERT) {
-        bool is_here = is_wide(type_param(at, 0)) || is_wide(type_param(at, 1));
-        if (is_here) {
-            wide_convert(self, at);
-        }
-        return is_here;
+    bool is_less = (s128)old < (s128)value;
+    switch (rmw) {
+    case MU_RMW_XCHG: return value;
+    case MU_RMW_ADD: return old + value;
+    case MU_RMW_SUB: return old - value;
+    case MU_RMW_AND: return old & value;
+    case MU_RMW_NAND: return ~(old & value);
+    case MU_RMW_OR: return old | value;
+    case MU_RMW_XOR: return old ^ value;
+    case MU_RMW_MAX: return is_less ? value : old;
+    case MU_RMW_MIN: return is_less ? old : value;
+    case MU_RMW_UMAX: return old > value ? old : value;
+    case MU_RMW_UMIN: return old < value ? old : value;
     }
-    const mu_ir_type *type = type_param(at, 0);
+    return 0;
+}
+
+void wide_modify(mu_ir_rmw rmw, const mu_ir_type *type, uint8_t *memory, const uint8_t *operand)
+{
+    write_wide(memory, type, modified(rmw, read_wide(memory, type), read_wide(operand, type)));
+}
+
+uint64_t read_length(const uint8_t *image, const mu_ir_type *type)
+{
+    u128 value = read_wide(image, type);
+    return value > UINT64_MAX ? UINT64_MAX : (uint64_t)value;
+}
+
+bool read_index(const uint8_t *image, const mu_ir_type *type, int64_t *index)
+{
     if (!is_wide(type)) {
-        return false;
-    }
-    u128 left = read_wide(operand(at, 0), type);
-    u128 right = read_wide(operand(at, 1), type);
-    u128 result;
-    if (shape == MU_SHAPE_COMPARE) {
-        *result_image(at, 0) = wide_compare(inst_of(at)->op, left, right);
-    } else if (wide_binary(inst_of(at)->op, left, right, &result)) {
-        write_wide(result_image(at, 0), type, result);
-    } else {
-        throw_error(self, MU_GUEST_ERROR_DIVISION_BY_ZERO);
+        *index = sign_extended(read_int(image, type), type->bits);
         return true;
     }
-    continue_normally(self);
-    return true;
+    u128 value = read_wide(image, type);
+    *index = (int64_t)(uint64_t)value;
+    return (s128)value == *index;
 }

@@ -1,6 +1,8 @@
 /* Each function mixes its arguments so that one in a wrong place shows in the result. */
 #include "native_things.h"
 
+#include "native_vectors.h"
+
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -242,5 +244,6 @@ uint64_t native_thing_address(const char *name)
             return (uintptr_t)functions[i].function;
         }
     }
-    return native_caller_address(name);
+    uint64_t address = native_caller_address(name);
+    return address ? address : native_vector_address(name);
 }

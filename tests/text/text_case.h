@@ -6,7 +6,7 @@
 /* A value as written: `type` is "" or what stood before the colon. */
 typedef struct text_value {
     char type[16];
-    char literal[96];
+    char literal[256];
 } text_value;
 
 typedef struct text_values {

@@ -201,6 +201,7 @@ static bool value_inside(const text_value *written, const mu_ir_type *type, orac
                             .integer = made.integer,
                             .is_integer = made.kind == MU_VALUE_INT,
                             .is_null = made.is_null,
+                            .literal = made.literal,
                             .single_value = made.single_value,
                             .double_value = made.double_value};
     return true;

@@ -73,6 +73,25 @@ static uint32_t take_number(line_parser *p)
     return (uint32_t)value;
 }
 
+/* From a "{" up to the "}" that closes it. */
+static void take_braces(line_parser *p, text_value *value)
+{
+    const char *start = p->at;
+    uint32_t depth = 0;
+    do {
+        depth += *p->at == '{';
+        depth -= *p->at == '}';
+        p->at += *p->at != '\0';
+    } while (depth && *p->at);
+    size_t length = (size_t)(p->at - start);
+    if (depth || length >= sizeof value->literal) {
+        fail(p, "a value in braces that is not too long");
+        return;
+    }
+    memcpy(value->literal, start, length);
+    value->literal[length] = '\0';
+}
+
 static text_value take_value(line_parser *p)
 {
     text_value value = {0};
@@ -82,9 +101,8 @@ static text_value take_value(line_parser *p)
         expect(p, ")");
         return value;
     }
-    if (accept(p, "{")) {
-        snprintf(value.literal, sizeof value.literal, "{%s}", take_word(p, "}"));
-        expect(p, "}");
+    if (*p->at == '{') {
+        take_braces(p, &value);
         return value;
     }
     const char *word = take_word(p, " \t,()[]|");

@@ -128,7 +128,7 @@ bool text_value_make(const text_value *written, mu_type_info type, mu_value *val
     case MU_VALUE_IREF:
     case MU_VALUE_FUNCREF: value->is_null = true; return strcmp(written->literal, "NULL") == 0;
     case MU_VALUE_TAGREF64: return make_tagref64(written, value);
-    case MU_VALUE_OTHER: return false;
+    case MU_VALUE_OTHER: value->literal = written->literal; return true;
     }
     return false;
 }
@@ -197,25 +197,39 @@ static bool same_value(const mu_value *a, const mu_value *b)
     case MU_VALUE_FUNCREF:
         return a->is_null == b->is_null && (a->is_null || strcmp(a->text, b->text) == 0);
     case MU_VALUE_TAGREF64: return true;
-    case MU_VALUE_OTHER:
-        /* Of composites, vectors show what is in them. */
-        return a->text[0] != '{' || b->text[0] != '{' || strcmp(a->text, b->text) == 0;
+    case MU_VALUE_OTHER: return strcmp(a->text, b->text) == 0;
     }
     return false;
 }
 
-/* One lane, as an unsigned number if both are such, else as a floating point one. */
+/* An unsigned number is known by its bits, of which a lane has 8, 16, 32 or 64. */
+static bool same_bits(uint64_t expected, uint64_t seen)
+{
+    for (uint32_t bits = 8; bits <= 64; bits *= 2) {
+        if (expected <= mask_of(bits) && (seen & mask_of(bits)) == expected) {
+            return expected == seen || (int64_t)seen < 0;
+        }
+    }
+    return false;
+}
+
+/* One lane: the same word, or the same number. What has more than 64 bits is written as it is seen.
+ */
 static bool lane_matches(const char *expected, const char *seen)
 {
-    if (strcmp(expected, "_") == 0) {
+    if (strcmp(expected, "_") == 0 || strcmp(expected, seen) == 0) {
         return true;
     }
     uint64_t wanted;
     uint64_t number;
-    if (parse_int(expected, 64, &wanted) && *seen != '-' && parse_int(seen, 64, &number)) {
-        return wanted == number;
+    bool is_whole = strspn(seen, "-0123456789") == strlen(seen);
+    if (is_whole && (strncmp(expected, "0x", 2) == 0 || strpbrk(expected, ".ein") == NULL)) {
+        return parse_int(expected, 64, &wanted) && parse_int(seen, 64, &number) &&
+               same_bits(wanted, number);
     }
-    return same_double(strtod(expected, NULL), strtod(seen, NULL));
+    char *end;
+    double lane = strtod(expected, &end);
+    return *end == '\0' && same_double(lane, strtod(seen, NULL));
 }
 
 /* "{1 2}" against "{1, 2}". */
@@ -260,7 +274,7 @@ static bool matches(const text_value *expected, const mu_value *seen)
         return strcmp(literal, seen->is_null ? "NULL" : seen->text) == 0;
     }
     if (seen->kind == MU_VALUE_OTHER) {
-        return literal[0] == '{' && seen->text[0] == '{' && lanes_match(literal, seen->text);
+        return lanes_match(literal, seen->text);
     }
     mu_value made;
     uint64_t bits;
@@ -286,7 +300,7 @@ static bool check_values(const text_values *expected, const mu_value *seen, uint
     }
     for (uint32_t i = 0; i < count; i++) {
         if (!matches(&expected->items[i], &seen[i])) {
-            char shown[160];
+            char shown[300];
             show(&seen[i], shown, sizeof shown);
             snprintf(fault, bytes, "%s: value %u is %s, expected %s%s%s", what, i + 1, shown,
                      expected->items[i].type, expected->items[i].type[0] ? ":" : "",

@@ -36,7 +36,8 @@ typedef struct guest_class {
 
 /* Reads `text` as a value of `type`: ints decimal or 0x…, with a sign, any that fit the width
  * signed or unsigned; floats as strtod does in the C locale, and nan, inf; "null" for references;
- * for a tagref64 an int of 52 bits, else a double, or "null".
+ * for a tagref64 an int of 52 bits, else a double, or "null". Of a type that mu_type_info does not
+ * tell (OTHER) the text itself is the value, borrowed, and the substrate reads it: mu_ir_value.h.
  * Errors: INVALID; the report says what was expected. `name` comes first in the message and is like
  * "argument 2". */
 MU_MUST_CHECK mu_status guest_value_read(const char *text, mu_type_info type, const char *name,

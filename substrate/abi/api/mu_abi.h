@@ -213,6 +213,8 @@ typedef enum mu_abi_leave {
                                  gpr[0]? */
     MU_ABI_LEAVE_COMMON,    /* the common instruction at `site_inst`; operands and results travel as
                                at a call */
+    MU_ABI_LEAVE_IN_MEMORY, /* the operation at `site_inst`, its result to be at the address gpr[0],
+                               its operands at gpr[1] and gpr[2] */
     MU_ABI_LEAVE_NEWTHREAD, /* `site_stack`, `site_local`; what is passed travels as arguments */
     MU_ABI_LEAVE_SWAPSTACK, /* the same without `site_local`; results are expected */
     MU_ABI_LEAVE_CHECK_WATCHPOINT, /* is the watchpoint gpr[0] enabled in this VM? gpr[0] = 1 or 0

@@ -42,9 +42,9 @@ struct mu_jit_callback {
     mu_abi_thread *thread; /* for the calls of C that the callback makes: see ccall_sp */
     const mu_jit_exposed *exposed;
     uint64_t gpr[MU_JIT_NATIVE_GPRS]; /* rdi, rsi, rdx, rcx, r8, r9 */
-    uint64_t xmm[MU_JIT_NATIVE_XMMS];
+    uint64_t xmm[MU_JIT_NATIVE_XMMS][2];
     uint64_t result_gpr[2]; /* rax, rdx */
-    uint64_t result_xmm[2];
+    uint64_t result_xmm[2][2];
     /* The runtime's. */
     const mu_ir_func *func;
     uint64_t cookie;
@@ -74,7 +74,7 @@ MU_MUST_CHECK mu_status mu_jit_expose_bundle(mu_jit *jit, mu_ir_bundle *bundle);
 /* ---- calls of C that compiled code leaves to the runtime */
 
 /* Bytes of C's stack that the two of these and a callback may use at once. */
-#define MU_JIT_NATIVE_CALL_BYTES 16384u
+#define MU_JIT_NATIVE_CALL_BYTES 32768u
 /* Prepares the call of `thread->callee` with the arguments in `thread`: when it is entered at its
  * resume_pc, C runs, and then leaves with CCALL_DONE. The two words below ccall_sp are the
  * caller's. */
@@ -87,7 +87,7 @@ void mu_jit_end_native(mu_abi_thread *thread);
 /* The return address of an exposed function's frame: leaves with CALLBACK_RETURN. */
 uintptr_t mu_jit_native_return(const mu_jit *jit);
 /* Puts C's arguments where those of a Mu call of callback->func are. */
-void mu_jit_begin_callback(const mu_jit_callback *callback, mu_abi_thread *thread);
+void mu_jit_begin_callback(mu_jit_callback *callback, mu_abi_thread *thread);
 /* The function has returned: puts its result where C looks for it; when the thread is entered at
  * its resume_pc, C goes on. */
 void mu_jit_end_callback(const mu_jit *jit, mu_jit_callback *callback, mu_abi_thread *thread);

@@ -225,7 +225,19 @@ Test(guest_value, references_are_null_or_nothing)
     cr_assert_not(reads("0", ref_type, &value));
     check_text(&(mu_value){.kind = MU_VALUE_REF, .is_null = true}, "null");
     check_text(&(mu_value){.kind = MU_VALUE_FUNCREF, .integer = 3, .text = "@gcd"}, "@gcd");
-    cr_assert_not(reads("1", (mu_type_info){.kind = MU_VALUE_OTHER}, &value));
+}
+
+Test(guest_value, other_types_are_left_to_the_substrate)
+{
+    const mu_type_info other = {.kind = MU_VALUE_OTHER};
+    mu_value value;
+    cr_assert(reads("{1, 2}", other, &value) && value.kind == MU_VALUE_OTHER);
+    cr_assert_str_eq(value.literal, "{1, 2}");
+    mu_value null = {.kind = MU_VALUE_REF, .is_null = true};
+    cr_assert_eq(guest_value_fit(&null, other, "it", NULL, &value), MU_OK);
+    cr_assert_str_eq(value.literal, "null");
+    mu_value number = {.kind = MU_VALUE_INT, .bits = 64, .integer = 1};
+    cr_assert_neq(guest_value_fit(&number, other, "it", NULL, &value), MU_OK);
 }
 
 Test(guest_value, tagref64_is_an_int_of_52_bits_another_number_or_null)

@@ -87,11 +87,11 @@ Test(guest_mu, a_script_for_the_heap_is_told_by_its_ending_or_content)
 
 Test(guest_mu, every_example_loads)
 {
-    static const char *const examples[] = {EXAMPLES "/gcd.uir",        EXAMPLES "/factorial.uir",
-                                           EXAMPLES "/fib.uir",        EXAMPLES "/trees.uir",
-                                           EXAMPLES "/exceptions.uir", EXAMPLES "/traps.uir",
-                                           EXAMPLES "/redefine_1.uir", EXAMPLES "/sum_floats.uir",
-                                           EXAMPLES "/main.uir",       EXAMPLES "/shapes.uir"};
+    static const char *const examples[] = {
+        EXAMPLES "/gcd.uir",        EXAMPLES "/factorial.uir",  EXAMPLES "/fib.uir",
+        EXAMPLES "/trees.uir",      EXAMPLES "/exceptions.uir", EXAMPLES "/traps.uir",
+        EXAMPLES "/redefine_1.uir", EXAMPLES "/sum_floats.uir", EXAMPLES "/main.uir",
+        EXAMPLES "/shapes.uir",     EXAMPLES "/values.uir"};
     for (size_t i = 0; i < sizeof examples / sizeof examples[0]; i++) {
         loaded_vm loaded = load_example(examples[i]);
         unload(&loaded);
