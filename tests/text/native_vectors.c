@@ -107,6 +107,23 @@ static wide fourth_wide(wide a, wide b, wide c, wide d)
     return a - 3 * b + 5 * c - 7 * d;
 }
 
+/* Calls back with general registers that run out before the stack's arguments, which want
+ * alignments of 32, 8 and 16. */
+typedef doubles2 back_fn(int64_t n, doubles2 v, int64_t b, doubles4 w, int64_t c, int64_t d,
+                         int64_t e, int64_t f, int64_t g, wide i, longs2 l);
+static doubles2 call_back(back_fn *function, int64_t n)
+{
+    doubles2 result = function(n, (doubles2){1, 2}, 2, (doubles4){3, 4, 5, 6}, 3, 4, 5, 6, 7,
+                               ((wide)8 << 64) | 9, (longs2){10, 11});
+    return result + (doubles2){1000, 2000};
+}
+
+/* A vector and an int of 128 bits there and back. */
+static wide call_wide(wide (*function)(wide, floats2), wide value)
+{
+    return function(value, (floats2){2, 3}) - 1;
+}
+
 typedef void any_fn(void);
 static const struct {
     const char *name;
@@ -126,6 +143,8 @@ static const struct {
     {"change_wide", (any_fn *)change_wide},
     {"add_wide", (any_fn *)add_wide},
     {"fourth_wide", (any_fn *)fourth_wide},
+    {"call_back", (any_fn *)call_back},
+    {"call_wide", (any_fn *)call_wide},
 };
 
 uint64_t native_vector_address(const char *name)
