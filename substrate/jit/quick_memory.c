@@ -411,6 +411,7 @@ void quick_lower_store(quick *q, const mu_ir_inst *inst)
     /* What wants registers comes before the address, which may be in r10. */
     quick_prepare_store(q, type, operands[1]);
     x64_mem mem = quick_access(q, operands[0]);
+    quick_barrier(q, operands[0], mem, q->version->types[inst->types.first]);
     quick_store_value(q, type, mem, operands[1], inst->order == MU_ORDER_SEQ_CST);
 }
 
@@ -427,6 +428,7 @@ void quick_lower_cmpxchg(quick *q, const mu_ir_inst *inst)
     x64_gpr expected = quick_read_gpr(q, operands[1]);
     x64_mem mem = quick_access(q, operands[0]);
     x64_gpr success = quick_gpr_take(q);
+    quick_barrier(q, operands[0], mem, q->version->types[inst->types.first]);
     x64_mov_rr(q->a, 8, RAX, expected);
     x64_lock_cmpxchg(q->a, memory_width(type), mem, desired);
     x64_set(q->a, X64_E, success);
@@ -497,6 +499,7 @@ void quick_lower_atomicrmw(quick *q, const mu_ir_inst *inst)
     if (rmw == MU_RMW_XCHG || (rmw == MU_RMW_ADD && bits == width * 8u)) {
         x64_gpr value = quick_copy_gpr(q, operands[1]);
         x64_mem mem = quick_access(q, operands[0]);
+        quick_barrier(q, operands[0], mem, q->version->types[inst->types.first]);
         if (rmw == MU_RMW_XCHG) {
             x64_xchg_mr(q->a, width, mem, value);
         } else {

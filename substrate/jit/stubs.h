@@ -10,6 +10,7 @@ typedef struct mu_jit_stubs {
     const void *bottom;
     const void *adapter;
     const void *native;
+    const void *barrier;
     const void *leave[MU_ABI_LEAVE_COUNT];
 } mu_jit_stubs;
 
