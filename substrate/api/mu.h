@@ -27,10 +27,11 @@ typedef struct mu_substrate_config {
     bool gdb;            /* the GDB JIT interface */
     bool gc_stress;      /* collect at every allocation */
     bool gc_verify;      /* check heaps after every collection */
+    bool gc_concurrent;  /* mark old objects beside the program at every opportunity */
     bool yield_stress;   /* leave and re-enter Mu code at every yieldpoint */
 } mu_substrate_config;
-/* The settings of the environment: MU_GC_STRESS, MU_GC_VERIFY, MU_YIELD_STRESS, MU_PERF_MAP, MU_GDB
- * (each "1"), MU_WORKERS (a number). */
+/* The settings of the environment: MU_GC_STRESS, MU_GC_VERIFY, MU_GC_CONCURRENT, MU_YIELD_STRESS,
+ * MU_PERF_MAP, MU_GDB (each "1"), MU_WORKERS (a number). */
 mu_substrate_config mu_substrate_config_from_environment(void);
 /* Errors: SYSTEM when the machine gives no executable memory or threads. */
 MU_MUST_CHECK mu_status mu_substrate_new(const mu_substrate_config *config, mu_report *report,

@@ -31,7 +31,7 @@ static slice_end new_stack(mu_thread *thread, const mu_ir_sig *sig)
     mu_status status = take_stack(vm, number, &stack);
     if (status == MU_NO_MEMORY) { /* a collection frees those that nothing refers to */
         thread->abi.site_local = handle.address;
-        vm_collect(vm, thread);
+        vm_collect(vm, thread, true);
         handle.address = thread->abi.site_local;
         thread->abi.site_local = 0;
         status = take_stack(vm, number, &stack);

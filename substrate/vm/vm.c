@@ -8,6 +8,12 @@
 #define MIN_STACK_BYTES (64ull << 10)
 #define MAX_STACK_BYTES (1ull << 30)
 
+/* The collector's background work goes on the workers, in small pieces. */
+static void vm_run_later(void *workers, void (*job)(void *argument), void *argument)
+{
+    mu_thread_pool_submit(workers, job, argument);
+}
+
 mu_status mu_vm_new(mu_substrate *substrate, const mu_vm_config *config, mu_vm **out)
 {
     mu_vm *vm = mu_allocate(sizeof *vm);
@@ -26,7 +32,10 @@ mu_status mu_vm_new(mu_substrate *substrate, const mu_vm_config *config, mu_vm *
     }
     mu_gc_config heap = {.quota_bytes = vm->config.heap_bytes,
                          .stress = substrate->config.gc_stress,
-                         .verify = substrate->config.gc_verify};
+                         .verify = substrate->config.gc_verify,
+                         .concurrent = substrate->config.gc_concurrent,
+                         .run_later = vm_run_later,
+                         .run_context = substrate->workers};
     vm->heap = mu_gc_heap_new(substrate->blocks, &heap);
     mu_gc_heap_set_native(vm->heap, vm_stack_reached, vm);
     mu_gc_heap_set_pins(vm->heap, vm_show_pins, vm);

@@ -177,6 +177,7 @@ static void trace_roots(mu_gc_tracer *tracer, void *context)
             trace_thread(tracer, thread);
         }
     }
+    vm_stacks_trace_parked(tracer, vm);
     mu_gc_trace_slot(tracer, &vm->trap_userdata, MU_ABI_SLOT_REF);
     vm_futexes_trace(tracer, vm);
 }
@@ -186,41 +187,52 @@ static mu_gc_buffer buffer_of(mu_thread *thread)
     return (mu_gc_buffer){&thread->abi.alloc_cursor, &thread->abi.alloc_limit};
 }
 
-void vm_collect_stopped(mu_vm *vm)
+void vm_collect_stopped(mu_vm *vm, bool full)
 {
     for (mu_thread *thread = vm->threads; thread; thread = thread->next) {
         mu_gc_buffer buffer = buffer_of(thread);
         mu_gc_buffer_retire(vm->heap, &buffer);
     }
-    vm_stacks_forget_handles(vm);
-    mu_gc_collect(vm->heap, trace_roots, vm);
-    vm_stacks_drop_unreached(vm);
+    mu_gc_collection collection = mu_gc_plan(vm->heap, full);
+    vm_stacks_forget_handles(vm, &collection);
+    mu_gc_collect(vm->heap, &collection, trace_roots, vm);
+    vm_stacks_drop_unreached(vm, &collection);
     vm_futexes_find_again(vm);
 }
 
-void vm_collect(mu_vm *vm, mu_thread *self)
+void vm_collect(mu_vm *vm, mu_thread *self, bool full)
 {
     vm_stop_world(vm, self);
-    vm_collect_stopped(vm);
+    /* Another thread may just have collected for the same reason. */
+    if (full || vm->substrate->config.gc_stress || mu_gc_is_due(vm->heap)) {
+        vm_collect_stopped(vm, full);
+    }
     vm_start_world(vm, self);
 }
 
+/* Only a full collection lets a thread fail for want of memory. */
 mu_status vm_allocate(mu_thread *thread, const mu_abi_type *type, uint64_t length, mu_ref *ref)
 {
     mu_vm *vm = thread->vm;
     mu_gc_buffer buffer = buffer_of(thread);
-    if (vm->substrate->config.gc_stress) {
-        vm_collect(vm, thread);
+    if (vm->substrate->config.gc_stress || mu_gc_is_due(vm->heap)) {
+        vm_collect(vm, thread, false);
     }
     mu_status status = mu_gc_allocate(vm->heap, &buffer, type, length, ref);
     if (status == MU_NO_MEMORY) {
-        vm_collect(vm, thread);
+        vm_collect(vm, thread, true);
         status = mu_gc_allocate(vm->heap, &buffer, type, length, ref);
     }
     return status;
 }
 
+void vm_log_store(uintptr_t object, uintptr_t address, uint64_t bytes, mu_abi_thread *abi)
+{
+    const mu_thread *thread = (const mu_thread *)(const void *)abi;
+    mu_gc_log(thread->vm->heap, (mu_ref){object}, address, bytes);
+}
+
 void mu_vm_collect(mu_vm *vm)
 {
-    vm_collect(vm, NULL);
+    vm_collect(vm, NULL, true);
 }
