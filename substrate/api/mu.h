@@ -108,9 +108,19 @@ MU_MUST_CHECK mu_status mu_vm_load(mu_vm *vm, const char *name, const char *text
 MU_MUST_CHECK mu_status mu_vm_load_hail(mu_vm *vm, const char *name, const char *text,
                                         size_t length, mu_report *report);
 
+/* A histogram of times: bucket i counts those from 2^i nanoseconds to below 2^(i + 1); the last one
+ * whatever is longer. */
+#define MU_TIME_BUCKETS 36
+typedef struct mu_times {
+    uint64_t buckets[MU_TIME_BUCKETS];
+    uint64_t longest_ns;
+} mu_times;
+
 typedef struct mu_vm_stats {
-    uint64_t heap_quota_bytes, heap_used_bytes, heap_live_bytes, collections, collected_ns,
-        longest_collection_ns;
+    uint64_t heap_quota_bytes, heap_used_bytes, heap_live_bytes, collections, young_collections,
+        markings, collected_ns, longest_collection_ns;
+    mu_times stops;         /* how long the VM's world stood still, for collections and loads */
+    mu_times to_safepoints; /* how long it took to stop */
     uint64_t threads_running, threads_trapped, threads_waiting, threads_finished;
     uint32_t bundles, functions;
 } mu_vm_stats;

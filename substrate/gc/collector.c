@@ -294,6 +294,7 @@ void mu_gc_collect(mu_gc_heap *heap, mu_gc_collection *plan, mu_gc_roots_fn *roo
 {
     uint64_t began_ns = now_ns();
     begin(heap);
+    heap->marking_ended = false;
     if (plan->is_full) {
         collect_full(heap, roots, context);
     } else {

@@ -246,6 +246,7 @@ struct mu_gc_heap {
     bool is_ending;   /* atomic */
     uint8_t epoch;    /* of the lines of what lives */
     mu_gc_phase phase;
+    bool marking_ended; /* in the collection under way */
     mu_gc_block *young;
     mu_gc_block *mature;
     mu_gc_block *unswept; /* SWEEPING: mature as well */

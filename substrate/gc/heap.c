@@ -121,7 +121,6 @@ void mu_gc_heap_set_trigger(mu_gc_heap *heap)
 mu_gc_collection mu_gc_plan(mu_gc_heap *heap, bool full)
 {
     mu_gc_collection plan = {.is_full = full};
-    pthread_mutex_lock(&heap->background);
     pthread_mutex_lock(&heap->lock);
     if (heap->config.stress && !full) {
         plan.is_full = ++heap->stressed % STRESS_FULL_EVERY == 0 && !heap->config.concurrent;
@@ -132,7 +131,6 @@ mu_gc_collection mu_gc_plan(mu_gc_heap *heap, bool full)
         plan.begins_marking = !plan.is_full;
     }
     pthread_mutex_unlock(&heap->lock);
-    pthread_mutex_unlock(&heap->background);
     return plan;
 }
 

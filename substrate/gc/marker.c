@@ -163,6 +163,7 @@ bool mu_gc_marking_advance(mu_gc_tracer *young)
 
 void mu_gc_marking_end(mu_gc_heap *heap, mu_gc_roots_fn *roots, void *context)
 {
+    heap->marking_ended = true;
     mu_gc_tracer tracer = open_tracer(heap);
     tracer.pass = MU_GC_PASS_WEAK;
     tracer.marking = true;

@@ -370,11 +370,15 @@ void mu_gc_scan_range(mu_gc_tracer *tracer, uintptr_t ref, uint64_t from, uint64
     tracer->range_end = UINTPTR_MAX;
 }
 
-void mu_gc_trace_quietly(mu_gc_tracer *tracer, bool quiet)
+bool mu_gc_trace_quietly(mu_gc_tracer *tracer, bool quiet)
 {
+    if (quiet && tracer->heap->marking_ended) {
+        return false;
+    }
     if (tracer->pass == MU_GC_PASS_YOUNG) {
         tracer->marking = !quiet && tracer->heap->phase == MU_GC_MARKING;
     }
+    return true;
 }
 
 void mu_gc_trace_slot(mu_gc_tracer *tracer, uintptr_t *slot, mu_abi_slot_kind kind)

@@ -196,11 +196,12 @@ void vm_stacks_trace_parked(mu_gc_tracer *tracer, const mu_vm *vm)
         if (stack->has_old_handle && !stack->thread) {
             mu_stack_cursor cursor;
             bool more = vm_stack_first_frame(vm, &stack->state, &cursor);
-            mu_gc_trace_quietly(tracer, !stack->marked);
-            vm_trace_frames(tracer, vm, more, &cursor);
+            if (mu_gc_trace_quietly(tracer, !stack->marked)) {
+                vm_trace_frames(tracer, vm, more, &cursor);
+            }
         }
     }
-    mu_gc_trace_quietly(tracer, false);
+    (void)mu_gc_trace_quietly(tracer, false);
 }
 
 void vm_stack_reached(mu_gc_tracer *tracer, uintptr_t *slot, void *context)

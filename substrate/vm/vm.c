@@ -133,6 +133,8 @@ mu_vm_stats mu_vm_get_stats(mu_vm *vm)
                          .heap_used_bytes = heap.used_bytes,
                          .heap_live_bytes = heap.live_bytes,
                          .collections = heap.collections,
+                         .young_collections = heap.young_collections,
+                         .markings = heap.markings,
                          .collected_ns = heap.collected_ns,
                          .longest_collection_ns = heap.longest_ns};
     pthread_mutex_lock(&vm->lock);
@@ -141,6 +143,8 @@ mu_vm_stats mu_vm_get_stats(mu_vm *vm)
         stats.threads_trapped += thread->state == MU_THREAD_TRAPPED;
         stats.threads_waiting += thread->state == MU_THREAD_WAITING;
     }
+    stats.stops = vm->stops;
+    stats.to_safepoints = vm->to_safepoints;
     stats.threads_finished = vm->finished_count;
     stats.bundles = vm->bundles;
     stats.functions = vm->table_count - 1;

@@ -82,7 +82,9 @@ struct mu_vm {
     pthread_mutex_t load_lock; /* one load at a time; taken before `lock` */
     pthread_mutex_t lock;      /* of everything below */
     pthread_cond_t changed;
-    bool stopping;     /* the world is stopped or being stopped */
+    bool stopping;       /* the world is stopped or being stopped */
+    uint64_t stopped_ns; /* when it was, on the monotonic clock */
+    mu_times stops, to_safepoints;
     uint32_t in_world; /* threads that run */
     uint32_t active;   /* threads started and not finished with */
     bool is_ending;    /* threads made from now on are killed at once */

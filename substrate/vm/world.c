@@ -1,6 +1,8 @@
 /* Stopping and starting a VM's world, and collecting while it stands. */
 #include "vm_internal.h"
 
+#include <time.h>
+
 void vm_request_stop(mu_thread *thread)
 {
     __atomic_store_n(&thread->abi.stack_limit, MU_ABI_LIMIT_STOP, __ATOMIC_RELAXED);
@@ -66,6 +68,20 @@ void vm_pause_for_world(mu_thread *thread)
     pthread_mutex_unlock(&vm->lock);
 }
 
+static uint64_t now_ns(void)
+{
+    struct timespec now;
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;
+}
+
+static void count_time(mu_times *times, uint64_t ns)
+{
+    uint32_t bucket = 63 - (uint32_t)__builtin_clzll(ns | 1);
+    times->buckets[bucket < MU_TIME_BUCKETS ? bucket : MU_TIME_BUCKETS - 1]++;
+    times->longest_ns = ns > times->longest_ns ? ns : times->longest_ns;
+}
+
 void vm_stop_world(mu_vm *vm, mu_thread *self)
 {
     pthread_mutex_lock(&vm->lock);
@@ -76,12 +92,15 @@ void vm_stop_world(mu_vm *vm, mu_thread *self)
         pthread_cond_wait(&vm->changed, &vm->lock);
     }
     vm->stopping = true;
+    uint64_t wanted_ns = now_ns();
     for (mu_thread *thread = vm->threads; thread; thread = thread->next) {
         vm_request_stop(thread);
     }
     while (vm->in_world) {
         pthread_cond_wait(&vm->changed, &vm->lock);
     }
+    vm->stopped_ns = now_ns();
+    count_time(&vm->to_safepoints, vm->stopped_ns - wanted_ns);
     pthread_mutex_unlock(&vm->lock);
 }
 
@@ -89,6 +108,7 @@ void vm_start_world(mu_vm *vm, mu_thread *self)
 {
     pthread_mutex_lock(&vm->lock);
     vm->stopping = false;
+    count_time(&vm->stops, now_ns() - vm->stopped_ns);
     if (self) {
         come_in(self);
     }

@@ -15,14 +15,34 @@
 #define DEFAULT_MIB  1100
 #define DEFAULT_RUNS 2
 
-static void print_stats(mu_vm *vm)
+/* Those since `before`. */
+static void print_times(const char *what, const mu_times *times, const mu_times *before)
+{
+    printf("        %s:", what);
+    for (int i = 0; i < MU_TIME_BUCKETS; i++) {
+        uint64_t count = times->buckets[i] - before->buckets[i];
+        if (count) {
+            printf(" <%.3f: %llu", (double)(2ull << i) * 1e-6, (unsigned long long)count);
+        }
+    }
+    printf("; longest of all %.3f ms\n", (double)times->longest_ns * 1e-6);
+}
+
+static void print_stats(mu_vm *vm, const mu_vm_stats *before)
 {
     mu_vm_stats stats = mu_vm_get_stats(vm);
-    printf("        %llu collections, %.2f s in them, longest %.3f ms; live %.0f MiB, used %.0f of "
-           "%.0f MiB\n",
-           (unsigned long long)stats.collections, (double)stats.collected_ns * 1e-9,
-           (double)stats.longest_collection_ns * 1e-6, (double)stats.heap_live_bytes / (1 << 20),
-           (double)stats.heap_used_bytes / (1 << 20), (double)stats.heap_quota_bytes / (1 << 20));
+    printf("        %llu collections, %llu of the whole heap, %llu markings; %.2f s in "
+           "collections; live "
+           "%.0f MiB, used %.0f of %.0f MiB\n",
+           (unsigned long long)(stats.collections - before->collections),
+           (unsigned long long)(stats.collections - stats.young_collections - before->collections +
+                                before->young_collections),
+           (unsigned long long)(stats.markings - before->markings),
+           (double)(stats.collected_ns - before->collected_ns) * 1e-9,
+           (double)stats.heap_live_bytes / (1 << 20), (double)stats.heap_used_bytes / (1 << 20),
+           (double)stats.heap_quota_bytes / (1 << 20));
+    print_times("stops, ms", &stats.stops, &before->stops);
+    print_times("to safepoint, ms", &stats.to_safepoints, &before->to_safepoints);
 }
 
 static void measure_ours(uint64_t heap_bytes)
@@ -42,10 +62,11 @@ static void measure_ours(uint64_t heap_bytes)
     double build_seconds = (double)(gcpause_now_ns() - begin) * 1e-9;
     gcpause_begin(WARM_UP_NS);
     bench_call(vm, "operate", arguments, 2);
+    mu_vm_stats before = mu_vm_get_stats(vm);
     gcpause_begin(gcpause.span_ns);
     bench_call(vm, "operate", arguments, 2);
     gcpause_print("mud", build_seconds);
-    print_stats(vm);
+    print_stats(vm, &before);
     mu_vm_free(vm);
     mu_substrate_free(substrate);
 }

@@ -15,6 +15,7 @@ typedef struct gcpause_measure {
     int64_t start_ns;
     int64_t end_ns;
     int64_t begun_ns;
+    int64_t begun_cpu_ns;
     uint32_t count;
     int64_t *latencies;
 } gcpause_measure;

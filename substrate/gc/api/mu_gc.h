@@ -123,8 +123,10 @@ mu_gc_collection mu_gc_plan(mu_gc_heap *heap, bool full);
  * twice does no harm. Never fails: what there is no room for to move stays where it is. */
 void mu_gc_collect(mu_gc_heap *heap, mu_gc_collection *plan, mu_gc_roots_fn *roots, void *context);
 /* For roots that matter only if something else lives, such as frames of a stack that waits: while
- * `quiet`, young objects that are shown are kept, but a marking of old ones does not hear of it. */
-void mu_gc_trace_quietly(mu_gc_tracer *tracer, bool quiet);
+ * `quiet`, young objects that are shown are kept, but a marking of old ones does not hear of it.
+ * False when a marking has ended that did not reach that something: such roots are no more, and are
+ * not shown. */
+bool mu_gc_trace_quietly(mu_gc_tracer *tracer, bool quiet);
 /* Has the object survived a collection? For objects without references, of which this is exact;
  * mutators are stopped. */
 static inline bool mu_gc_is_old(mu_ref ref)
