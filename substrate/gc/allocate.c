@@ -13,6 +13,8 @@
 #include <string.h>
 
 #define FILLER_BYTES 8u
+/* Swept at a time by who wants memory meanwhile. */
+#define SWEEP_BLOCKS 32u
 /* A rest of a block that is worth keeping: any small object fits. */
 #define REST_BYTES (MU_GC_INLINE_BYTES + FILLER_BYTES)
 
@@ -101,8 +103,8 @@ static mu_status refill(mu_gc_heap *heap, uintptr_t *cursor, uintptr_t *limit, u
     mu_gc_heap_retire(heap, cursor, limit);
     bool found =
         refill_from_rest(heap, needed, &start, &end) || refill_from_block(heap, &start, &end);
-    if (!found && heap->phase == MU_GC_SWEEPING) {
-        mu_gc_heap_sweep(heap, UINT64_MAX);
+    while (!found && heap->phase == MU_GC_SWEEPING) {
+        mu_gc_heap_sweep(heap, SWEEP_BLOCKS);
         found = refill_from_block(heap, &start, &end);
     }
     if (!found && !refill_from_hole(heap, needed, &start, &end)) {
@@ -180,8 +182,8 @@ static bool claim_large(mu_gc_heap *heap, uint64_t bytes)
     if (bytes > quota) {
         return false;
     }
-    if (mu_gc_heap_used_bytes(heap) > quota - bytes && heap->phase == MU_GC_SWEEPING) {
-        mu_gc_heap_sweep(heap, UINT64_MAX);
+    while (mu_gc_heap_used_bytes(heap) > quota - bytes && heap->phase == MU_GC_SWEEPING) {
+        mu_gc_heap_sweep(heap, SWEEP_BLOCKS);
     }
     if (mu_gc_heap_used_bytes(heap) > quota - bytes) {
         return false;

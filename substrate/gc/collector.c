@@ -167,6 +167,7 @@ static void collect_young(mu_gc_heap *heap, mu_gc_collection *plan, mu_gc_roots_
     settle_young_large(heap);
     heap->stats.live_bytes += tracer.kept_bytes;
     heap->stats.young_collections++;
+    mu_gc_heap_learn(heap, tracer.kept_bytes);
     pthread_mutex_unlock(&heap->lock);
     if (heap->phase == MU_GC_MARKING && mu_gc_marking_advance(&tracer)) {
         mu_gc_marking_end(heap, roots, context);

@@ -255,6 +255,7 @@ struct mu_gc_heap {
     MU_ARRAY(mu_gc_block *) mixed;
     uint64_t block_count;
     uint64_t young_count;
+    uint64_t young_bytes; /* that make a collection due */
     uint64_t young_large_bytes;
     bool is_due; /* atomic: a collection is worth while */
     uint32_t buffers_out;
@@ -295,6 +296,8 @@ mu_gc_tracer mu_gc_tracer_of(mu_gc_heap *heap, mu_gc_pass pass);
 void mu_gc_tracer_free(mu_gc_tracer *tracer);
 /* Young objects have come to be so many that a collection may be due. The lock is held. */
 void mu_gc_heap_note_due(mu_gc_heap *heap);
+/* A young collection kept so much: decides how much may be young before the next. */
+void mu_gc_heap_learn(mu_gc_heap *heap, uint64_t kept_bytes);
 /* Decides when old space is to be marked next; just after it was swept. The lock is held. */
 void mu_gc_heap_set_trigger(mu_gc_heap *heap);
 void mu_gc_block_set_state(mu_gc_block *block, mu_gc_state state);

@@ -6,8 +6,11 @@
  */
 #include "gc_heap.h"
 
-/* Young blocks and, weighed less since they are not copied, bytes of young large objects. */
+/* Young blocks and, weighed less since they are not copied, bytes of young large objects: as many
+ * as let about KEPT_BYTES survive, which is what a stop takes its time for. */
 #define YOUNG_BYTES        ((uint64_t)2 << 20)
+#define YOUNG_MIN_BYTES    ((uint64_t)256 << 10)
+#define KEPT_BYTES         ((uint64_t)256 << 10)
 #define YOUNG_LARGE_WEIGHT 8u
 /* No product of sizes overflows below it; no machine has it. */
 #define QUOTA_LIMIT_BYTES ((uint64_t)1 << 46)
@@ -28,6 +31,7 @@ mu_gc_heap *mu_gc_heap_new(mu_gc_pool *pool, const mu_gc_config *config)
         heap->config.quota_bytes = QUOTA_LIMIT_BYTES;
     }
     heap->epoch = 1;
+    heap->young_bytes = YOUNG_BYTES;
     mu_gc_heap_set_trigger(heap);
     pthread_mutex_init(&heap->lock, NULL);
     pthread_mutex_init(&heap->background, NULL);
@@ -96,11 +100,20 @@ void mu_gc_heap_note_due(mu_gc_heap *heap)
 {
     uint64_t young_bytes =
         heap->young_count * MU_GC_BLOCK_BYTES + heap->young_large_bytes / YOUNG_LARGE_WEIGHT;
-    uint64_t most =
-        heap->config.quota_bytes / 8 < YOUNG_BYTES ? heap->config.quota_bytes / 8 : YOUNG_BYTES;
-    if (young_bytes > most) {
+    uint64_t most = heap->config.quota_bytes / 8;
+    if (young_bytes > (most < heap->young_bytes ? most : heap->young_bytes)) {
         __atomic_store_n(&heap->is_due, true, __ATOMIC_RELAXED);
     }
+}
+
+void mu_gc_heap_learn(mu_gc_heap *heap, uint64_t kept_bytes)
+{
+    uint64_t bytes = heap->young_bytes + heap->young_bytes / 4;
+    if (kept_bytes > KEPT_BYTES) {
+        bytes = heap->young_bytes * KEPT_BYTES / kept_bytes;
+    }
+    bytes = bytes < YOUNG_BYTES ? bytes : YOUNG_BYTES;
+    heap->young_bytes = bytes > YOUNG_MIN_BYTES ? bytes : YOUNG_MIN_BYTES;
 }
 
 bool mu_gc_is_due(const mu_gc_heap *heap)
@@ -114,7 +127,7 @@ void mu_gc_heap_set_trigger(mu_gc_heap *heap)
     uint64_t above = heap->config.quota_bytes > old ? heap->config.quota_bytes - old : 0;
     uint64_t growth = old / 2 > GROWTH_MIN_BYTES ? old / 2 : GROWTH_MIN_BYTES;
     /* Marking beside the mutators needs room for what they make meanwhile. */
-    uint64_t share = heap->config.run_later ? above / 2 : above - above / 4;
+    uint64_t share = heap->config.run_later ? above / 3 : above - above / 4;
     heap->trigger_bytes = old + (growth < share ? growth : share);
 }
 

@@ -20,9 +20,12 @@
 #define CHECK_EVERY  64u
 #define SWEEP_BLOCKS 32u
 #define SLICE_BYTES  4096u
-/* Objects that a stop scans so that a marking may end with it. */
-#define STOP_OBJECTS 8000u
-#define RING         16u
+/* Objects that a stop scans so that a marking may end with it; and those when the quota is about to
+ * be used up before the marking is through, which a full collection would take much longer to mend.
+ */
+#define STOP_OBJECTS    2000u
+#define PRESSED_OBJECTS 20000u
+#define RING            16u
 
 /* ------------------------------------------------------------------------------------- scanning */
 
@@ -124,6 +127,7 @@ void mu_gc_marking_begin(mu_gc_heap *heap)
     marker->stack.count = marker->weak.count = marker->natives.count = 0;
     marker->kept_bytes = 0;
     marker->large = 0;
+    marker->is_drained = false;
 }
 
 static void clear_marks(mu_gc_block *list)
@@ -142,6 +146,22 @@ void mu_gc_marking_abort(mu_gc_heap *heap)
     heap->phase = MU_GC_IDLE;
 }
 
+/* Most of the marking is for the job: a stop scans only what may be the last. */
+static uint64_t stop_objects(const mu_gc_heap *heap)
+{
+    uint64_t left = heap->config.quota_bytes - mu_gc_heap_used_bytes(heap);
+    uint64_t room = heap->config.quota_bytes > heap->trigger_bytes
+                        ? heap->config.quota_bytes - heap->trigger_bytes
+                        : 0;
+    if (left < room / 16) {
+        return 10 * PRESSED_OBJECTS;
+    }
+    if (left < room / 4) {
+        return PRESSED_OBJECTS;
+    }
+    return heap->marker.is_drained ? STOP_OBJECTS : 0;
+}
+
 bool mu_gc_marking_advance(mu_gc_tracer *young)
 {
     mu_gc_heap *heap = young->heap;
@@ -153,7 +173,7 @@ bool mu_gc_marking_advance(mu_gc_tracer *young)
         uintptr_t *slot = (uintptr_t *)marker->natives.items[--marker->natives.count];
         mu_gc_show_native(&tracer, slot);
     }
-    bool done = scan_some(&tracer, STOP_OBJECTS);
+    bool done = scan_some(&tracer, stop_objects(heap));
     /* Weak cells in frames are among the roots at the end. */
     MU_ARRAY_FREE(&tracer.weak_outside);
     close_tracer(&tracer);

@@ -213,7 +213,7 @@ static inline uintptr_t keep(mu_gc_tracer *tracer, uintptr_t ref)
 
 static inline void visit_reference(mu_gc_tracer *tracer, uintptr_t *slot)
 {
-    uintptr_t ref = __atomic_load_n(slot, __ATOMIC_RELAXED);
+    uintptr_t ref = __atomic_load_n(slot, __ATOMIC_ACQUIRE);
     if (ref == 0) {
         return;
     }
@@ -228,7 +228,7 @@ static inline void visit_reference(mu_gc_tracer *tracer, uintptr_t *slot)
 
 void mu_gc_visit_weak(mu_gc_tracer *tracer, uintptr_t *slot)
 {
-    uintptr_t ref = __atomic_load_n(slot, __ATOMIC_RELAXED);
+    uintptr_t ref = __atomic_load_n(slot, __ATOMIC_ACQUIRE);
     if (ref == 0) {
         return;
     }
@@ -246,7 +246,7 @@ void mu_gc_visit_weak(mu_gc_tracer *tracer, uintptr_t *slot)
 
 static void visit_tagref64(mu_gc_tracer *tracer, uintptr_t *slot)
 {
-    uint64_t word = __atomic_load_n(slot, __ATOMIC_RELAXED);
+    uint64_t word = __atomic_load_n(slot, __ATOMIC_ACQUIRE);
     uintptr_t ref = mu_abi_tagref64_to_address(word);
     if (tracer->verify) {
         mu_gc_check_tagref64(slot, tracer->owner);
