@@ -107,6 +107,7 @@ static mu_gc_chunk *add_chunk(mu_gc_pool *pool)
     if (!chunk) {
         return NULL;
     }
+    (void)madvise(chunk, MU_GC_CHUNK_BYTES, MADV_HUGEPAGE);
     chunk->free_count = ROOM_BLOCKS;
     chunk->used[0] = ((uint64_t)1 << MU_GC_FRONT_BLOCKS) - 1;
     link_last(pool, chunk);

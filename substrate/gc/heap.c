@@ -90,12 +90,6 @@ mu_gc_block *mu_gc_heap_take_block(mu_gc_heap *heap, mu_gc_state state)
 
 /* ------------------------------------------------------------------------------ when to collect */
 
-static uint64_t old_bytes(const mu_gc_heap *heap)
-{
-    return mu_gc_heap_used_bytes(heap) - heap->young_count * MU_GC_BLOCK_BYTES -
-           heap->young_large_bytes;
-}
-
 void mu_gc_heap_note_due(mu_gc_heap *heap)
 {
     uint64_t young_bytes =
@@ -121,14 +115,15 @@ bool mu_gc_is_due(const mu_gc_heap *heap)
     return __atomic_load_n(&heap->is_due, __ATOMIC_RELAXED);
 }
 
+/* What was kept since, rather than blocks: most of it goes into holes. */
 void mu_gc_heap_set_trigger(mu_gc_heap *heap)
 {
-    uint64_t old = old_bytes(heap);
-    uint64_t above = heap->config.quota_bytes > old ? heap->config.quota_bytes - old : 0;
-    uint64_t growth = old / 2 > GROWTH_MIN_BYTES ? old / 2 : GROWTH_MIN_BYTES;
+    uint64_t live = heap->stats.live_bytes;
+    uint64_t above = heap->config.quota_bytes > live ? heap->config.quota_bytes - live : 0;
+    uint64_t growth = live / 2 > GROWTH_MIN_BYTES ? live / 2 : GROWTH_MIN_BYTES;
     /* Marking beside the mutators needs room for what they make meanwhile. */
     uint64_t share = heap->config.run_later ? above / 3 : above - above / 4;
-    heap->trigger_bytes = old + (growth < share ? growth : share);
+    heap->trigger_bytes = live + (growth < share ? growth : share);
 }
 
 mu_gc_collection mu_gc_plan(mu_gc_heap *heap, bool full)
@@ -138,7 +133,7 @@ mu_gc_collection mu_gc_plan(mu_gc_heap *heap, bool full)
     if (heap->config.stress && !full) {
         plan.is_full = ++heap->stressed % STRESS_FULL_EVERY == 0 && !heap->config.concurrent;
     }
-    bool wanted = heap->config.concurrent || old_bytes(heap) >= heap->trigger_bytes;
+    bool wanted = heap->config.concurrent || heap->stats.live_bytes >= heap->trigger_bytes;
     if (wanted && heap->phase == MU_GC_IDLE && !plan.is_full) {
         plan.is_full = !heap->config.run_later;
         plan.begins_marking = !plan.is_full;

@@ -13,6 +13,7 @@
  */
 #include "gc_heap.h"
 
+#include <sched.h>
 #include <string.h>
 #include <time.h>
 
@@ -24,7 +25,7 @@
  * be used up before the marking is through, which a full collection would take much longer to mend.
  */
 #define STOP_OBJECTS    2000u
-#define PRESSED_OBJECTS 20000u
+#define PRESSED_OBJECTS 5000u
 #define RING            16u
 
 /* ------------------------------------------------------------------------------------- scanning */
@@ -149,12 +150,12 @@ void mu_gc_marking_abort(mu_gc_heap *heap)
 /* Most of the marking is for the job: a stop scans only what may be the last. */
 static uint64_t stop_objects(const mu_gc_heap *heap)
 {
-    uint64_t left = heap->config.quota_bytes - mu_gc_heap_used_bytes(heap);
-    uint64_t room = heap->config.quota_bytes > heap->trigger_bytes
-                        ? heap->config.quota_bytes - heap->trigger_bytes
-                        : 0;
+    uint64_t quota = heap->config.quota_bytes;
+    uint64_t live = heap->stats.live_bytes;
+    uint64_t left = quota > live ? quota - live : 0;
+    uint64_t room = quota > heap->trigger_bytes ? quota - heap->trigger_bytes : 0;
     if (left < room / 16) {
-        return 10 * PRESSED_OBJECTS;
+        return 8 * PRESSED_OBJECTS;
     }
     if (left < room / 4) {
         return PRESSED_OBJECTS;
@@ -256,18 +257,33 @@ static bool has_work(mu_gc_heap *heap)
     return has && !__atomic_load_n(&heap->is_ending, __ATOMIC_RELAXED);
 }
 
+/* Lets a stop that wants the lock have it, and has it again afterwards. Stops are short, so the
+ * worker is kept. */
+static void make_way(mu_gc_heap *heap)
+{
+    pthread_mutex_unlock(&heap->background);
+    while (lets_go(heap) && !__atomic_load_n(&heap->is_ending, __ATOMIC_RELAXED)) {
+        sched_yield();
+    }
+    pthread_mutex_lock(&heap->background);
+}
+
 static void run_job(void *context)
 {
     mu_gc_heap *heap = context;
-    pthread_mutex_lock(&heap->background);
     int64_t end_ns = now_ns() + SLICE_NS;
-    bool goes_on = has_work(heap);
-    if (goes_on && heap->phase == MU_GC_MARKING) {
-        mark_for_a_slice(heap, end_ns);
-    } else if (goes_on) {
-        sweep_for_a_slice(heap, end_ns);
+    pthread_mutex_lock(&heap->background);
+    while (has_work(heap) && now_ns() < end_ns) {
+        if (heap->phase == MU_GC_MARKING) {
+            mark_for_a_slice(heap, end_ns);
+        } else {
+            sweep_for_a_slice(heap, end_ns);
+        }
+        if (lets_go(heap)) {
+            make_way(heap);
+        }
     }
-    goes_on = goes_on && has_work(heap);
+    bool goes_on = has_work(heap);
     pthread_mutex_unlock(&heap->background);
     if (goes_on) {
         heap->config.run_later(heap->config.run_context, run_job, heap);
