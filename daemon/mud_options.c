@@ -21,7 +21,7 @@ static const char help_text[] =
     "\n"
     "SIGTERM and SIGINT stop mud when the running calls have ended, at most 30 seconds later; a\n"
     "second one stops it at once. Environment: MU_WORKERS, MU_GC_STRESS=1, MU_GC_VERIFY=1,\n"
-    "MU_YIELD_STRESS=1, MU_PERF_MAP=1, MU_GDB=1.\n"
+    "MU_GC_CONCURRENT=1, MU_YIELD_STRESS=1, MU_PERF_MAP=1, MU_GDB=1.\n"
     "Exit status: 0 after an orderly stop, 1 when mud cannot start, 2 for a wrong option.\n";
 
 enum { MAX_WORKERS = 1024 };

@@ -27,10 +27,11 @@ typedef struct mu_substrate_config {
     bool gdb;            /* the GDB JIT interface */
     bool gc_stress;      /* collect at every allocation */
     bool gc_verify;      /* check heaps after every collection */
+    bool gc_concurrent;  /* mark old objects beside the program at every opportunity */
     bool yield_stress;   /* leave and re-enter Mu code at every yieldpoint */
 } mu_substrate_config;
-/* The settings of the environment: MU_GC_STRESS, MU_GC_VERIFY, MU_YIELD_STRESS, MU_PERF_MAP, MU_GDB
- * (each "1"), MU_WORKERS (a number). */
+/* The settings of the environment: MU_GC_STRESS, MU_GC_VERIFY, MU_GC_CONCURRENT, MU_YIELD_STRESS,
+ * MU_PERF_MAP, MU_GDB (each "1"), MU_WORKERS (a number). */
 mu_substrate_config mu_substrate_config_from_environment(void);
 /* Errors: SYSTEM when the machine gives no executable memory or threads. */
 MU_MUST_CHECK mu_status mu_substrate_new(const mu_substrate_config *config, mu_report *report,
@@ -127,9 +128,19 @@ MU_MUST_CHECK mu_status mu_vm_irbuilder_perform(mu_vm *vm, uint32_t op, const ui
 MU_MUST_CHECK mu_status mu_vm_load_built(mu_vm *vm, uint64_t node, const char *name,
                                          mu_report *report, mu_load_info *info);
 
+/* A histogram of times: bucket i counts those from 2^i nanoseconds to below 2^(i + 1); the last one
+ * whatever is longer. */
+#define MU_TIME_BUCKETS 36
+typedef struct mu_times {
+    uint64_t buckets[MU_TIME_BUCKETS];
+    uint64_t longest_ns;
+} mu_times;
+
 typedef struct mu_vm_stats {
-    uint64_t heap_quota_bytes, heap_used_bytes, heap_live_bytes, collections, collected_ns,
-        longest_collection_ns;
+    uint64_t heap_quota_bytes, heap_used_bytes, heap_live_bytes, collections, young_collections,
+        markings, collected_ns, longest_collection_ns;
+    mu_times stops;         /* how long the VM's world stood still, for collections and loads */
+    mu_times to_safepoints; /* how long it took to stop */
     uint64_t threads_running, threads_trapped, threads_waiting, threads_finished;
     uint32_t bundles, functions;
 } mu_vm_stats;

@@ -1,9 +1,11 @@
 #pragma once
-/* The collector's own structures: blocks and the pool that maps them, large objects, the heap, and
- * the measuring of objects. Only the room's sources include this.
+/* The collector's own structures: chunks, blocks and the pool that maps them, large objects, the
+ * heap, the tracer. Only the room's sources include this.
  *
- * Locks: a heap's, then the pool's. During a collection the mutators stand still, but others may
- * ask for statistics, so the counts of heap and pool change under their locks even then.
+ * Locks: a heap's background lock, its lock, then the pool's. The background lock is held by the
+ * background job while it marks or sweeps, and during a collection. In a collection the mutators
+ * stand still, but others may ask for statistics, so what those read changes under the heap's lock
+ * even then.
  */
 #include "mu_gc.h"
 
@@ -13,40 +15,95 @@ typedef struct mu_gc_block mu_gc_block;
 typedef struct mu_gc_chunk mu_gc_chunk;
 typedef struct mu_gc_large mu_gc_large;
 
-/* --- Blocks -----------------------------------------------------------------------------------*/
+/* --- Blocks and chunks ------------------------------------------------------------------------*/
 
-/* What stands at the front of each 32 KiB. Objects follow. */
+#define MU_GC_LINE_BYTES   256u
+#define MU_GC_BLOCK_LINES  (MU_GC_BLOCK_BYTES / MU_GC_LINE_BYTES)
+#define MU_GC_CHUNK_BYTES  ((uintptr_t)4 << 20)
+#define MU_GC_CHUNK_BLOCKS (MU_GC_CHUNK_BYTES / MU_GC_BLOCK_BYTES)
+
+/* What is at an address, by its block, in the pool's table of states. */
+typedef enum mu_gc_state {
+    MU_GC_STATE_NONE,   /* no block of a heap: a large object, a global cell, nothing */
+    MU_GC_STATE_YOUNG,  /* objects made since the last collection */
+    MU_GC_STATE_MIXED,  /* old objects, and young ones in lines between them */
+    MU_GC_STATE_MATURE, /* old objects only */
+} mu_gc_state;
+
+/* A line's byte: 0 free, one of three epochs while something old lies in it, or this: it was given
+ * to a mutator. */
+#define MU_GC_LINE_TAKEN  0xffu
+#define MU_GC_EPOCH_COUNT 3u
+
 struct mu_gc_block {
-    mu_gc_block *next;      /* among the heap's blocks */
-    mu_gc_block *next_rest; /* among those with a rest worth using */
-    mu_gc_block *next_grey; /* among those closed before they were scanned */
-    mu_gc_chunk *chunk;
+    mu_gc_block *next;      /* in one of the heap's lists */
+    mu_gc_block *next_rest; /* among those with free lines, or with a rest worth using */
     mu_gc_heap *heap;
-    uint32_t epoch;       /* the heap's when the block was taken: tells old blocks from new */
     uint32_t rest_offset; /* where unused memory begins, when in the list of rests */
-    uint32_t scan_index;  /* first bit of `starts` not yet scanned */
-    uint32_t pin_count;   /* pins of objects in it: a collection leaves it where it is */
-    bool has_weak;        /* a weak slot was seen in it */
+    uint32_t free_lines;  /* MATURE: as the last sweep found them */
     bool zeroed;          /* memory as the system gave it */
-    uint64_t starts[MU_GC_BLOCK_BYTES / 8 / 64]; /* headers of the objects copied here,
-                                                    or left here because they are pinned */
+    bool has_kept;        /* YOUNG, in a collection: survivors stayed in it */
+    bool is_sparse;       /* in a full collection: what lives is to be moved out */
+    bool in_holes;
 };
 
-#define MU_GC_BLOCK_DATA ((uint32_t)sizeof(mu_gc_block))
-#define MU_GC_BLOCK_ROOM (MU_GC_BLOCK_BYTES - MU_GC_BLOCK_DATA)
+/* At the front of each chunk, in the room of its first blocks. */
+struct mu_gc_chunk {
+    mu_gc_chunk *next; /* among those with a free block */
+    mu_gc_chunk *previous;
+    uint32_t free_count;
+    uint64_t used[MU_GC_CHUNK_BLOCKS / 64];
+    uint64_t touched[MU_GC_CHUNK_BLOCKS / 64]; /* no longer zero */
+    mu_gc_block blocks[MU_GC_CHUNK_BLOCKS];
+    uint8_t lines[MU_GC_CHUNK_BLOCKS * MU_GC_BLOCK_LINES];
+    /* A bit for each word that may be a header. Marks are all 0 outside of a full collection and
+     * of marking beside the mutators. Starts of old objects are kept under verification only. */
+    uint64_t marks[MU_GC_CHUNK_BYTES / 8 / 64];
+    uint64_t starts[MU_GC_CHUNK_BYTES / 8 / 64];
+};
+#define MU_GC_FRONT_BLOCKS ((sizeof(mu_gc_chunk) + MU_GC_BLOCK_BYTES - 1) / MU_GC_BLOCK_BYTES)
+#define MU_GC_BITS_WORDS   (MU_GC_BLOCK_BYTES / 8 / 64) /* of a block */
 
-static inline mu_gc_block *mu_gc_block_at(uintptr_t address)
+static inline mu_gc_chunk *mu_gc_chunk_of(uintptr_t header)
 {
-    return (mu_gc_block *)(address & ~(uintptr_t)(MU_GC_BLOCK_BYTES - 1));
+    return (mu_gc_chunk *)(header & ~(MU_GC_CHUNK_BYTES - 1));
 }
 /* The block with the object's header; a payload of size 0 may start where the block ends. */
 static inline mu_gc_block *mu_gc_block_of(uintptr_t ref)
 {
-    return mu_gc_block_at(ref - MU_ABI_HEADER_BYTES);
+    uintptr_t header = ref - MU_ABI_HEADER_BYTES;
+    return &mu_gc_chunk_of(header)->blocks[(header & (MU_GC_CHUNK_BYTES - 1)) / MU_GC_BLOCK_BYTES];
 }
-static inline uint32_t mu_gc_start_index(uintptr_t ref)
+static inline uint32_t mu_gc_block_index(const mu_gc_block *block)
 {
-    return (uint32_t)((ref - MU_ABI_HEADER_BYTES) & (MU_GC_BLOCK_BYTES - 1)) / 8;
+    return (uint32_t)(block - mu_gc_chunk_of((uintptr_t)block)->blocks);
+}
+static inline uintptr_t mu_gc_block_start(const mu_gc_block *block)
+{
+    return (uintptr_t)mu_gc_chunk_of((uintptr_t)block) +
+           (uintptr_t)mu_gc_block_index(block) * MU_GC_BLOCK_BYTES;
+}
+static inline uint8_t *mu_gc_block_lines(const mu_gc_block *block)
+{
+    return mu_gc_chunk_of((uintptr_t)block)->lines +
+           (size_t)mu_gc_block_index(block) * MU_GC_BLOCK_LINES;
+}
+static inline uint64_t *mu_gc_block_marks(const mu_gc_block *block)
+{
+    return mu_gc_chunk_of((uintptr_t)block)->marks +
+           (size_t)mu_gc_block_index(block) * MU_GC_BITS_WORDS;
+}
+static inline uint64_t *mu_gc_block_starts(const mu_gc_block *block)
+{
+    return mu_gc_chunk_of((uintptr_t)block)->starts +
+           (size_t)mu_gc_block_index(block) * MU_GC_BITS_WORDS;
+}
+/* The word and the bit of an object in its chunk's marks or starts. */
+static inline uint64_t mu_gc_bit_of(uintptr_t ref, uint32_t *word)
+{
+    uintptr_t index = ((ref - MU_ABI_HEADER_BYTES) & (MU_GC_CHUNK_BYTES - 1)) / 8;
+    *word = (uint32_t)(index / 64);
+    return (uint64_t)1 << index % 64;
 }
 
 /* A tagref64 holds the low 47 bits of an address. The system gives nothing beyond unless it is
@@ -60,24 +117,32 @@ static inline bool mu_gc_memory_fits(uintptr_t start, uint64_t bytes)
 
 /* --- The pool (block_pool.c) ------------------------------------------------------------------*/
 
-/* A block with its front zeroed but for `chunk` and `zeroed`, or NULL when the system has no
- * memory. */
+/* The states of all blocks, by address / MU_GC_BLOCK_BYTES; each is atomic. */
+uint8_t *mu_gc_pool_states(mu_gc_pool *pool);
+/* A block with its lines free, or NULL when the system has no memory. */
 mu_gc_block *mu_gc_pool_take(mu_gc_pool *pool);
 /* Gives back a list linked by `next`. `heap_ends`: the memory is not about to be wanted again. */
 void mu_gc_pool_give(mu_gc_pool *pool, mu_gc_block *list, bool heap_ends);
 void mu_gc_pool_count_large(mu_gc_pool *pool, int64_t bytes);
-/* The block in use that holds this address, which may be any number, or NULL. */
-mu_gc_block *mu_gc_pool_find(mu_gc_pool *pool, uintptr_t address);
 
 /* --- Large objects (large_table.c) ------------------------------------------------------------*/
 
-/* Stands before a large object, in host memory. */
+#define MU_GC_CARD_BYTES 512u
+
+/* Stands before a large object, in host memory. Behind one that holds references come its cards: a
+ * byte for each MU_GC_CARD_BYTES of it, 1 where references were stored since the last collection.
+ */
 struct mu_gc_large {
-    mu_gc_large *next;      /* in its bucket */
-    mu_gc_large *next_grey; /* among those marked and not scanned */
-    uint64_t bytes;         /* with this record */
-    bool marked;
-    bool has_weak;
+    mu_gc_large *next;       /* in its bucket */
+    mu_gc_large *next_young; /* among those made since the last collection */
+    mu_gc_large *next_dirty; /* among those with a card */
+    uint64_t bytes;          /* with this record and the cards */
+    uint8_t *cards;          /* NULL: holds no references */
+    uint64_t payload_bytes;
+    uint8_t epoch; /* of the marking that reached it last */
+    bool is_young;
+    bool is_dirty; /* in the list of those with a card */
+    uint64_t unused;
     uint64_t length; /* hybrid */
     uintptr_t header;
     uint64_t end[]; /* the payload, aligned to 16 */
@@ -87,6 +152,7 @@ typedef struct mu_gc_large_table {
     uint64_t bucket_count; /* 0 or a power of 2 */
     uint64_t count;
     uint64_t bytes;
+    uint64_t sweep_at; /* the bucket that a sweep goes on with; at the end: bucket_count */
 } mu_gc_large_table;
 
 static inline mu_gc_large *mu_gc_large_of(uintptr_t ref)
@@ -99,69 +165,224 @@ static inline uintptr_t mu_gc_large_ref(const mu_gc_large *large)
 }
 void mu_gc_large_add(mu_gc_large_table *table, mu_gc_large *large);
 bool mu_gc_large_has(const mu_gc_large_table *table, uintptr_t ref);
-/* Frees what is not marked, unmarks the rest; returns the bytes freed. */
-uint64_t mu_gc_large_sweep(mu_gc_large_table *table);
+/* Takes one out and frees it; returns its bytes. */
+uint64_t mu_gc_large_drop(mu_gc_large_table *table, mu_gc_large *large);
+/* Goes on sweeping for at most `most` buckets: frees old ones that `epoch` did not reach. Returns
+ * the bytes freed; is through when sweep_at == bucket_count. */
+uint64_t mu_gc_large_sweep(mu_gc_large_table *table, uint8_t epoch, uint64_t most);
 /* Frees all, and the table's memory; returns the bytes freed. */
 uint64_t mu_gc_large_clear(mu_gc_large_table *table);
+
+/* --- The tracer -------------------------------------------------------------------------------*/
+
+typedef enum mu_gc_pass {
+    MU_GC_PASS_YOUNG, /* keeps young objects, and tells marking of old ones that it meets */
+    MU_GC_PASS_FULL,  /* keeps every object */
+    MU_GC_PASS_MARK,  /* marks old objects, moves and changes nothing */
+    MU_GC_PASS_WEAK,  /* clears weak references to what died */
+    MU_GC_PASS_LOGS,  /* checks that no old object refers to a young one unlogged */
+    MU_GC_PASS_CHECK, /* checks that every reference is one to an old object */
+} mu_gc_pass;
+
+typedef MU_ARRAY(uintptr_t) mu_gc_words;
+
+/* Where copies go: [cursor, limit) lies in lines that are marked already. */
+typedef struct mu_gc_stream {
+    uintptr_t cursor;
+    uintptr_t limit;
+} mu_gc_stream;
+
+struct mu_gc_tracer {
+    mu_gc_heap *heap;
+    const uint8_t *states;
+    mu_gc_pass pass;
+    bool verify;
+    bool in_roots;
+    bool in_native; /* what a NATIVE slot leads to is being shown */
+    bool weak_in_roots;
+    bool is_concurrent;       /* mutators run: natives wait for the next stop */
+    bool marking;             /* YOUNG: old objects that are met are marked */
+    bool no_memory;           /* for copies: what remains stays where it is */
+    uint8_t epoch;            /* for lines of what is kept */
+    const char *owner;        /* type of the object being scanned, for messages */
+    mu_gc_words stack;        /* objects kept and not scanned */
+    mu_gc_words weak;         /* weak slots of objects, to look at in the end */
+    mu_gc_words weak_outside; /* those behind NATIVE slots, for this stop */
+    mu_gc_stream streams[2];
+    uint64_t kept_bytes;
+    uintptr_t range_start; /* only slots in [range_start, range_end) are visited */
+    uintptr_t range_end;
+};
+
+/* --- Marking beside the mutators (marker.c) ---------------------------------------------------*/
+
+typedef enum mu_gc_phase {
+    MU_GC_IDLE,
+    MU_GC_MARKING,
+    MU_GC_SWEEPING, /* what has not been swept is swept a little at a time */
+} mu_gc_phase;
+
+typedef struct mu_gc_marker {
+    mu_gc_words stack;
+    mu_gc_words weak;
+    mu_gc_words natives; /* NATIVE slots that were reached, for the next stop */
+    uint64_t kept_bytes;
+    uintptr_t large; /* being scanned; 0: none */
+    uint64_t large_from;
+    bool is_drained; /* nothing was left to scan */
+} mu_gc_marker;
 
 /* --- The heap (heap.c) ------------------------------------------------------------------------*/
 
 struct mu_gc_heap {
     mu_gc_pool *pool;
+    uint8_t *states;
     mu_gc_config config;
     pthread_mutex_t lock;
-    mu_gc_block *blocks;
-    mu_gc_block *rests; /* those of them with unused memory that nobody has as a buffer */
+    pthread_mutex_t background;
+    pthread_cond_t job_ended; /* with `lock` */
+    bool job_is_out;
+    bool stop_wanted; /* atomic: the background job is to let go */
+    bool is_ending;   /* atomic */
+    uint8_t epoch;    /* of the lines of what lives */
+    mu_gc_phase phase;
+    bool marking_ended; /* in the collection under way */
+    mu_gc_block *young;
+    mu_gc_block *mature;
+    mu_gc_block *unswept; /* SWEEPING: mature as well */
+    mu_gc_block *holes;   /* MATURE with free lines; by next_rest */
+    mu_gc_block *rests;   /* YOUNG with a rest; by next_rest */
+    MU_ARRAY(mu_gc_block *) mixed;
     uint64_t block_count;
-    uint32_t epoch;
+    uint64_t young_count;
+    uint64_t young_bytes; /* that make a collection due */
+    uint64_t young_large_bytes;
+    bool is_due; /* atomic: a collection is worth while */
     uint32_t buffers_out;
     /* Where objects go that should not use up a mutator's buffer, and all under stress. */
     uintptr_t shared_cursor;
     uintptr_t shared_limit;
-    /* What copies may need: bytes of objects in blocks without fillers (a buffer counts as full),
-     * those of them in objects larger than MU_GC_INLINE_BYTES, objects that want an alignment
-     * of 16. */
-    uint64_t object_bytes;
-    uint64_t medium_bytes;
-    uint64_t aligned_count;
-    uint64_t pinned_blocks; /* with a pin_count */
     mu_gc_large_table large;
+    mu_gc_large *young_large;
+    mu_gc_large *dirty_large;
+    mu_gc_words log; /* old objects stored into since the last collection */
+    mu_gc_marker marker;
     mu_gc_native_fn *native;
     void *native_context;
     mu_gc_pins_fn *pins; /* NULL: nothing is ever pinned */
     void *pins_context;
     uintptr_t immortal_start;
     uint64_t immortal_bytes;
-    uint64_t live_bytes;
-    uint64_t collections;
-    uint64_t collected_ns;
-    uint64_t longest_ns;
+    uint64_t trigger_bytes; /* of old space: marking begins */
+    mu_gc_stats stats;      /* what is counted there */
+    uint32_t stressed;      /* collections under stress: some are full */
 };
 
-/* Takes a block of the present epoch into the heap, whatever the quota; the lock is held. */
-mu_gc_block *mu_gc_heap_take_block(mu_gc_heap *heap);
-/* Lets others use a block from `cursor` on, when that is worth it. The lock is held. */
-void mu_gc_heap_keep_rest(mu_gc_heap *heap, uintptr_t cursor, uintptr_t limit);
-/* Whether the quota allows one more block to be pinned. The lock is held. */
-bool mu_gc_heap_allows_pin(const mu_gc_heap *heap);
+static inline uint64_t mu_gc_heap_used_bytes(const mu_gc_heap *heap)
+{
+    return heap->block_count * MU_GC_BLOCK_BYTES + heap->large.bytes;
+}
+static inline mu_gc_state mu_gc_state_of(const uint8_t *states, uintptr_t ref)
+{
+    return (mu_gc_state)__atomic_load_n(&states[(ref - MU_ABI_HEADER_BYTES) / MU_GC_BLOCK_BYTES],
+                                        __ATOMIC_RELAXED);
+}
+static inline uint8_t mu_gc_next_epoch(uint8_t epoch)
+{
+    return (uint8_t)(epoch % MU_GC_EPOCH_COUNT + 1);
+}
+/* A tracer for the pass, and freeing what it came to hold. */
+mu_gc_tracer mu_gc_tracer_of(mu_gc_heap *heap, mu_gc_pass pass);
+void mu_gc_tracer_free(mu_gc_tracer *tracer);
+/* Young objects have come to be so many that a collection may be due. The lock is held. */
+void mu_gc_heap_note_due(mu_gc_heap *heap);
+/* A young collection kept so much: decides how much may be young before the next. */
+void mu_gc_heap_learn(mu_gc_heap *heap, uint64_t kept_bytes);
+/* Decides when old space is to be marked next; just after it was swept. The lock is held. */
+void mu_gc_heap_set_trigger(mu_gc_heap *heap);
+void mu_gc_block_set_state(mu_gc_block *block, mu_gc_state state);
+/* Takes a block into a list of the heap, if the quota allows it. The lock is held. */
+mu_gc_block *mu_gc_heap_take_block(mu_gc_heap *heap, mu_gc_state state);
 /* mu_gc_buffer_retire with the lock held. */
 void mu_gc_heap_retire(mu_gc_heap *heap, uintptr_t *cursor, uintptr_t *limit);
-
-/* --- Pinned blocks (pinned_blocks.c) ----------------------------------------------------------*/
-
-/* In a collection: was this object of the block shown as pinned? */
-static inline bool mu_gc_is_in_place(const mu_gc_block *block, uintptr_t ref)
+static inline bool mu_gc_poisons(const mu_gc_heap *heap)
 {
-    uint32_t index = mu_gc_start_index(ref);
-    return block->pin_count > 0 && (block->starts[index / 64] >> (index % 64) & 1);
+    return heap->config.verify || heap->config.stress;
 }
-/* Takes the pinned blocks out of `*blocks`, ready to be told what in them is pinned, and returns
- * them, linked by `next` and `next_grey`. */
-mu_gc_block *mu_gc_pinned_take(mu_gc_block **blocks);
-/* What the heap's pinned blocks are after a collection: of the new epoch, the memory behind their
- * last pinned object unused; what is between pinned objects is filled with `poison` unless that is
- * negative. The lock is held. */
-void mu_gc_pinned_finish(mu_gc_heap *heap, int poison);
+
+/* --- Lines (lines.c) --------------------------------------------------------------------------*/
+
+/* A run of free lines with at least `needed` bytes, looked for in at most `most` blocks: its lines
+ * are set to `value`. The lock is held. */
+mu_gc_block *mu_gc_holes_take(mu_gc_heap *heap, uint64_t needed, uint32_t most, uint8_t value,
+                              uintptr_t *start, uintptr_t *end);
+void mu_gc_holes_add(mu_gc_heap *heap, mu_gc_block *block);
+/* Sets free what is unused of such a run. */
+void mu_gc_lines_free(uintptr_t start, uintptr_t end);
+/* Marks the lines of an object in a block. */
+void mu_gc_lines_mark(uintptr_t start, uintptr_t end, uint8_t epoch);
+/* Sweeps one block: lines that are not of `epoch` become free, marks are cleared. True when nothing
+ * is left in it. */
+bool mu_gc_block_sweep(mu_gc_block *block, uint8_t epoch);
+/* Puts a block that is swept into the heap's lists, or gives it back. The lock is held. */
+void mu_gc_block_settle(mu_gc_heap *heap, mu_gc_block *block, bool is_empty);
+/* Goes on sweeping what is unswept, at most so many blocks; the phase ends with the last. The lock
+ * is held. */
+void mu_gc_heap_sweep(mu_gc_heap *heap, uint64_t most);
+
+/* --- Keeping objects (promotion.c) ------------------------------------------------------------*/
+
+/* Copies an object, or NULL-address 0 when there is no room for it. */
+uintptr_t mu_gc_copy(mu_gc_tracer *tracer, uintptr_t ref, const mu_abi_type *type);
+/* Makes a young object old where it is. */
+void mu_gc_keep_in_place(mu_gc_tracer *tracer, uintptr_t ref, const mu_abi_type *type);
+void mu_gc_streams_close(mu_gc_tracer *tracer);
+
+/* --- Slots (slots.c) --------------------------------------------------------------------------*/
+
+/* Scans one object's slots; of a large one, `from` to `to` bytes of its payload. */
+void mu_gc_scan(mu_gc_tracer *tracer, uintptr_t ref);
+void mu_gc_scan_range(mu_gc_tracer *tracer, uintptr_t ref, uint64_t from, uint64_t to);
+/* Lets the runtime show what is behind a NATIVE slot. */
+void mu_gc_show_native(mu_gc_tracer *tracer, uintptr_t *slot);
+void mu_gc_visit_weak(mu_gc_tracer *tracer, uintptr_t *slot);
+/* Marks an old object; what is new to the marking is pushed. */
+void mu_gc_mark(mu_gc_tracer *tracer, uintptr_t ref);
+/* Makes it live and old; where it is now. */
+uintptr_t mu_gc_keep_young(mu_gc_tracer *tracer, uintptr_t ref);
+uintptr_t mu_gc_keep_full(mu_gc_tracer *tracer, uintptr_t ref);
+/* Where it is, or 0 when it died; all that lives is known. */
+uintptr_t mu_gc_find_living(const mu_gc_tracer *tracer, uintptr_t ref);
+static inline bool mu_gc_is_marked(uintptr_t ref)
+{
+    uint32_t word;
+    uint64_t bit = mu_gc_bit_of(ref, &word);
+    return mu_gc_chunk_of(ref - MU_ABI_HEADER_BYTES)->marks[word] & bit;
+}
+
+/* --- The log (barrier_log.c) ------------------------------------------------------------------*/
+
+/* Makes everything that was logged unlogged again, before anything is traced: the flag tells old
+ * objects from young ones. */
+void mu_gc_log_flag(mu_gc_heap *heap);
+/* Scans, in a young pass, everything that was logged; empties the log. */
+void mu_gc_log_trace(mu_gc_tracer *tracer);
+
+/* --- Marking (marker.c) -----------------------------------------------------------------------*/
+
+/* The background lock is held, in a stop. */
+void mu_gc_marking_begin(mu_gc_heap *heap);
+/* Forgets a marking, for a full collection. */
+void mu_gc_marking_abort(mu_gc_heap *heap);
+/* Moves what the tracer's young pass marked to the marker, lets natives that wait be shown, and
+ * scans for a bounded time; true when all that lives is marked. */
+bool mu_gc_marking_advance(mu_gc_tracer *tracer);
+/* Clears weak references, and leaves the rest to sweeping. */
+void mu_gc_marking_end(mu_gc_heap *heap, mu_gc_roots_fn *roots, void *context);
+/* Sees to it that the background job runs if there is work for it. */
+void mu_gc_background_start(mu_gc_heap *heap);
+/* Waits for the job to end for good. */
+void mu_gc_background_end(mu_gc_heap *heap);
 
 /* --- Checking (heap_check.c) ------------------------------------------------------------------*/
 
@@ -170,9 +391,14 @@ void mu_gc_pinned_finish(mu_gc_heap *heap, int poison);
 void mu_gc_check_before(mu_gc_heap *heap, const uintptr_t *slot, uintptr_t ref, const char *owner);
 /* The same after a collection, when the start of each object is known. */
 void mu_gc_check_after(mu_gc_heap *heap, const uintptr_t *slot, uintptr_t ref, const char *owner);
+/* In an old object that is not logged: aborts when `ref` is a young object. */
+void mu_gc_check_old(mu_gc_heap *heap, const uintptr_t *slot, uintptr_t ref, const char *owner);
 /* Is the word one that a tagref64 can be: no NaN but the one that is stored and what hides among
  * them? Aborts when not. */
 void mu_gc_check_tagref64(const uintptr_t *slot, const char *owner);
+/* Visits every old object in the pass LOGS or CHECK. */
+void mu_gc_check_heap(mu_gc_tracer *tracer);
+void mu_gc_note_start(uintptr_t ref);
 
 /* --- Objects ----------------------------------------------------------------------------------*/
 
@@ -192,4 +418,17 @@ static inline uint64_t mu_gc_payload_bytes(const mu_abi_type *type, uint64_t len
         bytes += type->stride_bytes * length;
     }
     return (bytes + 7) & ~(uint64_t)7;
+}
+static inline uint64_t mu_gc_object_bytes(uintptr_t ref, const mu_abi_type *type)
+{
+    uint64_t length = type->is_hybrid ? *mu_abi_length((mu_ref){ref}) : 0;
+    return mu_gc_prefix_bytes(type) + mu_gc_payload_bytes(type, length);
+}
+static inline uintptr_t mu_gc_header(uintptr_t ref)
+{
+    return __atomic_load_n(mu_abi_header((mu_ref){ref}), __ATOMIC_RELAXED);
+}
+static inline bool mu_gc_has_slots(const mu_abi_type *type)
+{
+    return type->slot_count || type->element_slot_count;
 }

@@ -18,9 +18,11 @@ static void link_large(mu_gc_large_table *table, mu_gc_large *large)
     *bucket = large;
 }
 
+/* A sweep under way begins again: what it had passed is spread over all buckets now. */
 static void grow(mu_gc_large_table *table)
 {
     mu_gc_large_table old = *table;
+    table->sweep_at = old.sweep_at < old.bucket_count ? 0 : UINT64_MAX;
     table->bucket_count = old.bucket_count ? old.bucket_count * 2 : FIRST_BUCKETS;
     table->buckets = mu_allocate(table->bucket_count * sizeof(mu_gc_large *));
     for (uint64_t i = 0; i < old.bucket_count; i++) {
@@ -53,31 +55,50 @@ bool mu_gc_large_has(const mu_gc_large_table *table, uintptr_t ref)
     return large != NULL;
 }
 
-uint64_t mu_gc_large_sweep(mu_gc_large_table *table)
+static uint64_t drop_at(mu_gc_large_table *table, mu_gc_large **link)
+{
+    mu_gc_large *large = *link;
+    uint64_t bytes = large->bytes;
+    *link = large->next;
+    table->count--;
+    table->bytes -= bytes;
+    mu_free(large);
+    return bytes;
+}
+
+uint64_t mu_gc_large_drop(mu_gc_large_table *table, mu_gc_large *large)
+{
+    mu_gc_large **link = &table->buckets[bucket_of(table, mu_gc_large_ref(large))];
+    while (*link != large) {
+        link = &(*link)->next;
+    }
+    return drop_at(table, link);
+}
+
+uint64_t mu_gc_large_sweep(mu_gc_large_table *table, uint8_t epoch, uint64_t most)
 {
     uint64_t freed_bytes = 0;
-    for (uint64_t i = 0; i < table->bucket_count; i++) {
-        mu_gc_large **link = &table->buckets[i];
+    for (; table->sweep_at < table->bucket_count && most > 0; table->sweep_at++, most--) {
+        mu_gc_large **link = &table->buckets[table->sweep_at];
         while (*link) {
-            mu_gc_large *large = *link;
-            if (large->marked) {
-                large->marked = false;
-                link = &large->next;
-                continue;
+            if ((*link)->is_young || (*link)->epoch == epoch) {
+                link = &(*link)->next;
+            } else {
+                freed_bytes += drop_at(table, link);
             }
-            *link = large->next;
-            freed_bytes += large->bytes;
-            table->count--;
-            mu_free(large);
         }
     }
-    table->bytes -= freed_bytes;
     return freed_bytes;
 }
 
 uint64_t mu_gc_large_clear(mu_gc_large_table *table)
 {
-    uint64_t freed_bytes = mu_gc_large_sweep(table);
+    uint64_t freed_bytes = 0;
+    for (uint64_t i = 0; i < table->bucket_count; i++) {
+        while (table->buckets[i]) {
+            freed_bytes += drop_at(table, &table->buckets[i]);
+        }
+    }
     mu_free(table->buckets);
     *table = (mu_gc_large_table){0};
     return freed_bytes;

@@ -123,6 +123,7 @@ typedef enum quick_deferred_kind {
     QUICK_DEFER_WATCH,        /* an enabled watchpoint */
     QUICK_DEFER_NATIVE_STACK, /* C has no stack yet */
     QUICK_DEFER_NATIVE_MOVED, /* C has returned on another thread */
+    QUICK_DEFER_BARRIER,
 } quick_deferred_kind;
 typedef struct quick_snapshot quick_snapshot; /* quick_watch.c: what lives where */
 typedef struct quick_deferred {
@@ -142,6 +143,9 @@ typedef struct quick_deferred {
     bool drops_exception;    /* LANDING: the block does not want it */
     uint32_t landing;        /* index of the deferred landing of its site; QUICK_NONE */
     const quick_snapshot *snapshot; /* WATCH */
+    x64_gpr object;                 /* BARRIER: the register with the object's reference */
+    x64_mem place;                  /* BARRIER: where the store goes */
+    uint32_t store_bytes;
 } quick_deferred;
 
 /* Constant words that are emitted behind everything else. */
@@ -175,6 +179,7 @@ typedef struct quick {
     bool results_defined; /* the instruction is done and goes to its normal destination */
     uint32_t gpr_cell[QUICK_GPR_COUNT]; /* the cell in each register, or QUICK_NONE */
     uint32_t xmm_cell[QUICK_XMM_COUNT];
+    uint32_t fresh_cell; /* an object made since the last safepoint, so a young one; QUICK_NONE */
     uint32_t gpr_pinned; /* may not be taken during this instruction */
     uint32_t xmm_pinned;
     MU_ARRAY(uint32_t) live;        /* variables defined and not yet released */
@@ -414,6 +419,10 @@ void quick_lower_load(quick *q, const mu_ir_inst *inst);
 void quick_lower_store(quick *q, const mu_ir_inst *inst);
 void quick_lower_cmpxchg(quick *q, const mu_ir_inst *inst);
 void quick_lower_atomicrmw(quick *q, const mu_ir_inst *inst);
+/* quick_barrier.c: what comes before a store of a value of `type` to `mem`, which quick_access gave
+ * for `location`: tells the collector when the object is old. Keeps every register but r11. */
+void quick_barrier(quick *q, mu_ir_value location, x64_mem mem, mu_ir_type *type);
+void quick_emit_barrier(quick *q, const quick_deferred *deferred);
 /* quick_wide_atomics.c: the same on what has 16 bytes: irefs, of which the second is XCHG, and
  * int<128>. */
 void quick_lower_cmpxchg_16(quick *q, const mu_ir_inst *inst);

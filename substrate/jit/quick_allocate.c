@@ -40,6 +40,7 @@ static void finish_new(quick *q, const mu_ir_inst *inst, x64_gpr result)
     quick_result_gpr(q, 0, result);
     uint32_t cell = quick_cell_of(quick_result(q, 0));
     q->cells[cell].non_null = true;
+    q->fresh_cell = cell;
     if (inst->op == MU_OP_ALLOCA || inst->op == MU_OP_ALLOCAHYBRID) {
         q->variables[quick_result(q, 0)].path =
             (quick_path){.base = cell, .offset = QUICK_NONE, .non_null = true};

@@ -178,6 +178,7 @@ static bool emit_block(quick *q, uint32_t block)
 {
     const mu_ir_block *ir = &q->version->blocks[block];
     q->block = block;
+    q->fresh_cell = QUICK_NONE;
     for (int reg = 0; reg < QUICK_GPR_COUNT; reg++) {
         q->gpr_cell[reg] = QUICK_NONE;
         q->xmm_cell[reg] = QUICK_NONE;

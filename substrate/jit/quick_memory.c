@@ -496,6 +496,7 @@ void quick_lower_store(quick *q, const mu_ir_inst *inst)
     /* What wants registers comes before the address, which may be in r10. */
     quick_prepare_store(q, type, operands[1]);
     x64_mem mem = quick_access(q, operands[0]);
+    quick_barrier(q, operands[0], mem, q->version->types[inst->types.first]);
     quick_store_value(q, type, mem, operands[1], inst->order == MU_ORDER_SEQ_CST);
 }
 
@@ -512,6 +513,7 @@ void quick_lower_cmpxchg(quick *q, const mu_ir_inst *inst)
     x64_gpr expected = read_bits(q, operands[1], type);
     x64_mem mem = quick_access(q, operands[0]);
     x64_gpr success = quick_gpr_take(q);
+    quick_barrier(q, operands[0], mem, q->version->types[inst->types.first]);
     x64_mov_rr(q->a, 8, RAX, expected);
     x64_lock_cmpxchg(q->a, memory_width(type), mem, desired);
     x64_set(q->a, X64_E, success);
@@ -580,6 +582,7 @@ void quick_lower_atomicrmw(quick *q, const mu_ir_inst *inst)
         bool is_fp = type->kind == MU_IR_FLOAT || type->kind == MU_IR_DOUBLE;
         x64_gpr value = is_fp ? read_bits(q, operands[1], type) : quick_copy_gpr(q, operands[1]);
         x64_mem mem = quick_access(q, operands[0]);
+        quick_barrier(q, operands[0], mem, q->version->types[inst->types.first]);
         if (rmw == MU_RMW_XCHG) {
             x64_xchg_mr(q->a, width, mem, value);
         } else {

@@ -170,6 +170,7 @@ uint32_t quick_site(quick *q, mu_code_site_kind kind, uint32_t landing, const qu
                          .first_slot = q->map_slots.count,
                          .first_keepalive = q->map_keepalives.count};
     if (kind != MU_CODE_SITE_ERROR) {
+        q->fresh_cell = QUICK_NONE;
         map_live(q, saves, save_count);
         if (kind == MU_CODE_SITE_CALL || kind == MU_CODE_SITE_TRAP) {
             map_keepalives(q);
@@ -380,6 +381,7 @@ static void emit_one(quick *q, quick_deferred *deferred)
     case QUICK_DEFER_WATCH: quick_emit_watch(q, deferred); break;
     case QUICK_DEFER_NATIVE_STACK: quick_emit_native_stack(q, deferred); break;
     case QUICK_DEFER_NATIVE_MOVED: quick_emit_native_moved(q, deferred); break;
+    case QUICK_DEFER_BARRIER: quick_emit_barrier(q, deferred); break;
     }
 }
 

@@ -7,13 +7,14 @@
 static const x64_gpr fixed[] = {RAX, RDX, RBX, RCX};
 
 /* The address of the location in a register that is none of those; everything else is taken. */
-static x64_gpr take_place(quick *q, mu_ir_value location)
+static x64_gpr take_place(quick *q, mu_ir_value location, mu_ir_type *type)
 {
     for (size_t i = 0; i < sizeof fixed / sizeof *fixed; i++) {
         quick_gpr_take_fixed(q, fixed[i]);
     }
     x64_mem mem = quick_access(q, location);
     x64_gpr address = quick_gpr_take(q);
+    quick_barrier(q, location, mem, type);
     x64_lea(q->a, 8, address, mem);
     return address;
 }
@@ -48,7 +49,7 @@ void quick_lower_cmpxchg_16(quick *q, const mu_ir_inst *inst)
 {
     const mu_ir_value *operands = &q->version->operands[inst->operands.first];
     quick_settle_values(q, operands + 1, 2);
-    x64_gpr address = take_place(q, operands[0]);
+    x64_gpr address = take_place(q, operands[0], q->version->types[inst->types.first]);
     move_words(q, operands[1], RAX, RDX);
     move_words(q, operands[2], RBX, RCX);
     x64_lock_cmpxchg16b(q->a, x64_at(address, 0));
@@ -107,7 +108,7 @@ void quick_lower_atomicrmw_16(quick *q, const mu_ir_inst *inst)
     quick_pair operand = {0};
     x64_label again = x64_label_new(q->a);
     quick_settle_values(q, operands + 1, 1);
-    x64_gpr address = take_place(q, operands[0]);
+    x64_gpr address = take_place(q, operands[0], q->version->types[inst->types.first]);
     if (rmw == MU_RMW_XCHG) {
         move_words(q, operands[1], RBX, RCX);
     } else {

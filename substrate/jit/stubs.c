@@ -127,6 +127,44 @@ static void emit_native_resume(x64_assembler *a)
     x64_ret(a);
 }
 
+static const x64_gpr barrier_saves[] = {RAX, RCX, RDX, RSI, RDI, R8, R9, R10};
+#define BARRIER_SAVES     ((int32_t)(sizeof barrier_saves / sizeof *barrier_saves))
+#define BARRIER_XMM_BYTES 256
+
+/* Calls the thread's `barrier` on the worker's own stack, with what was pushed before the return
+ * address: the store's size, its address, the object. All registers but r11 are as they were
+ * afterwards, so that a store need not know what lives around it. Nothing looks at Mu frames
+ * meanwhile, so nothing needs a map. */
+static void emit_barrier(x64_assembler *a)
+{
+    for (int32_t i = 0; i < BARRIER_SAVES; i++) {
+        x64_push(a, barrier_saves[i]);
+    }
+    x64_push(a, RBX);
+    x64_mov_rr(a, 8, RBX, RSP);
+    x64_load(a, 8, RSP, field(MU_THREAD_native_sp));
+    x64_alu_ri(a, X64_SUB, 8, RSP, BARRIER_XMM_BYTES);
+    x64_alu_ri(a, X64_AND, 8, RSP, -16);
+    for (int32_t i = 0; i < QUICK_XMM_COUNT; i++) {
+        x64_fp_store_16(a, true, x64_at(RSP, 16 * i), (x64_xmm)i);
+    }
+    int32_t pushed = 8 * (BARRIER_SAVES + 2);
+    x64_load(a, 8, RDI, x64_at(RBX, pushed));
+    x64_load(a, 8, RSI, x64_at(RBX, pushed + 8));
+    x64_load(a, 8, RDX, x64_at(RBX, pushed + 16));
+    x64_mov_rr(a, 8, RCX, QUICK_THREAD);
+    x64_call_m(a, field(MU_THREAD_barrier));
+    for (int32_t i = 0; i < QUICK_XMM_COUNT; i++) {
+        x64_fp_load_16(a, true, (x64_xmm)i, x64_at(RSP, 16 * i));
+    }
+    x64_mov_rr(a, 8, RSP, RBX);
+    x64_pop(a, RBX);
+    for (int32_t i = BARRIER_SAVES; i-- > 0;) {
+        x64_pop(a, barrier_saves[i]);
+    }
+    x64_ret(a);
+}
+
 /* What all leave stubs share: the reason has been stored. */
 static void emit_leave(x64_assembler *a)
 {
@@ -175,7 +213,7 @@ static void add_site(mu_code_object *object, uint32_t return_offset, mu_code_sit
 
 /* Offsets of the stubs that do not merely leave. */
 typedef struct stub_offsets {
-    uint32_t bottom, adapter, native, callback, native_return, native_resume;
+    uint32_t bottom, adapter, native, callback, native_return, native_resume, barrier;
 } stub_offsets;
 
 static uint32_t aligned_offset(x64_assembler *a)
@@ -199,6 +237,8 @@ static stub_offsets emit_others(x64_assembler *a, const x64_label *leave)
     emit_callback(a, leave[MU_ABI_LEAVE_CALLBACK]);
     at.native_resume = aligned_offset(a);
     emit_native_resume(a);
+    at.barrier = aligned_offset(a);
+    emit_barrier(a);
     return at;
 }
 
@@ -246,6 +286,7 @@ mu_status mu_jit_stubs_make(mu_code_cache *cache, mu_jit_stubs *stubs)
         stubs->callback = object->start + at.callback;
         stubs->native_return = object->start + at.native_return;
         stubs->native_resume = object->start + at.native_resume;
+        stubs->barrier = object->start + at.barrier;
         for (int i = 0; i < MU_ABI_LEAVE_COUNT; i++) {
             stubs->leave[i] = object->start + x64_label_offset(a, leave[i]);
         }

@@ -14,6 +14,7 @@ typedef struct mu_jit_stubs {
     const void *callback;
     const void *native_return;
     const void *native_resume;
+    const void *barrier;
     const void *leave[MU_ABI_LEAVE_COUNT];
 } mu_jit_stubs;
 

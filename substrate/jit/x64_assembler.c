@@ -377,6 +377,12 @@ void x64_test_ri(x64_assembler *a, uint8_t width, x64_gpr one, int32_t value)
     x64_put_n(a, (uint64_t)value, immediate_bytes(width));
 }
 
+void x64_test_mi(x64_assembler *a, uint8_t width, x64_mem one, int32_t value)
+{
+    x64_code_rm(a, x64_sized_rm(0xf6, width), 0, one);
+    x64_put_n(a, (uint64_t)value, immediate_bytes(width));
+}
+
 void x64_imul_rr(x64_assembler *a, uint8_t width, x64_gpr to, x64_gpr from)
 {
     x64_code_rr(a, X64_CODE_0F | 0xaf | x64_wide(width), to, from);

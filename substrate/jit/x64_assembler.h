@@ -161,6 +161,7 @@ void x64_alu_mr(x64_assembler *a, x64_alu op, uint8_t width, x64_mem to, x64_gpr
 void x64_alu_mi(x64_assembler *a, x64_alu op, uint8_t width, x64_mem to, int32_t value);
 void x64_test_rr(x64_assembler *a, uint8_t width, x64_gpr one, x64_gpr other);
 void x64_test_ri(x64_assembler *a, uint8_t width, x64_gpr one, int32_t value);
+void x64_test_mi(x64_assembler *a, uint8_t width, x64_mem one, int32_t value);
 void x64_imul_rr(x64_assembler *a, uint8_t width, x64_gpr to, x64_gpr from); /* 4 or 8 */
 void x64_imul_rri(x64_assembler *a, uint8_t width, x64_gpr to, x64_gpr from, int32_t value);
 void x64_unary_r(x64_assembler *a, x64_unary op, uint8_t width,

@@ -79,6 +79,16 @@ done:
     return status;
 }
 
+/* The write barrier, before a store to the location that operand `operand` refers to. */
+static void log_store(context_call *call, uint32_t operand, const mu_ir_type *type)
+{
+    const context_value *value = context_value_at(call, operand);
+    if (value->words[0] && mu_ir_type_has_refs(type)) {
+        mu_gc_log(call->vm->heap, (mu_ref){value->words[0]}, value->words[0] + value->words[1],
+                  type->size_bytes);
+    }
+}
+
 static bool is_scalar(const mu_ir_type *type)
 {
     return type->kind != MU_IR_STRUCT && type->kind != MU_IR_ARRAY && type->kind != MU_IR_VECTOR;
@@ -145,6 +155,7 @@ mu_status context_store(context_call *call)
         MU_TRY(expect_atomic(call, 2, type));
     }
     MU_TRY(context_expect_type(call, 3, context_strong(call->context, type)));
+    log_store(call, 2, type);
     context_write_memory(type, memory, order != MU_ORDER_NOT_ATOMIC,
                          context_bytes(context_value_at(call, 3)));
 done:
@@ -186,6 +197,7 @@ mu_status context_cmpxchg(context_call *call)
     MU_TRY(context_expect_type(call, 6, strong));
     uint64_t expected[2];
     memcpy(expected, context_value_at(call, 5)->words, sizeof expected);
+    log_store(call, 4, type);
     bool done = compare_exchange(type, memory, expected, context_value_at(call, 6)->words);
     status = give_read(call, type, expected);
     if (status == MU_OK) {
@@ -256,6 +268,7 @@ mu_status context_atomicrmw(context_call *call)
         return context_refuse_type(call, 3, "an iref of an int, but for XCHG", type);
     }
     MU_TRY(context_expect_type(call, 4, context_strong(call->context, type)));
+    log_store(call, 3, type);
     update(type, memory, (mu_ir_rmw)rmw, context_value_at(call, 4)->words, old);
     status = give_read(call, type, old);
 done:

@@ -23,12 +23,6 @@ static mu_status expect_location(context_call *call, bool *is_iref)
     return status;
 }
 
-static bool add_pin(context_call *call, bool is_iref)
-{
-    const context_value *value = context_value_at(call, 1);
-    return thread_add_pin(&call->context->mutator, value->words[0], is_iref ? value->words[1] : 0);
-}
-
 mu_status context_pin(context_call *call)
 {
     bool is_iref;
@@ -36,15 +30,12 @@ mu_status context_pin(context_call *call)
     if (status != MU_OK) {
         return status;
     }
-    bool is_pinned = add_pin(call, is_iref);
-    if (!is_pinned) {
-        vm_collect(call->vm, &call->context->mutator);
-        is_pinned = add_pin(call, is_iref);
-    }
-    if (!is_pinned) {
-        return context_refuse(call, MU_NO_MEMORY, 0, "no room for another pinned object");
-    }
     const context_value *value = context_value_at(call, 1);
+    if (!thread_add_pin(&call->context->mutator, value->words[0], is_iref ? value->words[1] : 0)) {
+        return context_refuse(call, MU_NO_MEMORY, 0,
+                              "this context has pinned as many different places as it may: unpin "
+                              "some");
+    }
     return context_give_word(call, context_type_of(call->context, MU_IR_UPTR, value->type->element),
                              value->words[0] + (is_iref ? value->words[1] : 0));
 }

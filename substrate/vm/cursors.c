@@ -257,8 +257,10 @@ static mu_guest_error dump_values(mu_thread *thread, const frame_cursor *at, mu_
         if (!fill_box(thread, at, i, box)) {
             return MU_GUEST_ERROR_STACK_STATE;
         }
-        uintptr_t elements = thread->abi.site_local + array->size_bytes;
-        *(uintptr_t *)(elements + i * array->stride_bytes) = box.address;
+        mu_ref refs = {thread->abi.site_local}; /* old by now, perhaps */
+        uintptr_t element = refs.address + array->size_bytes + i * array->stride_bytes;
+        mu_gc_log(thread->vm->heap, refs, element, sizeof(uintptr_t));
+        *(uintptr_t *)element = box.address;
     }
     return MU_GUEST_ERROR_NONE;
 }

@@ -264,7 +264,7 @@ slice_end thread_handle_own_trap(mu_thread *thread, const mu_ir_version *version
         status = begin_handler(thread, trap, handle);
     }
     if (status == MU_NO_MEMORY && handle.address) { /* a collection frees stacks, too */
-        vm_collect(thread->vm, thread);
+        vm_collect(thread->vm, thread, true);
         status = handle_of_stack(thread, &handle);
         status = status == MU_OK ? begin_handler(thread, trap, handle) : status;
     }

@@ -87,7 +87,7 @@ static mu_guest_error get_native_stack(mu_thread *thread)
     }
     mu_status status = take_native(thread);
     if (status != MU_OK) { /* a collection frees those of stacks that nothing refers to */
-        vm_collect(thread->vm, thread);
+        vm_collect(thread->vm, thread, true);
         status = take_native(thread);
     }
     if (status != MU_OK) {

@@ -1,6 +1,6 @@
 /* @uvm.native.pin and unpin. Each thread has its multiset of pinned irefs; the collector is told of
- * each different one, and what it never moves by itself (cells of ALLOCA in frames, global cells,
- * NULL) needs no more than to be remembered. */
+ * each different one at every collection, but for what it never moves by itself (cells of ALLOCA in
+ * frames, global cells, NULL). */
 #include "vm_internal.h"
 
 /* Different irefs that a thread can have pinned. */
@@ -39,8 +39,7 @@ static thread_pin *find(const mu_thread *thread, const thread_pin *like)
 
 static bool add(mu_thread *thread, const thread_pin *pin)
 {
-    if (thread->pins.count >= PINS_MAX ||
-        (is_object(pin) && mu_gc_pin(thread->vm->heap, (mu_ref){pin->base}) != MU_OK)) {
+    if (thread->pins.count >= PINS_MAX) {
         return false;
     }
     MU_ARRAY_PUSH(&thread->pins, *pin);
@@ -62,11 +61,7 @@ slice_end thread_pin_inst(mu_thread *thread, const mu_ir_inst *inst)
 {
     thread_pin pin = operand_of(thread, inst);
     if (!thread_add_pin(thread, pin.base, pin.offset)) {
-        vm_collect(thread->vm, thread);
-        pin = operand_of(thread, inst);
-        if (!thread_add_pin(thread, pin.base, pin.offset)) {
-            return thread_raise(thread, MU_GUEST_ERROR_OUT_OF_MEMORY);
-        }
+        return thread_raise(thread, MU_GUEST_ERROR_OUT_OF_MEMORY);
     }
     thread->abi.gpr[0] = pin.base + pin.offset;
     return SLICE_GOES_ON;
@@ -74,9 +69,6 @@ slice_end thread_pin_inst(mu_thread *thread, const mu_ir_inst *inst)
 
 static void forget(mu_thread *thread, thread_pin *pin)
 {
-    if (is_object(pin)) {
-        mu_gc_unpin(thread->vm->heap, (mu_ref){pin->base});
-    }
     *pin = thread->pins.items[--thread->pins.count];
 }
 

@@ -34,6 +34,7 @@ mu_status vm_stack_new(mu_vm *vm, const mu_ir_func *func, vm_stack **out)
                         .serial = ++vm->last_stack,
                         .floor = memory->top - FIRST_ROOM_BYTES,
                         .bottom = func,
+                        .marked = true,
                         .state = {.resume = RESUME_FUNCTION,
                                   .sp = memory->top - sizeof(uintptr_t),
                                   .callee = func->number,
@@ -114,7 +115,7 @@ mu_guest_error vm_stack_make(mu_thread *thread, uint64_t number, uint64_t *made)
     mu_status status = take_stack(vm, number, &stack);
     if (status == MU_NO_MEMORY) { /* a collection frees those that nothing refers to */
         thread->abi.site_local = handle.address;
-        vm_collect(vm, thread);
+        vm_collect(vm, thread, true);
         handle.address = thread->abi.site_local;
         thread->abi.site_local = 0;
         status = take_stack(vm, number, &stack);
@@ -228,12 +229,35 @@ bool vm_stack_first_frame(const mu_vm *vm, const stack_state *state, mu_stack_cu
 
 /* ---- collections */
 
-void vm_stacks_forget_handles(mu_vm *vm)
+/* A handle that is found again if the object lives. An old one stays where it is, and lives, but
+ * for a full collection. */
+void vm_stacks_forget_handles(mu_vm *vm, const mu_gc_collection *plan)
 {
     for (vm_stack *stack = vm->stacks; stack; stack = stack->next) {
-        stack->reached = false;
-        stack->handle = 0; /* found again if the object lives */
+        stack->has_old_handle =
+            !plan->is_full && stack->handle && mu_gc_is_old((mu_ref){stack->handle});
+        stack->reached = stack->has_old_handle;
+        stack->marked = stack->marked && !plan->begins_marking;
+        if (!stack->has_old_handle) {
+            stack->handle = 0;
+        }
     }
+}
+
+/* Their frames may refer to young objects. A stack that marking has not reached may still turn out
+ * to be dead, so what its frames refer to is not marked yet. */
+void vm_stacks_trace_parked(mu_gc_tracer *tracer, const mu_vm *vm)
+{
+    for (const vm_stack *stack = vm->stacks; stack; stack = stack->next) {
+        if (stack->has_old_handle && !stack->thread) {
+            mu_stack_cursor cursor;
+            bool more = vm_stack_first_frame(vm, &stack->state, &cursor);
+            if (mu_gc_trace_quietly(tracer, !stack->marked)) {
+                vm_trace_frames(tracer, vm, more, &cursor);
+            }
+        }
+    }
+    (void)mu_gc_trace_quietly(tracer, false);
 }
 
 void vm_stack_reached(mu_gc_tracer *tracer, uintptr_t *slot, void *context)
@@ -243,7 +267,7 @@ void vm_stack_reached(mu_gc_tracer *tracer, uintptr_t *slot, void *context)
     if (!stack) {
         return;
     }
-    stack->reached = true;
+    stack->reached = stack->marked = true;
     stack->handle = (uintptr_t)slot;
     if (!stack->thread) { /* a bound one's frames are roots */
         mu_stack_cursor cursor;
@@ -252,12 +276,17 @@ void vm_stack_reached(mu_gc_tracer *tracer, uintptr_t *slot, void *context)
     }
 }
 
-void vm_stacks_drop_unreached(mu_vm *vm)
+void vm_stacks_drop_unreached(mu_vm *vm, const mu_gc_collection *done)
 {
     vm_stack *next;
     for (vm_stack *stack = vm->stacks; stack; stack = next) {
         next = stack->next;
-        if (!stack->thread && !stack->reached) {
+        bool lives = stack->reached;
+        if (stack->has_old_handle && done->ended_marking && !stack->marked) {
+            stack->handle = 0; /* the object is gone */
+            lives = false;
+        }
+        if (!stack->thread && !lives) {
             vm_stack_free(vm, stack);
         }
     }

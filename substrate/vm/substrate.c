@@ -26,6 +26,7 @@ mu_substrate_config mu_substrate_config_from_environment(void)
         .gdb = flag("MU_GDB"),
         .gc_stress = flag("MU_GC_STRESS"),
         .gc_verify = flag("MU_GC_VERIFY"),
+        .gc_concurrent = flag("MU_GC_CONCURRENT"),
         .yield_stress = flag("MU_YIELD_STRESS"),
     };
     /* NOLINTNEXTLINE(concurrency-mt-unsafe) */
@@ -79,6 +80,11 @@ static mu_status open_parts(mu_substrate *substrate, mu_report *report)
     substrate->record_buckets = RECORD_BUCKETS;
     substrate->records = mu_allocate(RECORD_BUCKETS * sizeof(env_record *));
     mu_location nowhere = {0};
+    if (!substrate->blocks) {
+        return mu_report_add(report, MU_SYSTEM, nowhere,
+                             "the system gives no address space for the heaps: is it limited "
+                             "(ulimit -v)?");
+    }
     status = mu_code_cache_new(&code, &substrate->code);
     if (status != MU_OK) {
         return mu_report_add(report, status, nowhere, "cannot make the code cache: %s",

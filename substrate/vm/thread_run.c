@@ -355,7 +355,7 @@ static void finish(mu_thread *thread)
     pthread_mutex_unlock(&vm->lock);
     if (collects) { /* a thread may leave its first stack behind, and calls from outside cannot wait
                      */
-        vm_collect(vm, NULL);
+        vm_collect(vm, NULL, true);
     }
     if (thread->finished) {
         thread->finished(thread, thread->context); /* may free the thread */

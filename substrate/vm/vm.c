@@ -9,6 +9,12 @@
 #define MIN_STACK_BYTES (64ull << 10)
 #define MAX_STACK_BYTES (1ull << 30)
 
+/* The collector's background work goes on the workers, in small pieces. */
+static void vm_run_later(void *workers, void (*job)(void *argument), void *argument)
+{
+    mu_thread_pool_submit(workers, job, argument);
+}
+
 mu_status mu_vm_new(mu_substrate *substrate, const mu_vm_config *config, mu_vm **out)
 {
     mu_vm *vm = mu_allocate(sizeof *vm);
@@ -27,7 +33,10 @@ mu_status mu_vm_new(mu_substrate *substrate, const mu_vm_config *config, mu_vm *
     }
     mu_gc_config heap = {.quota_bytes = vm->config.heap_bytes,
                          .stress = substrate->config.gc_stress,
-                         .verify = substrate->config.gc_verify};
+                         .verify = substrate->config.gc_verify,
+                         .concurrent = substrate->config.gc_concurrent,
+                         .run_later = vm_run_later,
+                         .run_context = substrate->workers};
     vm->heap = mu_gc_heap_new(substrate->blocks, &heap);
     mu_gc_heap_set_native(vm->heap, vm_stack_reached, vm);
     mu_gc_heap_set_pins(vm->heap, vm_show_pins, vm);
@@ -130,6 +139,8 @@ mu_vm_stats mu_vm_get_stats(mu_vm *vm)
                          .heap_used_bytes = heap.used_bytes,
                          .heap_live_bytes = heap.live_bytes,
                          .collections = heap.collections,
+                         .young_collections = heap.young_collections,
+                         .markings = heap.markings,
                          .collected_ns = heap.collected_ns,
                          .longest_collection_ns = heap.longest_ns};
     pthread_mutex_lock(&vm->lock);
@@ -138,6 +149,8 @@ mu_vm_stats mu_vm_get_stats(mu_vm *vm)
         stats.threads_trapped += thread->state == MU_THREAD_TRAPPED;
         stats.threads_waiting += thread->state == MU_THREAD_WAITING;
     }
+    stats.stops = vm->stops;
+    stats.to_safepoints = vm->to_safepoints;
     stats.threads_finished = vm->finished_count;
     stats.bundles = vm->bundles;
     stats.functions = vm->table_count - 1;

@@ -17,11 +17,11 @@ static mu_gc_buffer buffer_of(script_heap *heap)
     return (mu_gc_buffer){&heap->cursor, &heap->limit};
 }
 
-static void collect(script_heap *heap)
+static void collect(script_heap *heap, bool full)
 {
     mu_gc_buffer buffer = buffer_of(heap);
     mu_gc_buffer_retire(heap->vm->heap, &buffer);
-    vm_collect_stopped(heap->vm);
+    vm_collect_stopped(heap->vm, full);
 }
 
 static mu_status make_object(script_heap *heap, const mu_hail_object *object, mu_ref *ref)
@@ -33,12 +33,12 @@ static mu_status make_object(script_heap *heap, const mu_hail_object *object, mu
     if (type->is_hybrid && ++length == 0) { /* mu_abi.h: room for one more */
         return MU_NO_MEMORY;
     }
-    if (heap->vm->substrate->config.gc_stress) {
-        collect(heap);
+    if (heap->vm->substrate->config.gc_stress || mu_gc_is_due(objects)) {
+        collect(heap, false);
     }
     mu_status status = mu_gc_allocate(objects, &buffer, type, length, ref);
     if (status == MU_NO_MEMORY) {
-        collect(heap);
+        collect(heap, true);
         status = mu_gc_allocate(objects, &buffer, type, length, ref);
     }
     return status;
@@ -69,6 +69,14 @@ static mu_status make_objects(mu_vm *vm, const mu_hail_script *script, mu_report
     return status;
 }
 
+/* Some of the objects have become old while others were made; nothing collects from here on. */
+static void log_objects(mu_vm *vm, const mu_ref *objects, uint32_t count)
+{
+    for (uint32_t i = 0; i < count; i++) {
+        mu_gc_log(vm->heap, objects[i], objects[i].address, UINT64_MAX);
+    }
+}
+
 static mu_status perform(mu_vm *vm, const mu_hail_script *script, mu_ref *objects,
                          mu_report *report)
 {
@@ -77,6 +85,7 @@ static mu_status perform(mu_vm *vm, const mu_hail_script *script, mu_ref *object
     vm->script_objects = objects;
     vm->script_object_count = mu_hail_object_count(script);
     MU_TRY(make_objects(vm, script, report));
+    log_objects(vm, objects, vm->script_object_count);
     mu_hail_memory memory = {
         .objects = objects, .globals = vm->globals, .location_has_type = location_has_type};
     MU_TRY(mu_hail_perform(script, &memory, report));

@@ -87,7 +87,9 @@ struct mu_vm {
     pthread_mutex_t load_lock; /* one load at a time; taken before `lock` */
     pthread_mutex_t lock;      /* of everything below */
     pthread_cond_t changed;
-    bool stopping;     /* the world is stopped or being stopped */
+    bool stopping;       /* the world is stopped or being stopped */
+    uint64_t stopped_ns; /* when it was, on the monotonic clock */
+    mu_times stops, to_safepoints;
     uint32_t in_world; /* threads that run */
     uint32_t active;   /* threads started and not finished with */
     bool is_ending;    /* threads made from now on are killed at once */
@@ -151,12 +153,14 @@ typedef struct stack_state {
 struct vm_stack {
     vm_stack *next, *previous;
     mu_stack *memory;
-    uintptr_t floor;   /* what it may use for now, counted in the VM's stack_bytes; goes down */
-    mu_thread *thread; /* bound to; NULL: parked */
-    uint64_t serial;   /* of the VM, from 1 */
-    uintptr_t handle;  /* object's address; 0: none */
-    bool reached;      /* in the collection under way */
-    uint64_t changes;  /* counts what makes cursors stale */
+    uintptr_t floor;     /* what it may use for now, counted in the VM's stack_bytes; goes down */
+    mu_thread *thread;   /* bound to; NULL: parked */
+    uint64_t serial;     /* of the VM, from 1 */
+    uintptr_t handle;    /* object's address; 0: none */
+    bool has_old_handle; /* in the collection under way: only a full one asks whether it lives */
+    bool reached;        /* in the collection under way */
+    bool marked;         /* since the collector began to mark old objects, or made since */
+    uint64_t changes;    /* counts what makes cursors stale */
     const mu_ir_func *bottom;
     mu_stack *native;          /* for its calls of C, from the first on */
     uintptr_t ccall_sp;        /* as the bound thread has it */
@@ -265,10 +269,12 @@ void vm_allow_running(mu_thread *thread);
 void vm_trace_frames(mu_gc_tracer *tracer, const mu_vm *vm, bool more, mu_stack_cursor *cursor);
 /* Takes the lock at a time when the world is not being stopped. */
 void vm_lock_quiet(mu_vm *vm);
-/* Collects; `self` as in vm_stop_world. */
-void vm_collect(mu_vm *vm, mu_thread *self);
+/* Collects, the whole heap if `full`; `self` as in vm_stop_world. */
+void vm_collect(mu_vm *vm, mu_thread *self, bool full);
 /* The same, by whoever has stopped the world. */
-void vm_collect_stopped(mu_vm *vm);
+void vm_collect_stopped(mu_vm *vm, bool full);
+/* The write barrier of compiled code. */
+mu_abi_barrier_fn vm_log_store;
 /* Allocates, collecting when the quota is used up. Errors: NO_MEMORY. */
 MU_MUST_CHECK mu_status vm_allocate(mu_thread *thread, const mu_abi_type *type, uint64_t length,
                                     mu_ref *ref);
@@ -326,9 +332,12 @@ bool vm_stack_first_frame(const mu_vm *vm, const stack_state *state, mu_stack_cu
 /* Have so many stacks been made since the last collection that another is due? VM's lock held. */
 bool vm_stacks_are_due(const mu_vm *vm);
 /* Before a collection, after it: which stacks nothing refers to any more. World stopped. */
-void vm_stacks_forget_handles(mu_vm *vm);
-void vm_stacks_drop_unreached(mu_vm *vm);
+void vm_stacks_forget_handles(mu_vm *vm, const mu_gc_collection *plan);
+void vm_stacks_drop_unreached(mu_vm *vm, const mu_gc_collection *done);
 mu_gc_native_fn vm_stack_reached;
+/* Roots of a collection that is not full: frames of parked stacks whose handles are not looked at.
+ */
+void vm_stacks_trace_parked(mu_gc_tracer *tracer, const mu_vm *vm);
 
 /* ---- thread_run.c: one slice of a thread, on a worker */
 typedef enum slice_end {

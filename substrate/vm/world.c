@@ -1,6 +1,8 @@
 /* Stopping and starting a VM's world, and collecting while it stands. */
 #include "vm_internal.h"
 
+#include <time.h>
+
 void vm_request_stop(mu_thread *thread)
 {
     __atomic_store_n(&thread->abi.stack_limit, MU_ABI_LIMIT_STOP, __ATOMIC_RELAXED);
@@ -66,6 +68,20 @@ void vm_pause_for_world(mu_thread *thread)
     pthread_mutex_unlock(&vm->lock);
 }
 
+static uint64_t now_ns(void)
+{
+    struct timespec now;
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;
+}
+
+static void count_time(mu_times *times, uint64_t ns)
+{
+    uint32_t bucket = 63 - (uint32_t)__builtin_clzll(ns | 1);
+    times->buckets[bucket < MU_TIME_BUCKETS ? bucket : MU_TIME_BUCKETS - 1]++;
+    times->longest_ns = ns > times->longest_ns ? ns : times->longest_ns;
+}
+
 void vm_stop_world(mu_vm *vm, mu_thread *self)
 {
     pthread_mutex_lock(&vm->lock);
@@ -76,6 +92,7 @@ void vm_stop_world(mu_vm *vm, mu_thread *self)
         pthread_cond_wait(&vm->changed, &vm->lock);
     }
     vm->stopping = true;
+    uint64_t wanted_ns = now_ns();
     for (mu_thread *thread = vm->threads; thread; thread = thread->next) {
         vm_request_stop(thread);
     }
@@ -85,6 +102,8 @@ void vm_stop_world(mu_vm *vm, mu_thread *self)
     while (vm->in_world) {
         pthread_cond_wait(&vm->changed, &vm->lock);
     }
+    vm->stopped_ns = now_ns();
+    count_time(&vm->to_safepoints, vm->stopped_ns - wanted_ns);
     pthread_mutex_unlock(&vm->lock);
 }
 
@@ -92,6 +111,7 @@ void vm_start_world(mu_vm *vm, mu_thread *self)
 {
     pthread_mutex_lock(&vm->lock);
     vm->stopping = false;
+    count_time(&vm->stops, now_ns() - vm->stopped_ns);
     if (self) {
         come_in(self);
     }
@@ -192,6 +212,7 @@ static void trace_roots(mu_gc_tracer *tracer, void *context)
         trace_own(tracer, mutator);
         vm_context_trace(tracer, mutator);
     }
+    vm_stacks_trace_parked(tracer, vm);
     mu_gc_trace_slot(tracer, &vm->trap_userdata, MU_ABI_SLOT_REF);
     vm_futexes_trace(tracer, vm);
 }
@@ -209,39 +230,50 @@ static void retire_buffers(mu_vm *vm, mu_thread *threads)
     }
 }
 
-void vm_collect_stopped(mu_vm *vm)
+void vm_collect_stopped(mu_vm *vm, bool full)
 {
     retire_buffers(vm, vm->threads);
     retire_buffers(vm, vm->mutators);
-    vm_stacks_forget_handles(vm);
-    mu_gc_collect(vm->heap, trace_roots, vm);
-    vm_stacks_drop_unreached(vm);
+    mu_gc_collection collection = mu_gc_plan(vm->heap, full);
+    vm_stacks_forget_handles(vm, &collection);
+    mu_gc_collect(vm->heap, &collection, trace_roots, vm);
+    vm_stacks_drop_unreached(vm, &collection);
     vm_futexes_find_again(vm);
 }
 
-void vm_collect(mu_vm *vm, mu_thread *self)
+void vm_collect(mu_vm *vm, mu_thread *self, bool full)
 {
     vm_stop_world(vm, self);
-    vm_collect_stopped(vm);
+    /* Another thread may just have collected for the same reason. */
+    if (full || vm->substrate->config.gc_stress || mu_gc_is_due(vm->heap)) {
+        vm_collect_stopped(vm, full);
+    }
     vm_start_world(vm, self);
 }
 
+/* Only a full collection lets a thread fail for want of memory. */
 mu_status vm_allocate(mu_thread *thread, const mu_abi_type *type, uint64_t length, mu_ref *ref)
 {
     mu_vm *vm = thread->vm;
     mu_gc_buffer buffer = buffer_of(thread);
-    if (vm->substrate->config.gc_stress) {
-        vm_collect(vm, thread);
+    if (vm->substrate->config.gc_stress || mu_gc_is_due(vm->heap)) {
+        vm_collect(vm, thread, false);
     }
     mu_status status = mu_gc_allocate(vm->heap, &buffer, type, length, ref);
     if (status == MU_NO_MEMORY) {
-        vm_collect(vm, thread);
+        vm_collect(vm, thread, true);
         status = mu_gc_allocate(vm->heap, &buffer, type, length, ref);
     }
     return status;
 }
 
+void vm_log_store(uintptr_t object, uintptr_t address, uint64_t bytes, mu_abi_thread *abi)
+{
+    const mu_thread *thread = (const mu_thread *)(const void *)abi;
+    mu_gc_log(thread->vm->heap, (mu_ref){object}, address, bytes);
+}
+
 void mu_vm_collect(mu_vm *vm)
 {
-    vm_collect(vm, NULL);
+    vm_collect(vm, NULL, true);
 }

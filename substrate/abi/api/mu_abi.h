@@ -62,8 +62,8 @@ typedef struct mu_abi_slot {
 } mu_abi_slot;
 
 /* Describes a type to the collector. Immutable; lives as long as the code of its bundle. NESTED
- * goes at most 1,000 levels deep. */
-struct mu_abi_type {
+ * goes at most 1,000 levels deep. Aligned so that a header has room for flags. */
+struct __attribute__((aligned(16))) mu_abi_type {
     uint64_t size_bytes;   /* of the payload; hybrid: of the fixed part up to the first element */
     uint64_t stride_bytes; /* hybrid: of an element */
     uint32_t align_bytes;  /* 8 or 16 */
@@ -89,8 +89,12 @@ static inline uintptr_t *mu_abi_header(mu_ref ref)
 }
 /* In the header of a global cell, beside its descriptor's address. */
 #define MU_ABI_HEADER_IMMORTAL 4u
+/* In the header of an object that has survived a collection and that nobody has stored a reference
+ * into since. Whoever is about to store one tests it, and where it is set calls the thread's
+ * `barrier` first. Stores into global cells and into memory of stacks need none: both are roots. */
+#define MU_ABI_HEADER_UNLOGGED 8u
 /* Bits of a header that are not the descriptor's address. */
-#define MU_ABI_HEADER_FLAGS 7u
+#define MU_ABI_HEADER_FLAGS 15u
 
 /* Elements that a hybrid has room for: one more than the program asked for, so that an iref one
  * past the end, or to the variable part of an empty one, still is one of memory of its type. */
@@ -172,15 +176,21 @@ typedef struct mu_abi_function {
 
 /* ------------------------------------------------------------------------------------- threads */
 
+typedef struct mu_abi_thread mu_abi_thread;
+/* Notes that references are about to be stored in the `bytes` at `address`, in the object `object`.
+ * No safepoint: the store follows before anything can move. */
+typedef void mu_abi_barrier_fn(uintptr_t object, uintptr_t address, uint64_t bytes,
+                               mu_abi_thread *thread);
+
 /* The part of a thread that compiled code reaches through r15. Fields are in mu_thread_fields.def,
  * with the offsets that the code generator uses. */
-typedef struct mu_abi_thread {
+struct mu_abi_thread {
 #define MU_FIELD(type, name, text)              type name;
 #define MU_FIELD_ARRAY(type, name, count, text) type name[count];
 #include "mu_thread_fields.def"
 #undef MU_FIELD
 #undef MU_FIELD_ARRAY
-} mu_abi_thread;
+};
 
 enum {
 #define MU_FIELD(type, name, text)              MU_THREAD_##name = offsetof(mu_abi_thread, name),

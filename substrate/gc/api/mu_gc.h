@@ -14,8 +14,7 @@ typedef struct mu_gc_heap mu_gc_heap; /* one VM's */
 /* Objects larger than this, header included, live apart and never move. */
 #define MU_GC_LARGE_BYTES 8192u
 /* Compiled code bumps a buffer for objects of at most this size, header included, and leaves larger
- * ones to mu_gc_allocate: the room that the quota keeps for copies is computed from what it counts.
- */
+ * ones to mu_gc_allocate. */
 #define MU_GC_INLINE_BYTES 1024u
 
 /* In the header of a large object this bit is set beside the descriptor's address. Ask
@@ -24,7 +23,8 @@ typedef struct mu_gc_heap mu_gc_heap; /* one VM's */
 /* The descriptor of an object; not during a collection. */
 static inline const mu_abi_type *mu_gc_type_of(mu_ref ref)
 {
-    return (const mu_abi_type *)(*mu_abi_header(ref) & ~(uintptr_t)MU_ABI_HEADER_FLAGS);
+    uintptr_t header = __atomic_load_n(mu_abi_header(ref), __ATOMIC_RELAXED);
+    return (const mu_abi_type *)(header & ~(uintptr_t)MU_ABI_HEADER_FLAGS);
 }
 
 /* A mutator's allocation buffer: memory in [cursor, limit) is zeroed and its own. These are the
@@ -34,6 +34,7 @@ typedef struct mu_gc_buffer {
     uintptr_t *limit;
 } mu_gc_buffer;
 
+/* NULL when the system has no address space for it, of which it reserves 4 GiB. */
 mu_gc_pool *mu_gc_pool_new(void);
 void mu_gc_pool_free(mu_gc_pool *pool); /* all heaps are gone */
 /* Bytes of blocks and large objects in use in all heaps; bytes held from the system. */
@@ -44,7 +45,12 @@ typedef struct mu_gc_config {
     uint64_t quota_bytes; /* hard limit on blocks and large objects, copies included; at least 8
                              blocks */
     bool stress; /* MU_GC_STRESS: buffers are always empty, so that each allocation comes here */
-    bool verify; /* check the whole heap after every collection */
+    bool verify; /* check the whole heap at every collection */
+    bool concurrent; /* begin to mark old space at every opportunity */
+    /* Runs `job(argument)` once, soon, on some thread that is no mutator in its world. NULL: old
+     * space is marked in full collections only. */
+    void (*run_later)(void *context, void (*job)(void *argument), void *argument);
+    void *run_context;
 } mu_gc_config;
 /* Cheap: takes no block until something is allocated. */
 mu_gc_heap *mu_gc_heap_new(mu_gc_pool *pool, const mu_gc_config *config);
@@ -87,31 +93,56 @@ typedef void mu_gc_native_fn(mu_gc_tracer *tracer, uintptr_t *slot, void *contex
 void mu_gc_heap_set_native(mu_gc_heap *heap, mu_gc_native_fn *native, void *context);
 
 /* Called at the beginning of each collection: shows every pinned object, once or more, by
- * mu_gc_trace_pin and calls nothing else here. */
+ * mu_gc_trace_pin and calls nothing else here. Whoever pins keeps the pins; an object that is shown
+ * lives and stays where it is. */
 typedef void mu_gc_pins_fn(mu_gc_tracer *tracer, void *context);
 void mu_gc_heap_set_pins(mu_gc_heap *heap, mu_gc_pins_fn *pins, void *context);
-/* A pinned object lives and stays where it is. */
 void mu_gc_trace_pin(mu_gc_tracer *tracer, mu_ref ref);
-/* Announces a pin of an object of this heap (of a large or immortal one, too, which never move),
- * and takes one back. Whoever pins keeps the pins, and shows them. Blocks with pinned objects are
- * not emptied by a collection, so each counts twice in the quota. Errors: NO_MEMORY when the quota
- * does not allow it; the caller collects and tries once more. Safepoint: no. Thread: any mutator of
- * the VM, concurrently. */
-MU_MUST_CHECK mu_status mu_gc_pin(mu_gc_heap *heap, mu_ref ref);
-void mu_gc_unpin(mu_gc_heap *heap, mu_ref ref);
 
-/* Collects the whole heap: copies what lives in blocks, sweeps large objects, clears weak
- * references to what died. Every mutator of the VM is stopped and its buffer retired. `roots` is
- * called once or more, each time with the same slots; it calls nothing here but mu_gc_trace_*.
- * Showing a slot twice does no harm. Never fails: the quota always leaves room for the copies. */
-void mu_gc_collect(mu_gc_heap *heap, mu_gc_roots_fn *roots, void *context);
+/* The write barrier's slow path: call it before references are stored in the `bytes` at `address`
+ * in `object`, or only where the object's header has MU_ABI_HEADER_UNLOGGED. Objects that were
+ * made since the last safepoint need none. Safepoint: no; and there is none before the store.
+ * Thread: any mutator of the VM, concurrently. */
+void mu_gc_log(mu_gc_heap *heap, mu_ref object, uintptr_t address, uint64_t bytes);
+
+/* What a collection is to be, and has been. */
+typedef struct mu_gc_collection {
+    bool is_full;        /* of the whole heap, in one stop; else of young objects */
+    bool begins_marking; /* of old ones, beside the mutators */
+    bool ended_marking;  /* out: what is not marked died */
+} mu_gc_collection;
+/* Is a collection worth while, young objects being many? Cheap; for before an allocation that comes
+ * here. Thread: any. */
+bool mu_gc_is_due(const mu_gc_heap *heap);
+/* Decides what the next collection is; `full` demands a full one, as after a NO_MEMORY. The
+ * mutators are stopped, and mu_gc_collect follows. */
+mu_gc_collection mu_gc_plan(mu_gc_heap *heap, bool full);
+/* Collects: keeps what lives of young objects, or of all; sweeps large ones; clears weak references
+ * to what died. Every mutator of the VM is stopped and its buffer retired. `roots` is called once
+ * or more, each time with the same slots; it calls nothing here but mu_gc_trace_*. Showing a slot
+ * twice does no harm. Never fails: what there is no room for to move stays where it is. */
+void mu_gc_collect(mu_gc_heap *heap, mu_gc_collection *plan, mu_gc_roots_fn *roots, void *context);
+/* For roots that matter only if something else lives, such as frames of a stack that waits: while
+ * `quiet`, young objects that are shown are kept, but a marking of old ones does not hear of it.
+ * False when a marking has ended that did not reach that something: such roots are no more, and are
+ * not shown. */
+bool mu_gc_trace_quietly(mu_gc_tracer *tracer, bool quiet);
+/* Has the object survived a collection? For objects without references, of which this is exact;
+ * mutators are stopped. */
+static inline bool mu_gc_is_old(mu_ref ref)
+{
+    return *mu_abi_header(ref) & MU_ABI_HEADER_UNLOGGED;
+}
 
 typedef struct mu_gc_stats {
     uint64_t quota_bytes;
     uint64_t used_bytes; /* blocks and large objects now */
-    uint64_t live_bytes; /* of objects, headers included, that the last collection kept */
+    uint64_t live_bytes; /* of objects, headers included, that the last collection kept; since the
+                            last of the whole heap, what became old is added */
     uint64_t collections;
-    uint64_t collected_ns; /* time spent in them */
+    uint64_t young_collections; /* of them */
+    uint64_t markings;          /* of old space beside the mutators, that ended */
+    uint64_t collected_ns;      /* time spent in collections */
     uint64_t longest_ns;
 } mu_gc_stats;
 mu_gc_stats mu_gc_heap_stats(mu_gc_heap *heap);

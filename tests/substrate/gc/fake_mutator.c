@@ -35,8 +35,36 @@ void fake_start(fake_mutator *mutator, const mu_gc_config *config)
     mutator->buffer = (mu_gc_buffer){&mutator->cursor, &mutator->limit};
 }
 
+static void keep_job(void *context, void (*job)(void *argument), void *heap)
+{
+    fake_mutator *mutator = context;
+    cr_assert_eq(heap, mutator->heap);
+    cr_assert_eq(mutator->job, NULL, "one job at a time");
+    mutator->job = job;
+}
+
+void fake_start_marking(fake_mutator *mutator, const mu_gc_config *config)
+{
+    mu_gc_config marking = *config;
+    marking.run_later = keep_job;
+    marking.run_context = mutator;
+    fake_start(mutator, &marking);
+}
+
+bool fake_run_job(fake_mutator *mutator)
+{
+    void (*job)(void *) = mutator->job;
+    mutator->job = NULL;
+    if (job) {
+        job(mutator->heap);
+    }
+    return job != NULL;
+}
+
 void fake_end(fake_mutator *mutator)
 {
+    while (fake_run_job(mutator)) {
+    }
     mu_gc_buffer_retire(mutator->heap, &mutator->buffer);
     mu_gc_heap_free(mutator->heap);
     cr_assert_eq(mu_gc_pool_used_bytes(mutator->pool), 0);
@@ -69,16 +97,40 @@ uint64_t fake_used_bytes(fake_mutator *mutator)
     return stats.used_bytes;
 }
 
-void fake_collect(fake_mutator *mutator)
+static mu_gc_collection collect(fake_mutator *mutator, bool full)
 {
     mu_gc_buffer_retire(mutator->heap, &mutator->buffer);
-    mu_gc_collect(mutator->heap, show_roots, mutator);
+    mu_gc_collection collection = mu_gc_plan(mutator->heap, full);
+    mu_gc_collect(mutator->heap, &collection, show_roots, mutator);
     fake_used_bytes(mutator);
+    return collection;
+}
+
+void fake_collect(fake_mutator *mutator)
+{
+    collect(mutator, true);
+}
+
+mu_gc_collection fake_collect_young(fake_mutator *mutator)
+{
+    return collect(mutator, false);
+}
+
+void fake_store(fake_mutator *mutator, uintptr_t ref, uint64_t index, uintptr_t value)
+{
+    uintptr_t *word = fake_word(ref, index);
+    if (*mu_abi_header((mu_ref){ref}) & MU_ABI_HEADER_UNLOGGED) {
+        mu_gc_log(mutator->heap, (mu_ref){ref}, (uintptr_t)word, sizeof *word);
+    }
+    __atomic_store_n(word, value, __ATOMIC_RELAXED);
 }
 
 uintptr_t fake_new(fake_mutator *mutator, const mu_abi_type *type, uint64_t length)
 {
     mu_ref ref;
+    if (mutator->is_generational && mu_gc_is_due(mutator->heap)) {
+        fake_collect_young(mutator);
+    }
     mu_status status = mu_gc_allocate(mutator->heap, &mutator->buffer, type, length, &ref);
     if (status == MU_NO_MEMORY) {
         fake_collect(mutator);

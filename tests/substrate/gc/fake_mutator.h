@@ -24,14 +24,26 @@ typedef struct fake_mutator {
     uintptr_t weak_root;
     uintptr_t tagged_root;
     fake_area areas[FAKE_AREAS];
+    bool is_generational;    /* fake_new collects young objects when that is due */
+    void (*job)(void *heap); /* of the heap's, to be run; NULL: none */
 } fake_mutator;
 
 #define FAKE_MIB ((uint64_t)1 << 20)
 
 void fake_start(fake_mutator *mutator, const mu_gc_config *config);
+/* The same, with a heap that marks old objects beside the mutator, whenever fake_run_job lets it.
+ */
+void fake_start_marking(fake_mutator *mutator, const mu_gc_config *config);
+/* Lets the heap's background job run once; false when there is none. */
+bool fake_run_job(fake_mutator *mutator);
 /* Frees heap and pool, having asserted that nothing is left in use. */
 void fake_end(fake_mutator *mutator);
+/* The whole heap. */
 void fake_collect(fake_mutator *mutator);
+/* Young objects; more where the heap thinks so. */
+mu_gc_collection fake_collect_young(fake_mutator *mutator);
+/* Stores a reference as compiled code would, after a collection. */
+void fake_store(fake_mutator *mutator, uintptr_t ref, uint64_t index, uintptr_t value);
 /* Through mu_gc_allocate; collects when there is no room; the test fails when there is none then.
  */
 uintptr_t fake_new(fake_mutator *mutator, const mu_abi_type *type, uint64_t length);

@@ -54,14 +54,15 @@ static void show_roots(mu_gc_tracer *tracer, void *context)
     }
 }
 
-static void collect(world *w)
+static void collect(world *w, bool full)
 {
     pthread_rwlock_wrlock(&w->running);
     for (int i = 0; i < MUTATORS; i++) {
         mu_gc_buffer_retire(w->heap,
                             &(mu_gc_buffer){&w->mutators[i].cursor, &w->mutators[i].limit});
     }
-    mu_gc_collect(w->heap, show_roots, w);
+    mu_gc_collection collection = mu_gc_plan(w->heap, full);
+    mu_gc_collect(w->heap, &collection, show_roots, w);
     pthread_rwlock_unlock(&w->running);
 }
 
@@ -76,7 +77,7 @@ static uintptr_t allocate(mutator *m, const mu_abi_type *type, uint64_t length)
             return ref.address;
         }
         pthread_rwlock_unlock(&m->world->running);
-        collect(m->world);
+        collect(m->world, true);
     }
     fprintf(stderr, "no memory after a hundred collections\n");
     abort();

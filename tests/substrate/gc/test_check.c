@@ -128,6 +128,12 @@ static void show_forgetfully(mu_gc_tracer *tracer, void *context)
     }
 }
 
+static void collect_all(mu_gc_heap *heap, mu_gc_roots_fn *show, void *roots)
+{
+    mu_gc_collection collection = mu_gc_plan(heap, true);
+    mu_gc_collect(heap, &collection, show, roots);
+}
+
 Test(mu_gc_check, root_that_was_forgotten_aborts, .signal = SIGABRT)
 {
     fake_mutator m;
@@ -135,7 +141,7 @@ Test(mu_gc_check, root_that_was_forgotten_aborts, .signal = SIGABRT)
     forgetful roots = {.shown = fake_new(&m, &fake_pair, 0)};
     roots.forgotten = roots.shown;
     mu_gc_buffer_retire(m.heap, &m.buffer);
-    mu_gc_collect(m.heap, show_forgetfully, &roots);
+    collect_all(m.heap, show_forgetfully, &roots);
 }
 
 static void show_interior_later(mu_gc_tracer *tracer, void *context)
@@ -155,7 +161,7 @@ Test(mu_gc_check, what_only_looks_like_an_object_aborts, .signal = SIGABRT)
     forgetful roots = {.shown = fake_new(&m, &fake_pair, 0)};
     *fake_word(roots.shown, 0) = (uintptr_t)&fake_pair;
     mu_gc_buffer_retire(m.heap, &m.buffer);
-    mu_gc_collect(m.heap, show_interior_later, &roots);
+    collect_all(m.heap, show_interior_later, &roots);
 }
 
 Test(mu_gc_check, buffer_that_was_not_retired_aborts, .signal = SIGABRT)
@@ -163,7 +169,7 @@ Test(mu_gc_check, buffer_that_was_not_retired_aborts, .signal = SIGABRT)
     fake_mutator m;
     fake_start(&m, &checked);
     forgetful roots = {.shown = fake_new(&m, &fake_pair, 0)};
-    mu_gc_collect(m.heap, show_forgetfully, &roots);
+    collect_all(m.heap, show_forgetfully, &roots);
 }
 
 Test(mu_gc_check, pool_that_is_freed_before_its_heap_aborts, .signal = SIGABRT)

@@ -64,7 +64,7 @@ Test(mu_gc, full_heap_survives_collections_within_its_quota)
     }
 }
 
-enum { PACKED_CELLS = 400000 };
+enum { PACKED_CELLS = 1200000 };
 
 /* Allocates into `cells` from `count` on; returns the new count, or 0 when the heap is full. */
 static uint64_t pack(fake_mutator *m, const mu_abi_type *type, uint64_t length, uintptr_t *cells,
@@ -128,7 +128,7 @@ Test(mu_gc, copies_that_need_fillers_keep_the_quota)
     pack_badly(&fake_vector, 0, 1, 1);
 }
 
-Test(mu_gc, small_objects_fill_nearly_half_of_the_quota)
+Test(mu_gc, small_objects_fill_nearly_all_of_the_quota)
 {
     fake_mutator m;
     uint64_t quota = 8 * FAKE_MIB;
@@ -140,7 +140,7 @@ Test(mu_gc, small_objects_fill_nearly_half_of_the_quota)
         m.roots[0] = ref.address;
         bytes += 32;
     }
-    cr_assert_geq(bytes, quota * 45 / 100);
+    cr_assert_geq(bytes, quota * 99 / 100);
     fake_collect(&m);
     cr_assert_eq(mu_gc_heap_stats(m.heap).live_bytes, bytes);
     fake_end(&m);
@@ -183,14 +183,14 @@ Test(mu_gc, sizes_that_overflow_are_refused)
     fake_end(&m);
 }
 
-Test(mu_gc, heap_with_one_object_holds_one_block)
+Test(mu_gc, heap_with_one_object_holds_one_block_and_a_young_one)
 {
     fake_mutator m;
     fake_start(&m, &(mu_gc_config){.quota_bytes = 64 * FAKE_MIB});
     cr_assert_eq(mu_gc_pool_held_bytes(m.pool), 0);
     for (int i = 0; i < 20; i++) {
         m.roots[0] = fake_bump(&m, &fake_pair);
-        cr_assert_eq(fake_used_bytes(&m), MU_GC_BLOCK_BYTES);
+        cr_assert_leq(fake_used_bytes(&m), 2 * MU_GC_BLOCK_BYTES);
         fake_collect(&m);
         cr_assert_eq(fake_used_bytes(&m), MU_GC_BLOCK_BYTES);
     }

@@ -8,6 +8,8 @@
 
 #define MAX_NODES 20000
 #define NO_NODE   UINT32_MAX
+/* A weak edge to an old object that died, and that only a collection of the whole heap clears. */
+#define SOME_DEAD (UINT32_MAX - 1)
 #define MAX_EDGES 1200
 
 typedef enum node_kind { KIND_MIXED, KIND_ROW, KIND_WIDE, KIND_BOX, KIND_COUNT } node_kind;
@@ -30,6 +32,8 @@ typedef struct model {
     uint32_t round;
     uint64_t next_id;
     uint32_t seed;
+    uint64_t full_collections; /* at the last comparison */
+    uint32_t full_in;          /* one collection in so many */
 } model;
 
 /* mixed: [id][ref][tagref64][weak][ref] */
@@ -69,13 +73,14 @@ static uintptr_t *edge_slot(const node *n, uint32_t i, mu_abi_slot_kind *kind)
     return fake_word(n->address, box_words + 1 + i % 4);
 }
 
-static void write_edge(const model *m, node *from, uint32_t i, uint32_t to)
+static void write_edge(model *m, node *from, uint32_t i, uint32_t to)
 {
     mu_abi_slot_kind kind;
     uintptr_t *slot = edge_slot(from, i, &kind);
     uintptr_t address = to == NO_NODE ? 0 : m->nodes[to].address;
-    *slot =
+    uintptr_t word =
         kind == MU_ABI_SLOT_TAGREF64 ? mu_abi_tagref64_from_ref(address, (uint64_t)i * 7) : address;
+    fake_store(&m->mutator, from->address, (uint64_t)(slot - (uintptr_t *)from->address), word);
     from->edges[i] = to;
 }
 
@@ -123,6 +128,18 @@ static void meet(model *m, uint32_t index, uintptr_t address, uint32_t *queued)
     m->queue[(*queued)++] = index;
 }
 
+static void compare_weak(const model *m, node *n, uint32_t i, bool is_full)
+{
+    uint32_t to = n->edges[i];
+    uintptr_t address = read_edge(n, i);
+    if (to < SOME_DEAD && m->nodes[to].round == m->round) {
+        cr_assert_eq(address, m->nodes[to].address);
+    } else {
+        cr_assert(address == 0 || (!is_full && to != NO_NODE), "a dead object is referred to");
+        n->edges[i] = address == 0 ? NO_NODE : SOME_DEAD;
+    }
+}
+
 static void forget_the_dead(model *m)
 {
     for (uint32_t i = 0; i < m->count; i++) {
@@ -135,6 +152,9 @@ static void forget_the_dead(model *m)
 
 static void compare(model *m)
 {
+    mu_gc_stats stats = mu_gc_heap_stats(m->mutator.heap);
+    bool is_full = stats.collections - stats.young_collections != m->full_collections;
+    m->full_collections = stats.collections - stats.young_collections;
     uint32_t queued = 0;
     m->round++;
     for (uint32_t i = 0; i < FAKE_ROOTS; i++) {
@@ -152,9 +172,7 @@ static void compare(model *m)
         node *n = &m->nodes[m->queue[at]];
         for (uint32_t i = 0; i < n->edge_count; i++) {
             if (is_weak(n, i)) {
-                bool lives = n->edges[i] != NO_NODE && m->nodes[n->edges[i]].round == m->round;
-                n->edges[i] = lives ? n->edges[i] : NO_NODE;
-                cr_assert_eq(read_edge(n, i), lives ? m->nodes[n->edges[i]].address : 0);
+                compare_weak(m, n, i, is_full);
             }
         }
     }
@@ -177,7 +195,11 @@ static uint32_t free_node(model *m)
 
 static void collect(model *m)
 {
-    fake_collect(&m->mutator);
+    if (m->full_in > 1 && random_below(m, m->full_in) != 0) {
+        fake_collect_young(&m->mutator);
+    } else {
+        fake_collect(&m->mutator);
+    }
     compare(m);
 }
 
@@ -269,21 +291,45 @@ static void change(model *m)
     }
 }
 
-static void run(uint32_t seed, uint32_t changes, uint32_t changes_per_collection, bool stress)
+typedef struct run_plan {
+    uint32_t changes;
+    uint32_t changes_per_collection;
+    uint32_t full_in;
+    bool stress;
+    bool marks; /* old objects beside the changes */
+    uint64_t quota_mib;
+} run_plan;
+
+static void run(uint32_t seed, const run_plan *plan)
 {
     model *m = calloc(1, sizeof(*m));
-    m->seed = seed;
+    mu_gc_config config = {.quota_bytes = plan->quota_mib * FAKE_MIB,
+                           .verify = seed % 2 == 0,
+                           .stress = plan->stress,
+                           .concurrent = plan->marks};
     memset(m->roots, 0xff, sizeof(m->roots));
-    fake_start(
-        &m->mutator,
-        &(mu_gc_config){.quota_bytes = 32 * FAKE_MIB, .verify = seed % 2 == 0, .stress = stress});
-    for (uint32_t i = 0; i < changes; i++) {
+    if (plan->marks) {
+        fake_start_marking(&m->mutator, &config);
+    } else {
+        fake_start(&m->mutator, &config);
+    }
+    m->seed = seed;
+    m->full_in = plan->full_in;
+    m->mutator.is_generational = plan->full_in > 1;
+    for (uint32_t i = 0; i < plan->changes; i++) {
         change(m);
-        if (random_below(m, changes_per_collection) == 0) {
+        if (random_below(m, plan->changes_per_collection) == 0) {
             collect(m);
         }
+        if (plan->marks && random_below(m, plan->changes_per_collection / 4 + 1) == 0) {
+            fake_run_job(&m->mutator);
+        }
     }
-    collect(m);
+    if (plan->marks) {
+        cr_assert_gt(mu_gc_heap_stats(m->mutator.heap).markings, 2);
+    }
+    fake_collect(&m->mutator);
+    compare(m);
     m->round++;
     forget_the_dead(m);
     fake_end(&m->mutator);
@@ -293,18 +339,41 @@ static void run(uint32_t seed, uint32_t changes, uint32_t changes_per_collection
 Test(mu_gc_graph, graphs_stay_isomorphic)
 {
     for (uint32_t seed = 1; seed <= 6; seed++) {
-        run(seed, 60000, 2000, false);
+        run(seed, &(run_plan){60000, 2000, 1, false, false, 32});
     }
 }
 
 Test(mu_gc_graph, graphs_stay_isomorphic_under_stress)
 {
     for (uint32_t seed = 100; seed <= 103; seed++) {
-        run(seed, 4000, 4, true);
+        run(seed, &(run_plan){4000, 4, 1, true, false, 32});
     }
 }
 
 Test(mu_gc_graph, graphs_stay_isomorphic_when_only_the_quota_collects)
 {
-    run(200, 400000, UINT32_MAX, false);
+    run(200, &(run_plan){400000, UINT32_MAX, 1, false, false, 32});
+}
+
+Test(mu_gc_graph, graphs_stay_isomorphic_through_young_collections)
+{
+    for (uint32_t seed = 300; seed <= 305; seed++) {
+        run(seed, &(run_plan){60000, 500, 10, false, false, 32});
+        run(seed, &(run_plan){4000, 4, 10, true, false, 32});
+    }
+}
+
+Test(mu_gc_graph, graphs_stay_isomorphic_when_there_is_hardly_room)
+{
+    for (uint32_t seed = 400; seed <= 405; seed++) {
+        run(seed, &(run_plan){60000, 500, 10, false, seed % 3 == 0, 6});
+    }
+}
+
+Test(mu_gc_graph, graphs_stay_isomorphic_while_they_are_marked)
+{
+    for (uint32_t seed = 500; seed <= 507; seed++) {
+        run(seed, &(run_plan){40000, 200, 50, false, true, 32});
+        run(seed, &(run_plan){3000, 4, 50, true, true, 32});
+    }
 }

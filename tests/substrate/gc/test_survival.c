@@ -56,7 +56,7 @@ Test(mu_gc, memory_is_zeroed_when_blocks_are_used_again)
 {
     fake_mutator m;
     fake_start(&m, &checked);
-    for (int round = 0; round < 3; round++) {
+    for (int round = 0; round < 6; round++) {
         for (int i = 0; i < 3000; i++) {
             uintptr_t object = fake_new(&m, &fake_words, 50);
             for (uint64_t word = 0; word < 50; word++) {

@@ -234,6 +234,7 @@ Test(x64_assembler, arithmetic_with_memory)
             ENCODES(x64_alu_mi(a, (x64_alu)op, w, at, value), "%s %s, %s", alu_names[op],
                     mem(at, w).text, hex(value, w).text);
         }
+        ENCODES(x64_test_mi(a, w, at, value), "test %s, %s", mem(at, w).text, hex(value, w).text);
     }
 }
 

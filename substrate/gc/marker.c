@@ -1,0 +1,319 @@
+/* Marking old space while mutators run, a little at a time in a background job.
+ *
+ * It begins and ends in the stop of a young collection. What old objects refer to is marked; young
+ * ones are passed over, since whatever refers to them is in the log. Mutators change objects behind
+ * the marker's back, but each object that they store references into is logged before, and the next
+ * stop scans it again. What becomes old meanwhile is marked from the start. So when nothing is left
+ * to scan after a stop has gone through roots and log, everything that lives is marked: "mostly
+ * parallel" collection (Boehm, Demers and Shenker, PLDI 1991) with a log of objects for its dirty
+ * pages. Old values need not be kept, so what dies while a marking runs is mostly found dead by it.
+ *
+ * The job runs for a slice, then lets others have the worker. It holds the background lock, lets go
+ * soon after `stop_wanted` is set, and keeps no raw reference beyond. Nothing old moves meanwhile.
+ */
+#include "gc_heap.h"
+
+#include <sched.h>
+#include <string.h>
+#include <time.h>
+
+#define SLICE_NS     2000000ll
+#define CHECK_EVERY  64u
+#define SWEEP_BLOCKS 32u
+#define SLICE_BYTES  4096u
+/* Objects that a stop scans so that a marking may end with it; and those when the quota is about to
+ * be used up before the marking is through, which a full collection would take much longer to mend.
+ */
+#define STOP_OBJECTS    2000u
+#define PRESSED_OBJECTS 5000u
+#define RING            16u
+
+/* ------------------------------------------------------------------------------------- scanning */
+
+static void scan_marked(mu_gc_tracer *tracer, uintptr_t ref)
+{
+    mu_gc_marker *marker = &tracer->heap->marker;
+    if (mu_gc_state_of(tracer->states, ref) == MU_GC_STATE_NONE) {
+        marker->large = ref;
+        marker->large_from = 0;
+        return;
+    }
+    const mu_abi_type *type =
+        (const mu_abi_type *)(mu_gc_header(ref) & ~(uintptr_t)MU_ABI_HEADER_FLAGS);
+    uint64_t total = mu_gc_object_bytes(ref, type);
+    uintptr_t start = ref - mu_gc_prefix_bytes(type);
+    mu_gc_lines_mark(start, start + total, tracer->epoch);
+    marker->kept_bytes += total;
+    if (mu_gc_has_slots(type)) {
+        mu_gc_scan(tracer, ref);
+    }
+}
+
+/* A large object is scanned by pieces, so that a stop need not wait for the whole. */
+static void scan_large_piece(mu_gc_tracer *tracer)
+{
+    mu_gc_marker *marker = &tracer->heap->marker;
+    uint64_t from = marker->large_from;
+    marker->large_from += SLICE_BYTES;
+    mu_gc_scan_range(tracer, marker->large, from, from + SLICE_BYTES);
+    if (marker->large_from >= mu_gc_large_of(marker->large)->payload_bytes) {
+        marker->large = 0;
+    }
+}
+
+/* Scans up to `most` objects or pieces; true when nothing is left. The objects go through a ring,
+ * where they wait until the memory has come that was asked for. */
+static bool scan_some(mu_gc_tracer *tracer, uint64_t most)
+{
+    mu_gc_marker *marker = &tracer->heap->marker;
+    uintptr_t ring[RING] = {0};
+    uint32_t held = 0;
+    for (uint32_t at = 0; most > 0; most--) {
+        if (marker->large) {
+            scan_large_piece(tracer);
+            continue;
+        }
+        uintptr_t ref = ring[at];
+        held -= ref != 0;
+        ring[at] = 0;
+        if (tracer->stack.count > 0) {
+            ring[at] = tracer->stack.items[--tracer->stack.count];
+            held++;
+            __builtin_prefetch((const void *)(ring[at] - MU_ABI_HEADER_BYTES));
+        } else if (ref == 0 && held == 0) {
+            return true;
+        }
+        at = (at + 1) % RING;
+        if (ref != 0) {
+            scan_marked(tracer, ref);
+        }
+    }
+    for (uint32_t i = 0; i < RING; i++) {
+        if (ring[i] != 0) {
+            MU_ARRAY_PUSH(&tracer->stack, ring[i]);
+        }
+    }
+    return false;
+}
+
+static void append(mu_gc_words *to, const mu_gc_words *from)
+{
+    for (uint32_t i = 0; i < from->count; i++) {
+        MU_ARRAY_PUSH(to, from->items[i]);
+    }
+}
+
+/* A tracer on the marker's own lists, and giving them back. */
+static mu_gc_tracer open_tracer(mu_gc_heap *heap)
+{
+    mu_gc_tracer tracer = mu_gc_tracer_of(heap, MU_GC_PASS_MARK);
+    tracer.stack = heap->marker.stack;
+    tracer.weak = heap->marker.weak;
+    heap->marker.stack = heap->marker.weak = (mu_gc_words){0};
+    return tracer;
+}
+
+static void close_tracer(mu_gc_tracer *tracer)
+{
+    tracer->heap->marker.stack = tracer->stack;
+    tracer->heap->marker.weak = tracer->weak;
+}
+
+/* ------------------------------------------------------------------------------------ in a stop */
+
+void mu_gc_marking_begin(mu_gc_heap *heap)
+{
+    mu_gc_marker *marker = &heap->marker;
+    heap->phase = MU_GC_MARKING;
+    marker->stack.count = marker->weak.count = marker->natives.count = 0;
+    marker->kept_bytes = 0;
+    marker->large = 0;
+    marker->is_drained = false;
+}
+
+static void clear_marks(mu_gc_block *list)
+{
+    for (mu_gc_block *block = list; block; block = block->next) {
+        memset(mu_gc_block_marks(block), 0, MU_GC_BITS_WORDS * sizeof(uint64_t));
+    }
+}
+
+void mu_gc_marking_abort(mu_gc_heap *heap)
+{
+    clear_marks(heap->mature);
+    heap->marker.stack.count = heap->marker.weak.count = heap->marker.natives.count = 0;
+    heap->marker.large = 0;
+    heap->epoch = mu_gc_next_epoch(heap->epoch); /* some lines and large objects are of it */
+    heap->phase = MU_GC_IDLE;
+}
+
+/* Most of the marking is for the job: a stop scans only what may be the last. */
+static uint64_t stop_objects(const mu_gc_heap *heap)
+{
+    uint64_t quota = heap->config.quota_bytes;
+    uint64_t live = heap->stats.live_bytes;
+    uint64_t left = quota > live ? quota - live : 0;
+    uint64_t room = quota > heap->trigger_bytes ? quota - heap->trigger_bytes : 0;
+    if (left < room / 16) {
+        return 8 * PRESSED_OBJECTS;
+    }
+    if (left < room / 4) {
+        return PRESSED_OBJECTS;
+    }
+    return heap->marker.is_drained ? STOP_OBJECTS : 0;
+}
+
+bool mu_gc_marking_advance(mu_gc_tracer *young)
+{
+    mu_gc_heap *heap = young->heap;
+    mu_gc_marker *marker = &heap->marker;
+    append(&marker->weak, &young->weak);
+    marker->kept_bytes += young->kept_bytes;
+    mu_gc_tracer tracer = open_tracer(heap);
+    while (marker->natives.count > 0) {
+        uintptr_t *slot = (uintptr_t *)marker->natives.items[--marker->natives.count];
+        mu_gc_show_native(&tracer, slot);
+    }
+    bool done = scan_some(&tracer, stop_objects(heap));
+    /* Weak cells in frames are among the roots at the end. */
+    MU_ARRAY_FREE(&tracer.weak_outside);
+    close_tracer(&tracer);
+    marker->is_drained = done;
+    return done;
+}
+
+void mu_gc_marking_end(mu_gc_heap *heap, mu_gc_roots_fn *roots, void *context)
+{
+    heap->marking_ended = true;
+    mu_gc_tracer tracer = open_tracer(heap);
+    tracer.pass = MU_GC_PASS_WEAK;
+    tracer.marking = true;
+    for (uint32_t i = 0; i < tracer.weak.count; i++) {
+        mu_gc_visit_weak(&tracer, (uintptr_t *)tracer.weak.items[i]);
+    }
+    tracer.owner = "the roots";
+    roots(&tracer, context);
+    close_tracer(&tracer);
+    pthread_mutex_lock(&heap->lock);
+    heap->epoch = tracer.epoch;
+    heap->unswept = heap->mature;
+    heap->mature = heap->holes = NULL;
+    heap->large.sweep_at = 0;
+    heap->phase = MU_GC_SWEEPING;
+    heap->stats.live_bytes = heap->marker.kept_bytes;
+    heap->stats.markings++;
+    if (heap->config.verify) {
+        mu_gc_heap_sweep(heap, UINT64_MAX);
+    }
+    pthread_mutex_unlock(&heap->lock);
+}
+
+/* -------------------------------------------------------------------------------------- the job */
+
+static int64_t now_ns(void)
+{
+    struct timespec now;
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return (int64_t)now.tv_sec * 1000000000 + now.tv_nsec;
+}
+
+static bool lets_go(const mu_gc_heap *heap)
+{
+    return __atomic_load_n(&heap->stop_wanted, __ATOMIC_RELAXED);
+}
+
+static void mark_for_a_slice(mu_gc_heap *heap, int64_t end_ns)
+{
+    mu_gc_tracer tracer = open_tracer(heap);
+    tracer.is_concurrent = true;
+    bool done = false;
+    while (!done && !lets_go(heap) && now_ns() < end_ns) {
+        for (uint32_t i = 0; i < 16 && !done && !lets_go(heap); i++) {
+            done = scan_some(&tracer, CHECK_EVERY);
+        }
+    }
+    close_tracer(&tracer);
+    heap->marker.is_drained = done;
+}
+
+static void sweep_for_a_slice(mu_gc_heap *heap, int64_t end_ns)
+{
+    bool done = false;
+    while (!done && !lets_go(heap) && now_ns() < end_ns) {
+        pthread_mutex_lock(&heap->lock);
+        mu_gc_heap_sweep(heap, SWEEP_BLOCKS);
+        done = heap->phase != MU_GC_SWEEPING;
+        pthread_mutex_unlock(&heap->lock);
+    }
+}
+
+/* The background lock is held. */
+static bool has_work(mu_gc_heap *heap)
+{
+    pthread_mutex_lock(&heap->lock);
+    bool has =
+        heap->phase == MU_GC_SWEEPING || (heap->phase == MU_GC_MARKING && !heap->marker.is_drained);
+    pthread_mutex_unlock(&heap->lock);
+    return has && !__atomic_load_n(&heap->is_ending, __ATOMIC_RELAXED);
+}
+
+/* Lets a stop that wants the lock have it, and has it again afterwards. Stops are short, so the
+ * worker is kept. */
+static void make_way(mu_gc_heap *heap)
+{
+    pthread_mutex_unlock(&heap->background);
+    while (lets_go(heap) && !__atomic_load_n(&heap->is_ending, __ATOMIC_RELAXED)) {
+        sched_yield();
+    }
+    pthread_mutex_lock(&heap->background);
+}
+
+static void run_job(void *context)
+{
+    mu_gc_heap *heap = context;
+    int64_t end_ns = now_ns() + SLICE_NS;
+    pthread_mutex_lock(&heap->background);
+    while (has_work(heap) && now_ns() < end_ns) {
+        if (heap->phase == MU_GC_MARKING) {
+            mark_for_a_slice(heap, end_ns);
+        } else {
+            sweep_for_a_slice(heap, end_ns);
+        }
+        if (lets_go(heap)) {
+            make_way(heap);
+        }
+    }
+    bool goes_on = has_work(heap);
+    pthread_mutex_unlock(&heap->background);
+    if (goes_on) {
+        heap->config.run_later(heap->config.run_context, run_job, heap);
+        return;
+    }
+    pthread_mutex_lock(&heap->lock);
+    heap->job_is_out = false;
+    pthread_cond_broadcast(&heap->job_ended);
+    pthread_mutex_unlock(&heap->lock);
+}
+
+void mu_gc_background_start(mu_gc_heap *heap)
+{
+    pthread_mutex_lock(&heap->lock);
+    bool starts = heap->config.run_later && !heap->job_is_out && heap->phase != MU_GC_IDLE &&
+                  !(heap->phase == MU_GC_MARKING && heap->marker.is_drained);
+    heap->job_is_out |= starts;
+    pthread_mutex_unlock(&heap->lock);
+    if (starts) {
+        heap->config.run_later(heap->config.run_context, run_job, heap);
+    }
+}
+
+void mu_gc_background_end(mu_gc_heap *heap)
+{
+    __atomic_store_n(&heap->is_ending, true, __ATOMIC_RELAXED);
+    __atomic_store_n(&heap->stop_wanted, true, __ATOMIC_RELAXED);
+    pthread_mutex_lock(&heap->lock);
+    while (heap->job_is_out) {
+        pthread_cond_wait(&heap->job_ended, &heap->lock);
+    }
+    pthread_mutex_unlock(&heap->lock);
+}
