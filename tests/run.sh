@@ -131,6 +131,7 @@ EOF
 
 stress_tests() {
     text_tests "$1" MU_GC_STRESS=1 MU_GC_VERIFY=1
+    text_tests "$1" MU_GC_STRESS=1 MU_GC_VERIFY=1 MU_GC_CONCURRENT=1
     text_tests "$1" MU_YIELD_STRESS=1
     text_tests "$1" MU_YIELD_STRESS=1 MU_GC_STRESS=1
 }
@@ -172,6 +173,8 @@ if build build-tsan races -Dtests=true -Dwerror=false -Db_sanitize=thread -Db_lu
     done
     program "build-tsan: programs with many threads" \
         build-tsan/tests/text/text_runner --compiled-only --light tests/text/*_threads.uir
+    program "build-tsan: the same while the collector marks" \
+        env MU_GC_CONCURRENT=1 build-tsan/tests/text/text_runner --compiled-only --light tests/text/*_threads.uir
     program "build-tsan: a real mud with real clients" sh tests/daemon/system_test.sh "$PWD/build-tsan"
     cat "$work"/tsan.* 2>/dev/null | sed -n '/^WARNING/,/^SUMMARY/p' >"$work/all_races"
     { head -n 40 "$work/all_races"; grep '^SUMMARY' "$work/all_races" | sort | uniq -c; } >"$work/races"

@@ -428,6 +428,16 @@ void mu_gc_scan_range(mu_gc_tracer *tracer, uintptr_t ref, uint64_t from, uint64
     tracer->range_end = UINTPTR_MAX;
 }
 
+bool mu_gc_is_check(const mu_gc_tracer *tracer)
+{
+    return tracer->pass == MU_GC_PASS_CHECK;
+}
+
+bool mu_gc_asks_of_young(const mu_gc_tracer *tracer)
+{
+    return tracer->pass == MU_GC_PASS_YOUNG;
+}
+
 bool mu_gc_trace_quietly(mu_gc_tracer *tracer, bool quiet)
 {
     if (quiet && tracer->heap->marking_ended) {

@@ -184,6 +184,7 @@ void vm_stack_bind(mu_thread *thread, vm_stack *stack, const uint64_t *overflow)
         memcpy(stack->memory->overflow, overflow, overflow_words(state) * sizeof *overflow);
     }
     stack->thread = thread;
+    stack->has_no_young = false;
     stack->changes++;
     thread->stack = stack;
     thread->abi.stack_floor = stack->floor;
@@ -244,16 +245,19 @@ void vm_stacks_forget_handles(mu_vm *vm, const mu_gc_collection *plan)
     }
 }
 
-/* Their frames may refer to young objects. A stack that marking has not reached may still turn out
+/* Their frames may refer to young objects, unless they were looked at and have not run since. A
+ * stack that marking has not reached may still turn out
  * to be dead, so what its frames refer to is not marked yet. */
 void vm_stacks_trace_parked(mu_gc_tracer *tracer, const mu_vm *vm)
 {
-    for (const vm_stack *stack = vm->stacks; stack; stack = stack->next) {
-        if (stack->has_old_handle && !stack->thread) {
+    for (vm_stack *stack = vm->stacks; stack; stack = stack->next) {
+        bool is_known = stack->has_no_young && mu_gc_asks_of_young(tracer);
+        if (stack->has_old_handle && !stack->thread && !is_known) {
             mu_stack_cursor cursor;
             bool more = vm_stack_first_frame(vm, &stack->state, &cursor);
             if (mu_gc_trace_quietly(tracer, !stack->marked)) {
                 vm_trace_frames(tracer, vm, more, &cursor);
+                stack->has_no_young = true;
             }
         }
     }
@@ -267,12 +271,15 @@ void vm_stack_reached(mu_gc_tracer *tracer, uintptr_t *slot, void *context)
     if (!stack) {
         return;
     }
-    stack->reached = stack->marked = true;
-    stack->handle = (uintptr_t)slot;
+    if (!mu_gc_is_check(tracer)) {
+        stack->reached = stack->marked = true;
+        stack->handle = (uintptr_t)slot;
+    }
     if (!stack->thread) { /* a bound one's frames are roots */
         mu_stack_cursor cursor;
         bool more = vm_stack_first_frame(vm, &stack->state, &cursor);
         vm_trace_frames(tracer, vm, more, &cursor);
+        stack->has_no_young = true;
     }
 }
 

@@ -160,6 +160,7 @@ struct vm_stack {
     bool has_old_handle; /* in the collection under way: only a full one asks whether it lives */
     bool reached;        /* in the collection under way */
     bool marked;         /* since the collector began to mark old objects, or made since */
+    bool has_no_young;   /* a collection saw its frames, and it has not run since */
     uint64_t changes;    /* counts what makes cursors stale */
     const mu_ir_func *bottom;
     mu_stack *native;          /* for its calls of C, from the first on */

@@ -127,6 +127,11 @@ void mu_gc_collect(mu_gc_heap *heap, mu_gc_collection *plan, mu_gc_roots_fn *roo
  * False when a marking has ended that did not reach that something: such roots are no more, and are
  * not shown. */
 bool mu_gc_trace_quietly(mu_gc_tracer *tracer, bool quiet);
+/* Is this a check of what was collected? Then nothing that is shown is thereby alive. */
+bool mu_gc_is_check(const mu_gc_tracer *tracer);
+/* Are only references to young objects of interest? Then roots need not be shown that a collection
+ * has seen and that have not changed since. */
+bool mu_gc_asks_of_young(const mu_gc_tracer *tracer);
 /* Has the object survived a collection? For objects without references, of which this is exact;
  * mutators are stopped. */
 static inline bool mu_gc_is_old(mu_ref ref)
