@@ -14,6 +14,10 @@
  * gather in few chunks. Entirely free chunks are kept up to the recent peak of use, which sinks
  * with every return of blocks that does not reach it, and is forgotten when a heap ends: to map
  * them anew would cost more than zeroing does.
+ *
+ * The system gives memory at the first touch, which takes milliseconds for a huge page. So that no
+ * stop has to wait for that, heaps with a background job have a chunk mapped and touched before it
+ * is needed.
  */
 #include "gc_heap.h"
 
@@ -23,7 +27,10 @@
 #define ROOM_BLOCKS     (MU_GC_CHUNK_BLOCKS - MU_GC_FRONT_BLOCKS)
 #define CHUNK_WORDS     (MU_GC_CHUNK_BLOCKS / 64)
 #define RESERVED_CHUNKS 2
-#define STATES_BYTES    (MU_GC_ADDRESS_END / MU_GC_BLOCK_BYTES)
+/* With fewer free blocks than these a spare chunk is wanted: young space takes that many, and some
+ * old space. */
+#define FEW_BLOCKS   128u
+#define STATES_BYTES (MU_GC_ADDRESS_END / MU_GC_BLOCK_BYTES)
 
 _Static_assert(MU_GC_FRONT_BLOCKS < 64, "the front's blocks are in the first word of `used`");
 
@@ -37,6 +44,7 @@ struct mu_gc_pool {
     uint64_t used_blocks;
     uint64_t peak_blocks;
     uint64_t large_bytes;
+    bool is_adding; /* a spare chunk */
 };
 
 mu_gc_pool *mu_gc_pool_new(void)
@@ -101,19 +109,54 @@ static uintptr_t map_chunk(void)
 }
 
 /* NULL when the system has no memory. */
-static mu_gc_chunk *add_chunk(mu_gc_pool *pool)
+static mu_gc_chunk *map_front(void)
 {
     mu_gc_chunk *chunk = (mu_gc_chunk *)map_chunk();
-    if (!chunk) {
-        return NULL;
+    if (chunk) {
+        (void)madvise(chunk, MU_GC_CHUNK_BYTES, MADV_HUGEPAGE);
     }
-    (void)madvise(chunk, MU_GC_CHUNK_BYTES, MADV_HUGEPAGE);
+    return chunk;
+}
+
+/* The lock is held. */
+static void add_chunk(mu_gc_pool *pool, mu_gc_chunk *chunk)
+{
     chunk->free_count = ROOM_BLOCKS;
     chunk->used[0] = ((uint64_t)1 << MU_GC_FRONT_BLOCKS) - 1;
     link_last(pool, chunk);
     pool->free_chunks++;
     pool->chunk_count++;
-    return chunk;
+}
+
+bool mu_gc_pool_wants_spare(mu_gc_pool *pool)
+{
+    pthread_mutex_lock(&pool->lock);
+    bool wants =
+        !pool->is_adding && pool->chunk_count * ROOM_BLOCKS - pool->used_blocks < FEW_BLOCKS;
+    pthread_mutex_unlock(&pool->lock);
+    return wants;
+}
+
+void mu_gc_pool_add_spare(mu_gc_pool *pool)
+{
+    pthread_mutex_lock(&pool->lock);
+    bool is_first = !pool->is_adding;
+    pool->is_adding = true;
+    pthread_mutex_unlock(&pool->lock);
+    if (!is_first) {
+        return;
+    }
+    mu_gc_chunk *chunk = map_front();
+    if (chunk) {
+        /* An older system does not know this, and touches it later. */
+        (void)madvise(chunk, MU_GC_CHUNK_BYTES, MADV_POPULATE_WRITE);
+    }
+    pthread_mutex_lock(&pool->lock);
+    if (chunk) {
+        add_chunk(pool, chunk);
+    }
+    pool->is_adding = false;
+    pthread_mutex_unlock(&pool->lock);
 }
 
 static void drop_chunk(mu_gc_pool *pool, mu_gc_chunk *chunk)
@@ -161,7 +204,13 @@ mu_gc_block *mu_gc_pool_take(mu_gc_pool *pool)
 {
     mu_gc_block *block = NULL;
     pthread_mutex_lock(&pool->lock);
-    mu_gc_chunk *chunk = pool->first ? pool->first : add_chunk(pool);
+    if (!pool->first) {
+        mu_gc_chunk *mapped = map_front();
+        if (mapped) {
+            add_chunk(pool, mapped);
+        }
+    }
+    mu_gc_chunk *chunk = pool->first;
     if (chunk) {
         pool->free_chunks -= chunk->free_count == ROOM_BLOCKS;
         block = take_from(chunk);

@@ -123,6 +123,10 @@ uint8_t *mu_gc_pool_states(mu_gc_pool *pool);
 mu_gc_block *mu_gc_pool_take(mu_gc_pool *pool);
 /* Gives back a list linked by `next`. `heap_ends`: the memory is not about to be wanted again. */
 void mu_gc_pool_give(mu_gc_pool *pool, mu_gc_block *list, bool heap_ends);
+/* Are there so few free blocks that a chunk should be mapped and touched now? And doing it, which
+ * takes milliseconds; no lock of a heap is held. */
+bool mu_gc_pool_wants_spare(mu_gc_pool *pool);
+void mu_gc_pool_add_spare(mu_gc_pool *pool);
 void mu_gc_pool_count_large(mu_gc_pool *pool, int64_t bytes);
 
 /* --- Large objects (large_table.c) ------------------------------------------------------------*/

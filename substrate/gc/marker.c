@@ -285,6 +285,9 @@ static void run_job(void *context)
     }
     bool goes_on = has_work(heap);
     pthread_mutex_unlock(&heap->background);
+    if (mu_gc_pool_wants_spare(heap->pool)) {
+        mu_gc_pool_add_spare(heap->pool);
+    }
     if (goes_on) {
         heap->config.run_later(heap->config.run_context, run_job, heap);
         return;
@@ -297,9 +300,14 @@ static void run_job(void *context)
 
 void mu_gc_background_start(mu_gc_heap *heap)
 {
+    if (!heap->config.run_later) {
+        return;
+    }
+    bool wants_chunk = mu_gc_pool_wants_spare(heap->pool);
     pthread_mutex_lock(&heap->lock);
-    bool starts = heap->config.run_later && !heap->job_is_out && heap->phase != MU_GC_IDLE &&
-                  !(heap->phase == MU_GC_MARKING && heap->marker.is_drained);
+    bool waits = heap->phase == MU_GC_MARKING && heap->marker.is_drained;
+    bool is_wanted = wants_chunk || (heap->phase != MU_GC_IDLE && !waits);
+    bool starts = is_wanted && !heap->job_is_out;
     heap->job_is_out |= starts;
     pthread_mutex_unlock(&heap->lock);
     if (starts) {
