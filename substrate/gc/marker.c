@@ -304,11 +304,13 @@ void mu_gc_background_start(mu_gc_heap *heap)
         return;
     }
     bool wants_chunk = mu_gc_pool_wants_spare(heap->pool);
+    bool starts = false;
     pthread_mutex_lock(&heap->lock);
-    bool waits = heap->phase == MU_GC_MARKING && heap->marker.is_drained;
-    bool is_wanted = wants_chunk || (heap->phase != MU_GC_IDLE && !waits);
-    bool starts = is_wanted && !heap->job_is_out;
-    heap->job_is_out |= starts;
+    if (!heap->job_is_out) { /* which is it that says whether it is drained */
+        bool waits = heap->phase == MU_GC_MARKING && heap->marker.is_drained;
+        starts = wants_chunk || (heap->phase != MU_GC_IDLE && !waits);
+        heap->job_is_out = starts;
+    }
     pthread_mutex_unlock(&heap->lock);
     if (starts) {
         heap->config.run_later(heap->config.run_context, run_job, heap);
