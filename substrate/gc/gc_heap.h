@@ -277,9 +277,11 @@ struct mu_gc_heap {
     void *pins_context;
     uintptr_t immortal_start;
     uint64_t immortal_bytes;
-    uint64_t trigger_bytes; /* of old space: marking begins */
-    mu_gc_stats stats;      /* what is counted there */
-    uint32_t stressed;      /* collections under stress: some are full */
+    /* Marking begins when so much lives, as far as is known, or so much is used. */
+    uint64_t trigger_bytes;
+    uint64_t trigger_used_bytes;
+    mu_gc_stats stats; /* what is counted there */
+    uint32_t stressed; /* collections under stress: some are full */
 };
 
 static inline uint64_t mu_gc_heap_used_bytes(const mu_gc_heap *heap)

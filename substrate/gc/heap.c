@@ -9,8 +9,8 @@
 /* Young blocks and, weighed less since they are not copied, bytes of young large objects: as many
  * as let about KEPT_BYTES survive, which is what a stop takes its time for. */
 #define YOUNG_BYTES        ((uint64_t)2 << 20)
-#define YOUNG_MIN_BYTES    ((uint64_t)256 << 10)
-#define KEPT_BYTES         ((uint64_t)256 << 10)
+#define YOUNG_MIN_BYTES    ((uint64_t)512 << 10)
+#define KEPT_BYTES         ((uint64_t)384 << 10)
 #define YOUNG_LARGE_WEIGHT 8u
 /* No product of sizes overflows below it; no machine has it. */
 #define QUOTA_LIMIT_BYTES ((uint64_t)1 << 46)
@@ -115,7 +115,8 @@ bool mu_gc_is_due(const mu_gc_heap *heap)
     return __atomic_load_n(&heap->is_due, __ATOMIC_RELAXED);
 }
 
-/* What was kept since, rather than blocks: most of it goes into holes. */
+/* By what was kept since, as most of it goes into holes; and by blocks, for when the holes are used
+ * up. */
 void mu_gc_heap_set_trigger(mu_gc_heap *heap)
 {
     uint64_t live = heap->stats.live_bytes;
@@ -124,6 +125,9 @@ void mu_gc_heap_set_trigger(mu_gc_heap *heap)
     /* Marking beside the mutators needs room for what they make meanwhile. */
     uint64_t share = heap->config.run_later ? above / 3 : above - above / 4;
     heap->trigger_bytes = live + (growth < share ? growth : share);
+    uint64_t used = mu_gc_heap_used_bytes(heap);
+    uint64_t left = heap->config.quota_bytes > used ? heap->config.quota_bytes - used : 0;
+    heap->trigger_used_bytes = used + left - left / 4;
 }
 
 mu_gc_collection mu_gc_plan(mu_gc_heap *heap, bool full)
@@ -133,7 +137,8 @@ mu_gc_collection mu_gc_plan(mu_gc_heap *heap, bool full)
     if (heap->config.stress && !full) {
         plan.is_full = ++heap->stressed % STRESS_FULL_EVERY == 0 && !heap->config.concurrent;
     }
-    bool wanted = heap->config.concurrent || heap->stats.live_bytes >= heap->trigger_bytes;
+    bool wanted = heap->config.concurrent || heap->stats.live_bytes >= heap->trigger_bytes ||
+                  mu_gc_heap_used_bytes(heap) >= heap->trigger_used_bytes;
     if (wanted && heap->phase == MU_GC_IDLE && !plan.is_full) {
         plan.is_full = !heap->config.run_later;
         plan.begins_marking = !plan.is_full;

@@ -26,6 +26,7 @@
  */
 #define STOP_OBJECTS    2000u
 #define PRESSED_OBJECTS 5000u
+#define LAST_BYTES      ((uint64_t)2 << 20)
 #define RING            16u
 
 /* ------------------------------------------------------------------------------------- scanning */
@@ -154,7 +155,13 @@ static uint64_t stop_objects(const mu_gc_heap *heap)
     uint64_t live = heap->stats.live_bytes;
     uint64_t left = quota > live ? quota - live : 0;
     uint64_t room = quota > heap->trigger_bytes ? quota - heap->trigger_bytes : 0;
-    if (left < room / 16) {
+    uint64_t used = mu_gc_heap_used_bytes(heap);
+    uint64_t unused = quota > used ? quota - used : 0;
+    uint64_t last = quota / 64 < LAST_BYTES ? quota / 64 : LAST_BYTES;
+    if (unused < last) {
+        return UINT64_MAX; /* what is left to mark takes less time than a full collection */
+    }
+    if (left < room / 16 || unused < 8 * last) {
         return 8 * PRESSED_OBJECTS;
     }
     if (left < room / 4) {
