@@ -52,6 +52,47 @@ Test(mu_context_limits, pins_need_the_grant_and_hold_still, .timeout = 60)
     context_fixture_close(&f);
 }
 
+/* As the reference's ObjectPinningTest: 20,000 objects, of which every 1,000th is kept and every
+ * 6,000th pinned as well. */
+Test(mu_context_limits, pinned_ones_among_many_stay_where_they_are, .timeout = 60)
+{
+    enum { OBJECTS = 20000, KEPT_EVERY = 1000, PINNED_EVERY = 6000 };
+    context_fixture f;
+    uint64_t kept[OBJECTS / KEPT_EVERY];
+    uint64_t addresses[OBJECTS / PINNED_EVERY + 1];
+    context_fixture_open(&f, bundle, (context_settings){.grant_native = true});
+    f.is_quiet = true;
+    uint64_t type = context_id(&f, "@i64");
+    for (uint64_t i = 0; i < OBJECTS; i++) {
+        uint64_t object = DO(&f, NEW_FIXED, type);
+        if (i % KEPT_EVERY == 0) {
+            kept[i / KEPT_EVERY] = object;
+        } else {
+            DO(&f, DELETE_VALUE, object);
+        }
+        if (i % PINNED_EVERY == 0) {
+            addresses[i / PINNED_EVERY] = DO(&f, TO_PTR, DO(&f, PIN, object));
+        }
+    }
+    mu_vm_collect(f.vm);
+    for (size_t i = 0; i < sizeof addresses / sizeof *addresses; i++) {
+        uint64_t object = kept[i * PINNED_EVERY / KEPT_EVERY];
+        cr_assert_eq(DO(&f, TO_PTR, DO(&f, PIN, object)), addresses[i]);
+        DO(&f, UNPIN, object);
+        DO(&f, UNPIN, object);
+    }
+    mu_vm_collect(f.vm);
+    for (size_t i = 0; i < sizeof kept / sizeof *kept; i++) {
+        DO(&f, STORE, NOT_ATOMIC, DO(&f, GET_IREF, kept[i]), context_int(&f, 64, i));
+    }
+    mu_vm_collect(f.vm);
+    for (size_t i = 0; i < sizeof kept / sizeof *kept; i++) {
+        uint64_t loaded = DO(&f, LOAD, NOT_ATOMIC, DO(&f, GET_IREF, kept[i]));
+        cr_assert_eq(context_int_of(&f, loaded), i);
+    }
+    context_fixture_close(&f);
+}
+
 Test(mu_context_limits, without_the_grant_there_are_no_addresses, .timeout = 60)
 {
     context_fixture f;
