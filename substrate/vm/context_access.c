@@ -84,21 +84,12 @@ static bool is_scalar(const mu_ir_type *type)
     return type->kind != MU_IR_STRUCT && type->kind != MU_IR_ARRAY && type->kind != MU_IR_VECTOR;
 }
 
-static bool is_wide_int(const mu_ir_type *type)
-{
-    return type->kind == MU_IR_INT && type->bits > 64;
-}
-
 /* An atomic access of any kind is of a scalar that the machine can do at once. */
 static mu_status expect_atomic(context_call *call, uint32_t operand, const mu_ir_type *type)
 {
-    if (!is_scalar(type)) {
-        return context_refuse_type(call, operand, "an iref of a scalar, for an atomic access",
-                                   type);
-    }
-    return !is_wide_int(type) ? MU_OK
-                              : context_refuse(call, MU_UNSUPPORTED, operand,
-                                               "an int of more than 64 bits has no atomic access");
+    return is_scalar(type) ? MU_OK
+                           : context_refuse_type(call, operand,
+                                                 "an iref of a scalar, for an atomic access", type);
 }
 
 /* Gives what was read, cut to its width as native code may not have left it. */
@@ -160,7 +151,7 @@ static bool is_eq_comparable(const mu_ir_type *type)
 static bool compare_exchange(const mu_ir_type *type, void *memory, uint64_t expected[2],
                              const uint64_t desired[2])
 {
-    return type->kind == MU_IR_IREF
+    return type->size_bytes == 16
                ? context_exchange_pair(memory, expected, desired)
                : context_exchange_word(memory, type->size_bytes, expected, desired[0]);
 }
@@ -220,18 +211,56 @@ static uint64_t combine(mu_ir_rmw rmw, uint64_t old, uint64_t operand, uint32_t 
     return operand;
 }
 
+__extension__ typedef unsigned __int128 wide;
+__extension__ typedef __int128 signed_wide;
+
+static wide wide_of(const uint64_t words[2])
+{
+    return (wide)words[1] << 64 | words[0];
+}
+
+/* The same of ints of 128 bits. */
+static wide combine_wide(mu_ir_rmw rmw, wide old, wide operand)
+{
+    switch (rmw) {
+    case MU_RMW_XCHG: return operand;
+    case MU_RMW_ADD: return old + operand;
+    case MU_RMW_SUB: return old - operand;
+    case MU_RMW_AND: return old & operand;
+    case MU_RMW_NAND: return ~(old & operand);
+    case MU_RMW_OR: return old | operand;
+    case MU_RMW_XOR: return old ^ operand;
+    case MU_RMW_MAX: return (signed_wide)old > (signed_wide)operand ? old : operand;
+    case MU_RMW_MIN: return (signed_wide)old < (signed_wide)operand ? old : operand;
+    case MU_RMW_UMAX: return old > operand ? old : operand;
+    case MU_RMW_UMIN: return old < operand ? old : operand;
+    }
+    return operand;
+}
+
+static void combine_words(const mu_ir_type *type, mu_ir_rmw rmw, const uint64_t old[2],
+                          const uint64_t operand[2], uint64_t wanted[2])
+{
+    uint32_t bits = type->kind == MU_IR_INT ? type->bits : 64;
+    wanted[0] = operand[0];
+    wanted[1] = operand[1];
+    if (rmw != MU_RMW_XCHG && bits > 64) {
+        wide made = combine_wide(rmw, wide_of(old), wide_of(operand));
+        wanted[0] = (uint64_t)made;
+        wanted[1] = (uint64_t)(made >> 64);
+    } else if (rmw != MU_RMW_XCHG) {
+        wanted[0] = context_cut(combine(rmw, context_cut(old[0], bits), operand[0], bits), bits);
+    }
+}
+
 /* Replaces the location's value; `old` gets what it had. */
 static void update(const mu_ir_type *type, void *memory, mu_ir_rmw rmw, const uint64_t operand[2],
                    uint64_t old[2])
 {
-    uint32_t bits = type->kind == MU_IR_INT ? type->bits : 64;
     context_read_memory(type, memory, true, old);
     for (;;) {
-        uint64_t wanted[2] = {operand[0], operand[1]};
-        if (rmw != MU_RMW_XCHG) {
-            wanted[0] =
-                context_cut(combine(rmw, context_cut(old[0], bits), operand[0], bits), bits);
-        }
+        uint64_t wanted[2];
+        combine_words(type, rmw, old, operand, wanted);
         if (compare_exchange(type, memory, old, wanted)) {
             return;
         }
