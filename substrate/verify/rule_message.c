@@ -96,9 +96,13 @@ static void add(mu_verifier *v, mu_status status, mu_location where, const char 
     (void)mu_report_add(v->report, status, where, "%s", text);
 }
 
-/* Writes "where: " and, for an instruction's complaint, "name " into `text`; returns how much. */
+/* Writes "where: " and, for an instruction's complaint, "name " into `text`; returns how much.
+ * Outside of function bodies the complaint itself says what it is about. */
 static size_t prefix_text(const mu_verifier *v, bool with_inst, char text[MESSAGE_MAX])
 {
+    if (!v->version) {
+        return 0;
+    }
     const mu_ir_entity *place = v->block ? &v->block->entity : &v->version->entity;
     int used = snprintf(text, MESSAGE_MAX, "%s: %s%s", mu_verify_name_of(place),
                         with_inst ? mu_verify_name_of_inst(v->inst) : "", with_inst ? " " : "");
