@@ -123,13 +123,12 @@ void refuse_perform(frame_client *client, batch *all, Mud__Code code)
 
 const Mud__OperationAnswer *answer_of(const Mud__Performed *reply, uint32_t operation)
 {
-    for (size_t i = 0; i < reply->n_answers; i++) {
-        if (reply->answers[i]->operation == operation) {
-            return reply->answers[i];
-        }
+    const Mud__OperationAnswer *found = NULL;
+    for (size_t i = 0; i < reply->n_answers && !found; i++) {
+        found = reply->answers[i]->operation == operation ? reply->answers[i] : NULL;
     }
-    CLAIM(!"the operation has an answer");
-    return NULL;
+    CLAIM(found != NULL);
+    return found;
 }
 
 uint64_t integer_of(const Mud__Performed *reply, uint32_t operation)
