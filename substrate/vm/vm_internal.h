@@ -269,6 +269,8 @@ void vm_lock_quiet(mu_vm *vm);
 void vm_collect(mu_vm *vm, mu_thread *self);
 /* The same, by whoever has stopped the world. */
 void vm_collect_stopped(mu_vm *vm);
+/* trap_answer.c: of objects of type void that nobody of the program made. */
+extern const mu_abi_type vm_void_type;
 /* Allocates, collecting when the quota is used up. Errors: NO_MEMORY. */
 MU_MUST_CHECK mu_status vm_allocate(mu_thread *thread, const mu_abi_type *type, uint64_t length,
                                     mu_ref *ref);
