@@ -69,9 +69,9 @@ void mu_context_answers_free(mu_context_answer *answers, uint32_t count);
 /* Gives the context a trapped thread to handle, as the specification has it (Trap Handling): the
  * thread is unbound, its stack waits for the trap's results, and both get handles, so that the
  * operations above can walk and rebuild the stack. The thread stays trapped until one of the next
- * two, or mu_thread_kill. mu_thread_frame and mu_thread_keepalive no longer see its frames.
- * Errors: STATE when it is not trapped, or somebody has taken it; INVALID when a handle is 0 or not
- * free, or both are one; LIMIT; NO_MEMORY. */
+ * two, or mu_thread_kill. mu_thread_frame goes on to see the stack's frames, mu_thread_keepalive
+ * does not see their values. Errors: STATE when it is not trapped, or somebody has taken it;
+ * INVALID when a handle is 0 or not free, or both are one; LIMIT; NO_MEMORY. */
 MU_MUST_CHECK mu_status mu_context_take_trap(mu_context *context, mu_thread *thread,
                                              uint64_t thread_handle, uint64_t stack_handle);
 

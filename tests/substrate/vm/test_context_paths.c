@@ -267,6 +267,13 @@ Test(mu_context_paths, a_lent_trap_is_answered_like_any_other, .timeout = 60)
     thread = take(&f, 8, 2); /* one whose stack has been changed cannot be */
     uint64_t twice = DO(&f, FROM_FUNC, context_id(&f, "@twice"));
     DO(&f, PUSH_FRAME, 5, twice);
+    mu_frame frame = {0};
+    cr_assert_eq(mu_thread_frame_count(thread), 1); /* what has not begun is not shown */
+    cr_assert_eq(mu_thread_frame(thread, 0, &frame), MU_OK);
+    cr_assert_str_eq(frame.function, "@ask");
+    mu_value kept;
+    const char *name;
+    cr_assert_eq(mu_thread_keepalive(thread, 0, 0, &kept, &name), MU_NOT_FOUND);
     cr_assert_eq(mu_context_lend_trap(f.context, thread, f.report), MU_STATE);
     mu_context_return_trap(f.context, thread);
     context_wait_finished(&f, 2);
