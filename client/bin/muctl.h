@@ -80,6 +80,11 @@ int muctl_heap(const muctl_program *muctl, uint64_t *bytes);
 /* Reads --grant; 0 and `*native`, or the exit status. */
 int muctl_grant(const muctl_program *muctl, bool *native);
 
+/* --- muctl_trap_commands.c --- */
+
+/* What can be written while a trap waits. */
+void muctl_trap_help_print(FILE *out);
+
 /* --- muctl_watch.c --- */
 
 /* Enables or disables watchpoints, whose ids are the words: at most MUCTL_WATCH_MOST. Connects

@@ -103,6 +103,14 @@ static int threadlocal_do(muctl_trap_state *state, const command_words *words)
     return muctl_show_described(&batch, "threadlocal");
 }
 
+void muctl_trap_help_print(FILE *out)
+{
+    for (size_t i = 0; i < ROWS; i++) {
+        (void)fprintf(out, "  %-27s %s\n", rows[i].usage, rows[i].text);
+    }
+    (void)fputs(MUCTL_ANSWER_HELP, out);
+}
+
 static int help_do(muctl_trap_state *state, const command_words *words)
 {
     (void)words;
@@ -121,10 +129,7 @@ static int help_do(muctl_trap_state *state, const command_words *words)
         muctl_document_end(&json);
         return muctl_written(state->muctl);
     }
-    for (size_t i = 0; i < ROWS; i++) {
-        (void)fprintf(state->muctl->out, "  %-27s %s\n", rows[i].usage, rows[i].text);
-    }
-    (void)fputs(MUCTL_ANSWER_HELP, state->muctl->out);
+    muctl_trap_help_print(state->muctl->out);
     return muctl_written(state->muctl);
 }
 

@@ -244,6 +244,11 @@ Test(muctl, help_explains_each_command)
         free(result.out);
         free(result.err);
     }
+    outcome trap = run_on(NULL, (const char *[]){"help", "trap", NULL});
+    cr_expect_not_null(strstr(trap.out, "\n  set PLACE VALUE "));
+    cr_expect_not_null(strstr(trap.out, "\n  throw null|new|PLACE "));
+    free(trap.out);
+    free(trap.err);
     GIVES(NULL, 2, "", "muctl: there is no command \"nothing\"\nhint: muctl help\n", "help",
           "nothing");
 }
