@@ -85,15 +85,6 @@ static bool is_composite(const mu_ir_type *type)
     return type->kind == MU_IR_STRUCT || type->kind == MU_IR_ARRAY || type->kind == MU_IR_HYBRID;
 }
 
-static void read_small(const context_place *place, uint64_t words[2])
-{
-    if (place->is_location) {
-        context_read_memory(place->type, place->memory, false, words);
-    } else {
-        memcpy(words, place->memory, place->type->size_bytes);
-    }
-}
-
 /* As many lanes as fit. */
 static void print_vector(const mu_vm *vm, const context_place *place, char *text, size_t size)
 {
@@ -103,7 +94,7 @@ static void print_vector(const mu_vm *vm, const context_place *place, char *text
         _Alignas(16) uint64_t words[2] = {0, 0};
         char lane[VALUE_BYTES];
         context_place at = context_element_of(place, i);
-        read_small(&at, words);
+        context_read_place(&at, words);
         print_scalar(vm, at.type, words, lane, sizeof lane);
         if (used + strlen(lane) + sizeof cut + 4 > size) {
             used += (size_t)snprintf(text + used, size - used, "%s", cut);
@@ -124,7 +115,7 @@ static void print_value(const mu_vm *vm, const context_place *place, char *text,
         snprintf(text, size, parts.elements ? "{%llu parts}" : "{%llu fields}",
                  (unsigned long long)(parts.fields + parts.elements));
     } else {
-        read_small(place, words);
+        context_read_place(place, words);
         print_scalar(vm, place->type, words, text, size);
     }
 }

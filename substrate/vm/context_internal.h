@@ -181,6 +181,8 @@ typedef struct context_place {
     mu_ref base;
     uint64_t offset;
 } context_place;
+/* Reads what is there, of a type that values can have, or a weakref. */
+void context_read_place(const context_place *place, void *bytes);
 /* Follows the path of the operation, whose operand 1 is of kind o. Errors: INVALID, NOT_FOUND. */
 MU_MUST_CHECK mu_status context_follow(context_call *call, context_place *place);
 /* What the reference at the place refers to. INVALID when it is NULL or leads nowhere. */

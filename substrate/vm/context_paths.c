@@ -50,6 +50,16 @@ context_place context_element_of(const context_place *place, uint64_t index)
     return part_of(place, type->element, first + index * type->stride_bytes);
 }
 
+/* A location is as aligned as its type wants; a value of the context need not be. */
+void context_read_place(const context_place *place, void *bytes)
+{
+    if (place->is_location) {
+        context_read_memory(place->type, place->memory, false, bytes);
+    } else {
+        memcpy(bytes, place->memory, place->type->size_bytes);
+    }
+}
+
 /* ---- references */
 
 bool context_is_reference(const mu_ir_type *type)
@@ -60,7 +70,7 @@ bool context_is_reference(const mu_ir_type *type)
 mu_status context_enter(context_call *call, context_place *place)
 {
     _Alignas(16) uint64_t words[2] = {0, 0};
-    context_read_memory(place->type, place->memory, false, words);
+    context_read_place(place, words);
     mu_ref base = {words[0]};
     uint64_t offset = place->type->kind == MU_IR_IREF ? words[1] : 0;
     mu_ir_type *type = place->type->element;
@@ -234,11 +244,7 @@ mu_status context_fetch(context_call *call)
     if (place.type->kind != MU_IR_WEAKREF) {
         MU_TRY(context_check_value_type(call, 0, place.type));
     }
-    if (place.is_location) {
-        context_read_memory(place.type, place.memory, false, bytes);
-    } else {
-        memcpy(bytes, place.memory, place.type->size_bytes);
-    }
+    context_read_place(&place, bytes);
     status = context_give_read(call, place.type, bytes);
 done:
     return status;

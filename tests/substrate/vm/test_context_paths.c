@@ -146,6 +146,11 @@ Test(mu_context_paths, a_value_is_no_location, .timeout = 60)
     cr_assert_eq(context_int_of(&f, at(&f, CTX_FETCH, pair, ".0")), 1);
     refuse(&f, CTX_LOCATE, pair, ".0", "which cannot be changed");
     refuse(&f, CTX_LOCATE, pair, "", "which cannot be changed");
+    for (int i = 0; i < 20; i++) { /* irefs anywhere in the table of handles */
+        uint64_t inside = DO(&f, GET_IREF, DO(&f, NEW_FIXED, context_id(&f, "@node")));
+        expect_text(&f, inside, ".0", "int<64>\t0");
+        expect_text(&f, at(&f, CTX_FETCH, inside, ""), ".2[0]", "int<8>\t0");
+    }
     uint64_t weak = DO(&f, NEW_FIXED, context_id(&f, "@weak"));
     uint64_t node = DO(&f, NEW_FIXED, context_id(&f, "@node"));
     DO(&f, STORE, NOT_ATOMIC, at(&f, CTX_LOCATE, weak, ".0"), node);
