@@ -97,7 +97,9 @@ static void add(muctl_batch *batch, const char *name, const char *text, uint64_t
         return;
     }
     uint64_t *place = batch->operands + batch->operand_count;
-    memcpy(place, operands, count * sizeof *place);
+    if (count > 0) {
+        memcpy(place, operands, count * sizeof *place);
+    }
     batch->operand_count += count;
     batch->items[batch->count++] = (muclient_operation){
         .name = name, .result = result, .operands = place, .operand_count = count, .text = text};
