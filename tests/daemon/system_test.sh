@@ -345,7 +345,7 @@ inspect
 gives "after all that is wrong, the trap is as it was" 0 11 muctl call inspected.main
 wait "$handler"
 for words in 'no frame keeps anything named "nobody"' 'struct<int<64> ref<@Node>> has 2 fields' \
-    'goes through a reference that is NULL' '"x", expected a value of int<64>' '"5", expected null' \
+    'goes through a reference that is NULL' '"x", expected a value of int<64>' '"5", expected a value of struct<' \
     'set wants more arguments' '9 frames cannot be popped: there are 2' 'nothing has the name @nobody' \
     'expected a ref as the exception' 'mud refused the answer: 1 values are waited for; 2 were given' \
     'mud refused the answer: 2 values are waited for; 1 were given' 'mud refused the answer: no function @nobody to push' \
