@@ -128,6 +128,7 @@ bool muclient_trap_view(proto_arena *arena, const Mud__TrapEvent *event, muclien
         .more_frames = event->more_frames != 0,
         .resumed = event->resumed != 0,
         .watchpoint = event->watchpoint,
+        .context = event->context,
         .refusal = "",
     };
     if (!muclient_frames_view(arena, event->n_frames, event->frames, &view.frames)) {

@@ -186,6 +186,8 @@ void muclient_mu_context_free(muclient_mu_context *context);
 
 /* --- muapi_traps.c --- */
 
+/* Is there a MuVM that handles the VM's traps? */
+bool muclient_mu_handles(const muclient *client, const char *vm);
 /* Runs the handler of the VM that a trap with a context is of. `refusal` is why mud did not take
  * the last answer, or empty. False when no MuVM handles the VM's traps; else `rebind`, with what
  * it points to in `arena`, is the answer. */

@@ -29,6 +29,11 @@ static muclient_mu *machine_of(const muclient *client, const char *vm)
     return mu;
 }
 
+bool muclient_mu_handles(const muclient *client, const char *vm)
+{
+    return machine_of(client, vm) != NULL;
+}
+
 /* 0, with the error noted, for what is no live handle of the context. */
 static uint64_t number_of(const muclient_mu_context *context, MuValue value, const char *what)
 {

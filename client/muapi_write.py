@@ -74,6 +74,7 @@ class Table:
         self.comminsts = []    # (number, "@name")
         self.handles = set()   # types whose values are handles
         self.functions = []
+        self.others = []       # operations without a function: (number, name, operands, result)
         self.items = []        # what the header is made of, in order: (kind, data)
         kind, code = None, None
         with open(path, encoding="utf-8") as file:
@@ -94,6 +95,8 @@ class Table:
                 code = []
             elif word == "type":
                 self.add_type(line)
+            elif word == "operations":
+                kind = [word]
             elif word in ("flags", "comminsts", "struct"):
                 kind = line.split()
                 self.items.append((word, kind[-1]))
@@ -117,6 +120,9 @@ class Table:
         elif kind[0] == "comminsts":
             number, name = line.split()
             self.comminsts.append((int(number, 16), name))
+        elif kind[0] == "operations":
+            number, *rest = line.split()
+            self.others.append((int(number, 16), *rest))
         else:
             function = Function(kind[1], line)
             self.functions.append(function)
@@ -162,6 +168,11 @@ class Table:
             if function.number is not None:
                 seen.setdefault(function.number, function)
         return [seen[number] for number in sorted(seen)]
+
+    def rows(self):
+        """(number, name, operands, result) of all operations, by number."""
+        rows = [(f.number, f.operation, self.operands(f), self.result(f)) for f in self.operations()]
+        return sorted(rows + self.others)
 
 
 # ---------------------------------------------------------------------------------------- muapi.h
@@ -249,7 +260,7 @@ def header(table):
 def calls_header(table):
     out = ["#pragma once", "/* Written by muapi_write.py from muapi_table.txt. */", '#include "muapi_face.h"', "",
            "enum {"]
-    out += [f"    MUCLIENT_MU_{function.operation.upper()}," for function in table.operations()]
+    out += [f"    MUCLIENT_MU_{name.upper()}," for _, name, _, _ in table.rows()]
     out += ["    MUCLIENT_MU_ROWS", "};", "extern const muclient_mu_row muclient_mu_rows[MUCLIENT_MU_ROWS];",
             "extern const struct MuVM muclient_mu_vm_face;", "extern const struct MuCtx muclient_mu_context_face;", ""]
     for function in table.functions:
@@ -299,9 +310,8 @@ def body(table, function):
 def calls(table):
     out = ["/* Written by muapi_write.py from muapi_table.txt. */", '#include "muapi_calls.h"', "",
            "const muclient_mu_row muclient_mu_rows[MUCLIENT_MU_ROWS] = {"]
-    for function in table.operations():
-        out.append(f"    {{0x{function.number:x}, \"{function.operation}\", \"{table.operands(function)}\", "
-                   f"'{table.result(function)}'}},")
+    for number, name, operands, result in table.rows():
+        out.append(f"    {{0x{number:x}, \"{name}\", \"{operands}\", '{result}'}},")
     out += ["};", ""]
     for function in table.functions:
         if not function.is_by_hand():

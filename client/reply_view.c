@@ -1,6 +1,7 @@
 /* Replies: the message in its arena, with a view of it in the terms of muclient.h. */
 #include "connection.h"
 #include <stdlib.h>
+#include <string.h>
 
 struct muclient_reply {
     proto_arena *arena;
@@ -12,6 +13,7 @@ struct muclient_reply {
         muclient_status_info status;
         muclient_function_code code;
         muclient_backtraces backtraces;
+        muclient_performed performed;
         const char *vm_name;
     };
 };
@@ -167,6 +169,28 @@ static bool traces_view(proto_arena *arena, const Mud__Backtraces *from, muclien
     return true;
 }
 
+static bool performed_view(proto_arena *arena, const Mud__Performed *from, muclient_performed *out)
+{
+    muclient_operation_answer *views = proto_arena_allocate(arena, from->n_answers * sizeof *views);
+    if (views == NULL) {
+        return false;
+    }
+    for (size_t i = 0; i < from->n_answers; i++) {
+        const Mud__OperationAnswer *answer = from->answers[i];
+        char *text = answer->has_text ? proto_arena_allocate(arena, answer->text.len + 1) : NULL;
+        if (answer->has_text && text == NULL) {
+            return false;
+        }
+        if (text != NULL && answer->text.len > 0) {
+            memcpy(text, answer->text.data, answer->text.len);
+        }
+        views[i] = (muclient_operation_answer){
+            .operation = answer->operation, .integer = answer->integer, .text = text};
+    }
+    *out = (muclient_performed){.answers = views, .answer_count = from->n_answers};
+    return true;
+}
+
 static bool reply_fill(muclient_reply *reply, const Mud__ServerFrame *frame)
 {
     reply->kind = frame->reply_case;
@@ -188,6 +212,8 @@ static bool reply_fill(muclient_reply *reply, const Mud__ServerFrame *frame)
         return code_view(reply->arena, frame->function_code, &reply->code);
     case MUD__SERVER_FRAME__REPLY_BACKTRACES:
         return traces_view(reply->arena, frame->backtraces, &reply->backtraces);
+    case MUD__SERVER_FRAME__REPLY_PERFORMED:
+        return performed_view(reply->arena, frame->performed, &reply->performed);
     default: return true;
     }
 }
@@ -248,6 +274,11 @@ const muclient_backtraces *muclient_reply_backtraces(const muclient_reply *reply
 const muclient_status_info *muclient_reply_status(const muclient_reply *reply)
 {
     return reply->kind == MUD__SERVER_FRAME__REPLY_STATUS ? &reply->status : NULL;
+}
+
+const muclient_performed *muclient_reply_performed(const muclient_reply *reply)
+{
+    return reply->kind == MUD__SERVER_FRAME__REPLY_PERFORMED ? &reply->performed : NULL;
 }
 
 const char *muclient_reply_vm_name(const muclient_reply *reply)

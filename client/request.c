@@ -156,8 +156,9 @@ muclient_code muclient_shutdown(muclient *client, bool now, muclient_error **err
     return exchange(client, &frame, MUD__SERVER_FRAME__REPLY_DONE, NULL, error);
 }
 
-muclient_code muclient_trap_attach(muclient *client, const char *vm,
-                                   muclient_on_disconnect on_disconnect, muclient_error **error)
+static muclient_code trap_attach(muclient *client, const char *vm,
+                                 muclient_on_disconnect on_disconnect, bool with_contexts,
+                                 muclient_error **error)
 {
     Mud__ClientFrame frame;
     Mud__AttachTraps request;
@@ -166,7 +167,22 @@ muclient_code muclient_trap_attach(muclient *client, const char *vm,
     frame.attach_traps = &request;
     request.vm = text_borrow(vm);
     request.on_disconnect = (Mud__OnDisconnect)on_disconnect;
+    request.with_contexts = with_contexts;
+    request.with_frames = with_contexts;
     return exchange(client, &frame, MUD__SERVER_FRAME__REPLY_DONE, NULL, error);
+}
+
+muclient_code muclient_trap_attach(muclient *client, const char *vm,
+                                   muclient_on_disconnect on_disconnect, muclient_error **error)
+{
+    return trap_attach(client, vm, on_disconnect, false, error);
+}
+
+muclient_code muclient_trap_attach_contexts(muclient *client, const char *vm,
+                                            muclient_on_disconnect on_disconnect,
+                                            muclient_error **error)
+{
+    return trap_attach(client, vm, on_disconnect, true, error);
 }
 
 muclient_code muclient_trap_detach(muclient *client, const char *vm, muclient_error **error)

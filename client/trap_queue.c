@@ -84,12 +84,48 @@ bool muclient_trap_answered(muclient *client, proto_arena *arena, const Mud__Ser
     return true;
 }
 
+/* What a MuVM's handler decided, or another in the terms of a context. */
+static muclient_code rebind_send(muclient *client, muclient_trap_entry *entry, Mud__Rebind *rebind,
+                                 muclient_error **error)
+{
+    Mud__ClientFrame frame;
+    Mud__AnswerTrap request;
+    Mud__TrapAnswer message;
+    muclient_frame_begin(client, &frame, MUD__CLIENT_FRAME__REQUEST_ANSWER_TRAP);
+    mud__answer_trap__init(&request);
+    mud__trap_answer__init(&message);
+    frame.answer_trap = &request;
+    request.trap = entry->event->trap;
+    request.answer = &message;
+    message.rebind = rebind;
+    entry->answer_id = frame.id;
+    return muclient_send(client, &frame, NULL, error);
+}
+
+static muclient_code answer_rebind(muclient *client, muclient_trap_entry *entry,
+                                   const muclient_answer *answer, muclient_error **error)
+{
+    Mud__Rebind rebind;
+    mud__rebind__init(&rebind);
+    rebind.stack = MUCLIENT_TRAP_STACK;
+    rebind.decision = answer->action == MUCLIENT_PASS    ? MUD__REBIND__DECISION__PASS_VALUES
+                      : answer->action == MUCLIENT_RAISE ? MUD__REBIND__DECISION__THROW_EXC
+                                                         : MUD__REBIND__DECISION__EXIT;
+    rebind.values = (uint64_t *)(uintptr_t)answer->handles;
+    rebind.n_values = answer->action == MUCLIENT_PASS ? answer->handle_count : 0;
+    rebind.exception = answer->exception_handle;
+    return rebind_send(client, entry, &rebind, error);
+}
+
 static muclient_code answer_send(muclient *client, muclient_trap_entry *entry,
                                  const muclient_answer *answer, muclient_error **error)
 {
     Mud__ClientFrame frame;
     Mud__AnswerTrap request;
     Mud__TrapAnswer message;
+    if (answer->action >= MUCLIENT_EXIT) {
+        return answer_rebind(client, entry, answer, error);
+    }
     muclient_frame_begin(client, &frame, MUD__CLIENT_FRAME__REQUEST_ANSWER_TRAP);
     mud__answer_trap__init(&request);
     mud__trap_answer__init(&message);
@@ -117,29 +153,17 @@ static muclient_code answer_send(muclient *client, muclient_trap_entry *entry,
     return muclient_send(client, &frame, NULL, error);
 }
 
-/* What a MuVM's handler decided. */
-static muclient_code rebind_send(muclient *client, muclient_trap_entry *entry, Mud__Rebind *rebind,
-                                 muclient_error **error)
+/* Is it for a MuVM? Those of others that came with a context have their frames beside it. */
+static bool is_of_machine(const muclient *client, const muclient_trap_entry *entry)
 {
-    Mud__ClientFrame frame;
-    Mud__AnswerTrap request;
-    Mud__TrapAnswer message;
-    muclient_frame_begin(client, &frame, MUD__CLIENT_FRAME__REQUEST_ANSWER_TRAP);
-    mud__answer_trap__init(&request);
-    mud__trap_answer__init(&message);
-    frame.answer_trap = &request;
-    request.trap = entry->event->trap;
-    request.answer = &message;
-    message.rebind = rebind;
-    entry->answer_id = frame.id;
-    return muclient_send(client, &frame, NULL, error);
+    return entry->event->context != 0 && muclient_mu_handles(client, entry->event->vm);
 }
 
 static muclient_trap_entry **next_waiting(muclient *client)
 {
     muclient_trap_entry **link = &client->traps;
-    while (*link != NULL &&
-           ((*link)->answer_id != 0 || (client->handler == NULL && (*link)->event->context == 0))) {
+    while (*link != NULL && ((*link)->answer_id != 0 ||
+                             (client->handler == NULL && !is_of_machine(client, *link)))) {
         link = &(*link)->next;
     }
     return link;
@@ -197,7 +221,7 @@ muclient_code muclient_traps_handle(muclient *client, muclient_error **error)
         if (*link == NULL) {
             break;
         }
-        code = (*link)->event->context != 0 ? entry_handle_mu(client, link, error)
+        code = is_of_machine(client, *link) ? entry_handle_mu(client, link, error)
                                             : entry_handle(client, link, error);
     }
     return code;

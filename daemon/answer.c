@@ -44,6 +44,12 @@ char *mud_answer_copy(proto_arena *arena, const char *text)
     return copy;
 }
 
+char *mud_answer_copy_whole(proto_arena *arena, const char *text)
+{
+    size_t size = strlen(text) + 1;
+    return memcpy(mud_answer_allocate(arena, size), text, size);
+}
+
 void mud_answer_send(mud_daemon *daemon, mud_ticket ticket, Mud__ServerFrame *frame)
 {
     mud_session *session = mud_session_find(daemon, ticket.session);

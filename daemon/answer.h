@@ -10,6 +10,9 @@ char *mud_answer_text(proto_arena *arena, const char *format, ...) MU_PRINTF(2, 
 /* A copy of a text from outside, cut when it is very long; NULL gives "". */
 char *mud_answer_copy(proto_arena *arena, const char *text);
 
+/* A copy of all of a text. */
+char *mud_answer_copy_whole(proto_arena *arena, const char *text);
+
 /* Sends `frame` as the reply to the ticket's request, unless the session is gone. Ends the use of
  * the answer arena. */
 void mud_answer_send(mud_daemon *daemon, mud_ticket ticket, Mud__ServerFrame *frame);

@@ -26,8 +26,7 @@ static Mud__ThreadTrace *trace_of(const mud_call *call, proto_arena *arena)
     trace->function = mud_answer_copy(arena, mu_function_name(call->callee));
     trace->made_by_program = call->is_thread;
     trace->state = mud_answer_copy(arena, state_text(state));
-    /* What a context holds is its handler's to look at, and may go on meanwhile. */
-    if (call->context == NULL && (state == MU_THREAD_TRAPPED || state == MU_THREAD_WAITING)) {
+    if (state == MU_THREAD_TRAPPED || state == MU_THREAD_WAITING) {
         trace->n_frames = mud_frames_of(call->thread, false, arena, &trace->frames, &more);
         trace->more_frames = more;
     }

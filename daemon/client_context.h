@@ -70,6 +70,7 @@ struct mud_context {
     bool is_of_trap;
     mud_call *call; /* whose trap it holds; NULL: none, or not any more */
     bool is_answering, is_returning;
+    bool takes_answers; /* its trap came with frames: answers without a rebind are taken as well */
     Mud__OnDisconnect policy; /* returning: what then becomes of the call */
     /* Owned by the job that runs. */
     mu_context *inner; /* NULL when it could not be made */

@@ -8,6 +8,7 @@
  * at any point: its context is doomed, and what still runs finds `context->call` gone. */
 #include "client_context.h"
 #include "trap_wait.h"
+#include "value_message.h"
 #include <string.h>
 
 enum { THREAD_HANDLE = 1, STACK_HANDLE = 2 };
@@ -76,8 +77,10 @@ static void begin_taking(mud_call *call)
     taking->job.call = call;
     taking->arena = proto_arena_new();
     MU_INVARIANT(taking->arena != NULL, "out of memory");
-    /* Now, because the trap's types are not to be seen once the thread has been taken. */
-    taking->event = mud_trap_event_head(call, taking->arena);
+    context->takes_answers = call->vm->handler_takes_frames;
+    /* Now, because nothing of the trap is to be seen once the thread has been taken. */
+    taking->event = context->takes_answers ? mud_trap_event(call, taking->arena)
+                                           : mud_trap_event_head(call, taking->arena);
     mud_context_enqueue(context, &work, &taking->job, (mud_ticket){0, 0});
 }
 
@@ -211,6 +214,8 @@ typedef struct mud_trap_answering {
     mud_context_job job;
     mu_trap_verdict verdict;
     uint64_t *values; /* owned; of the verdict */
+    proto_arena *arena;
+    Mud__TrapAnswer *answer; /* in the arena, instead of a verdict; NULL: there is one */
 } mud_trap_answering;
 
 static void free_answering(mud_context_job *job)
@@ -218,16 +223,34 @@ static void free_answering(mud_context_job *job)
     mud_trap_answering *answering = (mud_trap_answering *)job;
     job->context->is_answering = false;
     mu_free(answering->values);
+    proto_arena_free(answering->arena);
     mud_context_job_deinit(job);
     mu_free(answering);
+}
+
+/* The answer is for a trapped thread, so it is one for as long as that takes. */
+static mu_status answer_lent(mud_context *context, mu_thread *thread, const Mud__TrapAnswer *answer,
+                             mu_report *report)
+{
+    mu_status status = MU_OK;
+    MU_TRY(mu_context_lend_trap(context->inner, thread, report));
+    status = mud_trap_carry_out(thread, answer, report);
+    if (status != MU_OK) {
+        context->has_trap = mu_context_retake_trap(context->inner, thread) == MU_OK;
+    }
+done:
+    return status;
 }
 
 static bool run_answering(mud_context_job *job)
 {
     mud_trap_answering *answering = (mud_trap_answering *)job;
     mud_context *context = job->context;
+    mu_thread *thread = job->call->thread;
     job->status =
-        mu_context_answer_trap(context->inner, job->call->thread, &answering->verdict, job->report);
+        answering->answer != NULL
+            ? answer_lent(context, thread, answering->answer, job->report)
+            : mu_context_answer_trap(context->inner, thread, &answering->verdict, job->report);
     if (job->status == MU_OK) {
         context->has_trap = false;
     }
@@ -243,6 +266,10 @@ static void end_answering(mud_context_job *job)
                          mud_code_of_status(job->status, MUD__CODE__INVALID_ARGUMENT),
                          context->call != NULL ? "the trap still waits" : "its call was killed",
                          "%s", mud_report_message(job->report, job->status));
+        if (context->call != NULL && !context->has_trap) {
+            mud_call_condemn(context->call, MUD__CODE__RESOURCE_EXHAUSTED, "", false,
+                             "no memory was left to go on with a trap that was answered wrongly");
+        }
         free_answering(job);
         return;
     }
@@ -278,6 +305,12 @@ static const char *fault_of(const mud_context *context, const Mud__TrapAnswer *a
 {
     const Mud__Rebind *rebind = answer->rebind;
     mu_trap_decision decision;
+    if (context->is_answering) {
+        return "the trap is being answered already";
+    }
+    if (rebind == NULL && context->takes_answers) {
+        return NULL;
+    }
     if (rebind == NULL || answer->action != MUD__TRAP_ANSWER__ACTION__RESUME ||
         answer->n_values > 0 || answer->exception != NULL || answer->pops > 0 ||
         answer->n_pushes > 0) {
@@ -286,21 +319,31 @@ static const char *fault_of(const mud_context *context, const Mud__TrapAnswer *a
     if (!decision_of(rebind->decision, &decision)) {
         return "a rebind exits, passes values or throws an exception";
     }
-    return context->is_answering ? "the trap is being answered already" : NULL;
+    return NULL;
 }
 
-void mud_context_trap_answer(mud_call *call, mud_ticket ticket, const Mud__TrapAnswer *answer)
+/* A copy, because the answer outlives the loop's arena. */
+static Mud__TrapAnswer *copy_answer(const Mud__TrapAnswer *from, proto_arena *arena)
 {
-    static const mud_context_work work = {run_answering, end_answering, drop_answering, false};
-    mud_context *context = call->context;
-    const Mud__Rebind *rebind = answer->rebind;
-    const char *fault = fault_of(context, answer);
-    if (fault != NULL) {
-        mud_answer_error(context->daemon, ticket, MUD__CODE__INVALID_ARGUMENT,
-                         "the trap still waits", "%s", fault);
-        return;
+    Mud__TrapAnswer *copy = mud_answer_allocate(arena, sizeof *copy);
+    *copy = *from;
+    copy->values = mud_answer_allocate(arena, (from->n_values + 1) * sizeof(Mud__Value *));
+    for (size_t i = 0; i < from->n_values; i++) {
+        copy->values[i] = mud_value_copy(from->values[i], arena);
     }
-    mud_trap_answering *answering = mu_allocate(sizeof *answering);
+    if (from->exception != NULL) {
+        copy->exception = mud_answer_allocate(arena, sizeof *copy->exception);
+        *copy->exception = *from->exception;
+    }
+    copy->pushes = mud_answer_allocate(arena, (from->n_pushes + 1) * sizeof(char *));
+    for (size_t i = 0; i < from->n_pushes; i++) {
+        copy->pushes[i] = mud_answer_copy_whole(arena, from->pushes[i]);
+    }
+    return copy;
+}
+
+static void take_verdict(mud_trap_answering *answering, const Mud__Rebind *rebind)
+{
     answering->values = mu_allocate((rebind->n_values + 1) * sizeof *answering->values);
     if (rebind->n_values > 0) {
         memcpy(answering->values, rebind->values, rebind->n_values * sizeof *answering->values);
@@ -310,6 +353,32 @@ void mud_context_trap_answer(mud_call *call, mud_ticket ticket, const Mud__TrapA
                                            .values = answering->values,
                                            .value_count = (uint32_t)rebind->n_values};
     (void)decision_of(rebind->decision, &answering->verdict.decision);
+}
+
+void mud_context_trap_answer(mud_call *call, mud_ticket ticket, const Mud__TrapAnswer *answer)
+{
+    static const mud_context_work work = {run_answering, end_answering, drop_answering, false};
+    mud_context *context = call->context;
+    const char *fault = fault_of(context, answer);
+    if (fault != NULL) {
+        mud_answer_error(context->daemon, ticket, MUD__CODE__INVALID_ARGUMENT,
+                         "the trap still waits", "%s", fault);
+        return;
+    }
+    if (answer->rebind == NULL && answer->action == MUD__TRAP_ANSWER__ACTION__KILL) {
+        mud_trap_forget(call);
+        mud_call_kill(call);
+        mud_answer_done(context->daemon, ticket);
+        return;
+    }
+    mud_trap_answering *answering = mu_allocate(sizeof *answering);
+    if (answer->rebind != NULL) {
+        take_verdict(answering, answer->rebind);
+    } else {
+        answering->arena = proto_arena_new();
+        MU_INVARIANT(answering->arena != NULL, "out of memory");
+        answering->answer = copy_answer(answer, answering->arena);
+    }
     answering->job.call = call;
     context->is_answering = true;
     mud_context_enqueue(context, &work, &answering->job, ticket);

@@ -48,6 +48,7 @@ typedef struct mud_vm {
     MU_ARRAY(mud_ticket) waits; /* until no such thread is left: thread_wait.c */
     uint64_t handler;           /* session; 0: none */
     bool handler_takes_contexts;
+    bool handler_takes_frames; /* besides contexts */
     Mud__OnDisconnect on_disconnect;
     /* Guest threads that ended with an error: told in the log since then, and not. */
     uint64_t told_since_ns;

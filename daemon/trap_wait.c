@@ -197,6 +197,7 @@ void mud_request_attach_traps(mud_session *session, const Mud__ClientFrame *fram
     vm->handler = session->id;
     vm->on_disconnect = attach->on_disconnect;
     vm->handler_takes_contexts = attach->with_contexts;
+    vm->handler_takes_frames = attach->with_frames;
     mud_log_write(&daemon->log, MUD_LOG_INFO, "session %llu handles the traps of VM %s",
                   (unsigned long long)session->id, vm->name);
     mud_answer_done(daemon, ticket);
@@ -222,10 +223,9 @@ void mud_request_detach_traps(mud_session *session, const Mud__ClientFrame *fram
 /* ---------------------------------------------------------------------------------- answers */
 
 /* Sets `*pushes`, which the caller frees. Errors: NOT_FOUND, a name that is no function's. */
-static mu_status find_pushes(const mud_call *call, const Mud__TrapAnswer *answer, mu_report *report,
+static mu_status find_pushes(mu_vm *vm, const Mud__TrapAnswer *answer, mu_report *report,
                              const mu_function ***pushes)
 {
-    mu_vm *vm = call->vm->guest->substrate_vm(call->vm->inner);
     *pushes = mu_allocate((answer->n_pushes + 1) * sizeof **pushes);
     for (size_t i = 0; i < answer->n_pushes; i++) {
         (*pushes)[i] = mu_vm_find_function(vm, answer->pushes[i]);
@@ -237,7 +237,7 @@ static mu_status find_pushes(const mud_call *call, const Mud__TrapAnswer *answer
     return MU_OK;
 }
 
-static mu_status resume_with(mud_call *call, const Mud__TrapAnswer *answer,
+static mu_status resume_with(mu_thread *thread, const Mud__TrapAnswer *answer,
                              const mu_replacement *replacement, mu_report *report)
 {
     uint32_t count = (uint32_t)answer->n_values;
@@ -245,7 +245,7 @@ static mu_status resume_with(mud_call *call, const Mud__TrapAnswer *answer,
     mu_type_info *types = NULL;
     mu_value *values = mu_allocate((count + 1) * sizeof *values);
     mu_status status = MU_OK;
-    MU_TRY(mu_thread_wants_after(call->thread, replacement, report, &types, &wanted));
+    MU_TRY(mu_thread_wants_after(thread, replacement, report, &types, &wanted));
     if (count != 0 && count != wanted) {
         MU_TRY(mu_report_add(report, MU_INVALID, (mu_location){0, 0},
                              "%u values are waited for; %u were given", wanted, count));
@@ -258,36 +258,27 @@ static mu_status resume_with(mud_call *call, const Mud__TrapAnswer *answer,
                    ? guest_value_read(given.text, types[i], name, report, &values[i])
                    : guest_value_fit(&given.value, types[i], name, report, &values[i]));
     }
-    status = mu_thread_resume_in(call->thread, replacement, values, count, report);
+    status = mu_thread_resume_in(thread, replacement, values, count, report);
 done:
     mu_free(types);
     mu_free(values);
     return status;
 }
 
-static mu_status carry_out(mud_call *call, const Mud__TrapAnswer *answer, mu_report *report)
+mu_status mud_trap_carry_out(mu_thread *thread, const Mud__TrapAnswer *answer, mu_report *report)
 {
     const mu_function **pushes = NULL;
     mu_value exception;
     mu_status status = MU_OK;
-    if (answer->rebind != NULL) {
-        return mu_report_add(report, MU_INVALID, (mu_location){0, 0},
-                             "the trap came without a context, so it is not answered by a rebind");
-    }
-    if (answer->action == MUD__TRAP_ANSWER__ACTION__KILL) {
-        mud_trap_forget(call);
-        mud_call_kill(call);
-        return MU_OK;
-    }
-    MU_TRY(find_pushes(call, answer, report, &pushes));
+    MU_TRY(find_pushes(mu_thread_vm(thread), answer, report, &pushes));
     mu_replacement replacement = {answer->pops, pushes, (uint32_t)answer->n_pushes};
     switch (answer->action) {
     case MUD__TRAP_ANSWER__ACTION__RESUME:
-        status = resume_with(call, answer, &replacement, report);
+        status = resume_with(thread, answer, &replacement, report);
         break;
     case MUD__TRAP_ANSWER__ACTION__THROW:
         exception = mud_value_of_reference(answer->exception);
-        status = mu_thread_throw_in(call->thread, &replacement, &exception, report);
+        status = mu_thread_throw_in(thread, &replacement, &exception, report);
         break;
     default:
         status = mu_report_add(report, MU_INVALID, (mu_location){0, 0},
@@ -297,6 +288,20 @@ static mu_status carry_out(mud_call *call, const Mud__TrapAnswer *answer, mu_rep
 done:
     mu_free(pushes);
     return status;
+}
+
+static mu_status carry_out(mud_call *call, const Mud__TrapAnswer *answer, mu_report *report)
+{
+    if (answer->rebind != NULL) {
+        return mu_report_add(report, MU_INVALID, (mu_location){0, 0},
+                             "the trap came without a context, so it is not answered by a rebind");
+    }
+    if (answer->action == MUD__TRAP_ANSWER__ACTION__KILL) {
+        mud_trap_forget(call);
+        mud_call_kill(call);
+        return MU_OK;
+    }
+    return mud_trap_carry_out(call->thread, answer, report);
 }
 
 void mud_request_answer_trap(mud_session *session, const Mud__ClientFrame *frame)

@@ -22,6 +22,11 @@ void mud_request_answer_trap(mud_session *session, const Mud__ClientFrame *frame
 void mud_trap_send_event(mud_daemon *daemon, uint64_t session, Mud__TrapEvent *event);
 /* The call's trap needs no answer any more. */
 void mud_trap_forget(mud_call *call);
+/* Resumes the trapped thread or throws into it, as the answer says; any thread of ours may ask.
+ * Errors: INVALID, NOT_FOUND, … of mu_thread_resume_in and mu_thread_throw_in; nothing has changed.
+ */
+MU_MUST_CHECK mu_status mud_trap_carry_out(mu_thread *thread, const Mud__TrapAnswer *answer,
+                                           mu_report *report);
 /* A trapped call without a handler goes on as the handler said that it should. */
 void mud_trap_continue(mud_call *call, Mud__OnDisconnect policy);
 

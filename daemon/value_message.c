@@ -53,6 +53,22 @@ Mud__Value *mud_message_of_value(const mu_value *value, const char *type_text, p
     return message;
 }
 
+Mud__Value *mud_value_copy(const Mud__Value *from, proto_arena *arena)
+{
+    Mud__Value *copy = mud_answer_allocate(arena, sizeof *copy);
+    *copy = *from;
+    copy->type = mud_answer_copy_whole(arena, from->type);
+    if (from->value_case == MUD__VALUE__VALUE_TEXT) {
+        copy->text = mud_answer_copy_whole(arena, from->text);
+    } else if (from->value_case == MUD__VALUE__VALUE_OPAQUE) {
+        copy->opaque = mud_answer_copy_whole(arena, from->opaque);
+    } else if (from->value_case == MUD__VALUE__VALUE_REFERENCE && from->reference != NULL) {
+        copy->reference = mud_answer_allocate(arena, sizeof *copy->reference);
+        *copy->reference = *from->reference;
+    }
+    return copy;
+}
+
 mu_value mud_value_of_reference(const Mud__Reference *reference)
 {
     if (reference == NULL) {

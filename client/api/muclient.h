@@ -236,6 +236,17 @@ typedef struct muclient_function_code {
     bool cut; /* there is more */
 } muclient_function_code;
 
+/* Of muclient_perform: what the operations that have an integer or a text as result gave. */
+typedef struct muclient_operation_answer {
+    size_t operation; /* its place in the list, from 0 */
+    uint64_t integer;
+    const char *text; /* NULL: none */
+} muclient_operation_answer;
+typedef struct muclient_performed {
+    const muclient_operation_answer *answers;
+    size_t answer_count;
+} muclient_performed;
+
 typedef struct muclient_status_info {
     const char *version;
     uint64_t pid;
@@ -262,6 +273,7 @@ const muclient_listing *muclient_reply_listing(const muclient_reply *reply);
 const muclient_function_code *muclient_reply_code(const muclient_reply *reply);
 const muclient_backtraces *muclient_reply_backtraces(const muclient_reply *reply);
 const muclient_status_info *muclient_reply_status(const muclient_reply *reply);
+const muclient_performed *muclient_reply_performed(const muclient_reply *reply);
 const char *muclient_reply_vm_name(const muclient_reply *reply); /* of muclient_vm_create */
 void muclient_reply_free(muclient_reply *reply);                 /* NULL is allowed */
 
@@ -417,8 +429,12 @@ typedef struct muclient_trap {
     bool more_frames;    /* than are listed */
     bool resumed;        /* only told (log_traps): the answer is not used */
     uint32_t watchpoint; /* id of the WATCHPOINT; 0: a TRAP */
+    uint64_t context;    /* for muclient_perform, with muclient_trap_attach_contexts; else 0 */
     const char *refusal; /* why mud did not take the last answer, else empty; it wants another */
 } muclient_trap;
+
+/* Handles that a trap's context has from the start. */
+enum { MUCLIENT_TRAP_THREAD = 1, MUCLIENT_TRAP_STACK = 2 };
 
 typedef enum muclient_action {
     MUCLIENT_RESUME = 0,
@@ -426,6 +442,10 @@ typedef enum muclient_action {
     MUCLIENT_KILL = 2,
     MUCLIENT_LEAVE = 3, /* no answer: it waits until this connection detaches or closes; then mud
                            does as was said on attaching */
+    /* Of a trap with a context only. */
+    MUCLIENT_EXIT = 4,  /* the thread ends, as by thread_exit */
+    MUCLIENT_PASS = 5,  /* the thread goes on at the stack with `handles` */
+    MUCLIENT_RAISE = 6, /* the same, and throws `exception_handle` there */
 } muclient_action;
 
 typedef enum muclient_on_disconnect {
@@ -445,6 +465,10 @@ typedef struct muclient_answer {
     uint32_t pops;
     const char *const *pushes;
     size_t push_count;
+    /* PASS, RAISE: what a context holds. */
+    const uint64_t *handles;
+    size_t handle_count;
+    uint64_t exception_handle; /* 0: NULL */
 } muclient_answer;
 
 /* Answers a trap. `trap` is borrowed until the handler returns. `answer` comes set to a RESUME with
@@ -459,8 +483,29 @@ void muclient_trap_handler_set(muclient *client, muclient_trap_fn handler, void 
 MUCLIENT_MUST_CHECK muclient_code muclient_trap_attach(muclient *client, const char *vm,
                                                        muclient_on_disconnect on_disconnect,
                                                        muclient_error **error);
+/* The same, and each trap has a context besides its frames: a handler can look at values, change
+ * objects and the stack. Once it has changed the stack, only PASS, RAISE, EXIT and KILL answer. */
+MUCLIENT_MUST_CHECK muclient_code muclient_trap_attach_contexts(
+    muclient *client, const char *vm, muclient_on_disconnect on_disconnect, muclient_error **error);
 MUCLIENT_MUST_CHECK muclient_code muclient_trap_detach(muclient *client, const char *vm,
                                                        muclient_error **error);
+/* One of mud's operations on the values of a context: one for each function of MuCtx (muapi.h), by
+ * its name and with its parameters, and describe, locate, fetch, read and wants (client/README.md).
+ */
+typedef struct muclient_operation {
+    const char *name;
+    uint64_t result;          /* handle of the result, chosen by the caller; 0 when it has none */
+    const uint64_t *operands; /* handles and integers; a list is its count, then its items */
+    size_t operand_count;
+    const char *text; /* where a name, path or value is wanted; else NULL */
+} muclient_operation;
+/* Performs the operations in their order, up to the first that fails; what was done before it
+ * stays. Errors: INVALID_ARGUMENT, NOT_FOUND, FAILED_PRECONDITION, … of that operation, which the
+ * message names; NOT_FOUND also when the context has gone. */
+MUCLIENT_MUST_CHECK muclient_code muclient_perform(muclient *client, uint64_t context,
+                                                   const muclient_operation *operations,
+                                                   size_t count, muclient_reply **reply,
+                                                   muclient_error **error);
 /* Answers that mud has not taken yet, among them those it refused: wait until there are none before
  * detaching. */
 size_t muclient_answers_pending(const muclient *client);

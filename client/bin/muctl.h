@@ -70,6 +70,8 @@ int muctl_timeout(const muctl_program *muctl, uint64_t *milliseconds);
 /* Loads a file ("-": standard input). `reply` is the caller's. 0, or the exit status. */
 int muctl_load_file(muctl_program *muctl, const char *file, const muclient_load_spec *spec,
                     muclient_reply **reply);
+/* Prints what was loaded. 0, or the exit status. */
+int muctl_loaded_print(const muctl_program *muctl, const muclient_loaded *loaded);
 /* The file's name without folder and ending, with _ for what cannot be in a name of mud's; for
  * free(). NULL when memory is out. */
 char *muctl_bundle_name(const char *file);
@@ -77,6 +79,19 @@ char *muctl_bundle_name(const char *file);
 int muctl_heap(const muctl_program *muctl, uint64_t *bytes);
 /* Reads --grant; 0 and `*native`, or the exit status. */
 int muctl_grant(const muctl_program *muctl, bool *native);
+
+/* --- muctl_trap_commands.c --- */
+
+/* What can be written while a trap waits. */
+void muctl_trap_help_print(FILE *out);
+
+/* --- muctl_watch.c --- */
+
+/* Enables or disables watchpoints, whose ids are the words: at most MUCTL_WATCH_MOST. Connects
+ * unless that is done. 0, or the exit status; all ids are read before the first is sent. */
+enum { MUCTL_WATCH_MOST = 64 };
+int muctl_watch_switch(muctl_program *muctl, const char *vm, const char *const *words, size_t count,
+                       bool enabled);
 
 /* --- The commands --- */
 #define MUCTL_COMMAND(function, name, options, fewest, most, usage, text)                          \

@@ -20,6 +20,7 @@ static const option_row option_rows[MUCTL_OPTION_COUNT] = {
 typedef struct parsing {
     muctl_arguments *out;
     muctl_problem *problem;
+    const char **dos;
 } parsing;
 
 /* Stores what is wrong, "<before><word><after>", and the hint. Returns false. */
@@ -69,7 +70,7 @@ static bool option_take(const parsing *parse, int argc, char *const *argv, int *
             strncmp(name + 2, row->word, length - 2) != 0) {
             continue;
         }
-        if (parse->out->given[i]) {
+        if (parse->out->given[i] && i != MUCTL_DO) {
             return refuse(parse, "give it once", "", word, " is given twice");
         }
         parse->out->given[i] = true;
@@ -82,6 +83,9 @@ static bool option_take(const parsing *parse, int argc, char *const *argv, int *
             parse->out->values[i] = argv[++*at];
         } else {
             return refuse(parse, "muctl help", "", word, " wants a value");
+        }
+        if (i == MUCTL_DO) {
+            parse->dos[parse->out->do_count++] = parse->out->values[i];
         }
         return true;
     }
@@ -169,12 +173,14 @@ bool muctl_arguments_parse(int argc, char *const *argv, muctl_arguments *out,
 {
     *out = (muctl_arguments){0};
     parsing parse = {.out = out, .problem = problem};
-    const char **words = calloc((size_t)argc + 1, sizeof *words);
+    /* The arguments, and behind them the values of --do: together no more than argc. */
+    const char **words = calloc(2 * ((size_t)argc + 1), sizeof *words);
     if (words == NULL) {
         return refuse(&parse, "", "", "out of memory", "");
     }
     out->memory = words;
     out->words = words;
+    out->dos = parse.dos = words + argc + 1;
     bool is_rest = false;
     for (int i = 1; i < argc; i++) {
         if (!is_rest && strcmp(argv[i], "--") == 0) {

@@ -30,6 +30,8 @@ typedef struct muctl_arguments {
     const muctl_command *command; /* NULL: none was given */
     const char *values[MUCTL_OPTION_COUNT];
     bool given[MUCTL_OPTION_COUNT];
+    const char *const *dos; /* the values of --do, of which there may be several */
+    size_t do_count;
     const char **memory;
     const char **words; /* the arguments, without the command's name */
     size_t word_count;

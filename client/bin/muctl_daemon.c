@@ -152,6 +152,10 @@ int muctl_help_command(muctl_program *muctl)
     } else {
         (void)fprintf(muctl->out, "usage: muctl %s\n\n%s\n\n", command->usage, command->text);
         muctl_options_print(muctl->out, command->options);
+        if (command->run == muctl_trap_command) {
+            (void)fputs("\nwhile a trap waits, with ; between several:\n", muctl->out);
+            muctl_trap_help_print(muctl->out);
+        }
     }
     return muctl_written(muctl);
 }

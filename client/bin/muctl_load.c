@@ -96,7 +96,7 @@ int muctl_load_file(muctl_program *muctl, const char *file, const muclient_load_
     return status;
 }
 
-static int loaded_print(const muctl_program *muctl, const muclient_loaded *loaded)
+int muctl_loaded_print(const muctl_program *muctl, const muclient_loaded *loaded)
 {
     if (muctl->is_json) {
         muctl_json json;
@@ -145,7 +145,7 @@ int muctl_load_command(muctl_program *muctl)
         status = muctl_load_file(muctl, file, &spec, &reply);
     }
     if (status == 0) {
-        status = loaded_print(muctl, muclient_reply_loaded(reply));
+        status = muctl_loaded_print(muctl, muclient_reply_loaded(reply));
     }
     muclient_reply_free(reply);
     free(name);

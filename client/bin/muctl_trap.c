@@ -1,8 +1,9 @@
-/* trap attach: print each trap of a VM and answer it, by the options or by asking. Traps that come
- * when the work is over are left to mud, which does with them as --on-disconnect says. */
+/* trap attach: print each trap of a VM, do what --do says, and answer it, by the options or by
+ * asking. Traps that come when the work is over are left to mud, which does with them as
+ * --on-disconnect says. */
 #include "muctl.h"
 #include "muctl_quantity.h"
-#include "muctl_trap_text.h"
+#include "muctl_trap_commands.h"
 #include <errno.h>
 #include <poll.h>
 #include <stdlib.h>
@@ -26,7 +27,9 @@ typedef struct trap_session {
     int status;
     char *line; /* LINE_BYTES, what was read from standard input and not used */
     size_t line_length;
-    char *answer_line; /* LINE_BYTES, what the answer borrows from */
+    char *answer_line;        /* LINE_BYTES, what the answer borrows from */
+    char *script;             /* the same of --do */
+    muctl_trap_state *states; /* of this trap, and of those whose answers mud has not taken yet */
     muctl_answer_words line_words;
 } trap_session;
 
@@ -75,34 +78,76 @@ static bool line_read(trap_session *session, int *status)
     }
 }
 
-static void answer_ask(trap_session *session, const muclient_trap *trap, muclient_answer *answer)
+/* The words of an error stay on the screen; what ends muctl is a signal or that mud has gone. */
+static bool is_the_end(int status)
 {
-    static const char prompt[] =
-        "[pop N] [push FUNCTION...] resume [VALUE...], throw null|new|NAME, kill or detach> ";
+    return status > 128 || status == muclient_code_exit_status(MUCLIENT_UNAVAILABLE);
+}
+
+static void answer_ask(trap_session *session, muctl_trap_state *state, muclient_answer *answer)
+{
     for (;;) {
         int status;
-        (void)fputs(prompt, session->muctl->err);
+        (void)fprintf(session->muctl->err, "trap %llu> ", (unsigned long long)state->id);
         (void)fflush(session->muctl->err);
         if (!line_read(session, &status)) {
             (void)fputc('\n', session->muctl->err);
             trap_leave(session, answer, status);
             return;
         }
-        switch (muctl_answer_read(session->answer_line, trap, &session->line_words, answer)) {
-        case MUCTL_ANSWERED: return;
-        case MUCTL_DETACH: trap_leave(session, answer, 0); return;
-        case MUCTL_UNREADABLE: break;
+        muctl_done_with done =
+            muctl_trap_line_do(state, session->answer_line, &session->line_words, answer, &status);
+        if (done == MUCTL_TRAP_ANSWERED) {
+            return;
+        }
+        if (done == MUCTL_TRAP_LEFT || is_the_end(status)) {
+            trap_leave(session, answer, status);
+            return;
         }
     }
 }
 
-static void answer_choose(trap_session *session, const muclient_trap *trap, muclient_answer *answer)
+/* Does what --do says; true when that has answered, or failed and so ended the work. */
+static bool scripts_do(trap_session *session, muctl_trap_state *state, muclient_answer *answer)
 {
     const muctl_arguments *arguments = &session->muctl->arguments;
-    if (session->is_asking) {
-        answer_ask(session, trap, answer);
-    } else if (trap->refusal[0] != 0) {
+    for (size_t i = 0; i < arguments->do_count; i++) {
+        int status = 0;
+        free(session->script);
+        session->script = strdup(arguments->dos[i]);
+        if (session->script == NULL) {
+            trap_leave(session, answer, muclient_code_exit_status(MUCLIENT_RESOURCE_EXHAUSTED));
+            return true;
+        }
+        muctl_done_with done =
+            muctl_trap_line_do(state, session->script, &session->line_words, answer, &status);
+        if (done == MUCTL_TRAP_LEFT || status != 0) {
+            trap_leave(session, answer, status);
+        }
+        if (done != MUCTL_TRAP_STAYS || status != 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* As the options say, unless they leave it open: then by asking. */
+static void answer_choose(trap_session *session, muctl_trap_state *state, muclient_answer *answer)
+{
+    const muctl_arguments *arguments = &session->muctl->arguments;
+    const muclient_trap *trap = state->trap;
+    bool is_refused = trap->refusal[0] != 0;
+    if (is_refused && (!session->is_asking || arguments->do_count > 0)) {
         trap_leave(session, answer, MUCTL_EXIT_USAGE);
+    } else if (!is_refused && scripts_do(session, state, answer)) {
+        return;
+    } else if (session->is_asking) {
+        answer_ask(session, state, answer);
+    } else if (state->changes > 0 && !arguments->given[MUCTL_KILL]) {
+        trap_leave(
+            session, answer,
+            muctl_usage(session->muctl, "end the commands with resume or throw",
+                        "--do has changed the stack, so the options do not answer any more"));
     } else if (arguments->given[MUCTL_KILL]) {
         answer->action = MUCLIENT_KILL;
     } else if (session->throw_what == NULL) {
@@ -128,13 +173,35 @@ static void announce(trap_session *session, const char *vm)
     session->is_announced = true;
 }
 
+/* The trap's state, new unless its answer was refused. NULL when memory is out. */
+static muctl_trap_state *state_of(trap_session *session, const muclient_trap *trap)
+{
+    muctl_trap_state **link = &session->states;
+    bool is_any_pending = muclient_answers_pending(session->muctl->client) > 0;
+    while (*link != NULL && (*link)->id != trap->id) {
+        muctl_trap_state *state = *link;
+        if (is_any_pending || trap->refusal[0] != 0) {
+            link = &state->next;
+        } else {
+            *link = state->next;
+            muctl_trap_state_free(state);
+        }
+    }
+    if (*link == NULL) {
+        *link = muctl_trap_state_new(session->muctl, trap);
+    } else {
+        (*link)->trap = trap;
+    }
+    return *link;
+}
+
 static void trap_handle(void *data, muclient *client, const muclient_trap *trap,
                         muclient_answer *answer)
 {
     trap_session *session = data;
     (void)client;
     if (session->is_leaving || (session->is_over && trap->refusal[0] == 0)) {
-        trap_leave(session, answer, 0);
+        answer->action = MUCLIENT_LEAVE;
         return;
     }
     announce(session, trap->vm);
@@ -146,7 +213,13 @@ static void trap_handle(void *data, muclient *client, const muclient_trap *trap,
         muctl_trap_print(session->muctl->out, trap);
     }
     (void)fflush(session->muctl->out);
-    answer_choose(session, trap, answer);
+    muctl_trap_state *state = state_of(session, trap);
+    if (state == NULL) {
+        trap_leave(session, answer,
+                   muctl_trouble(session->muctl, MUCLIENT_RESOURCE_EXHAUSTED, "", "out of memory"));
+        return;
+    }
+    answer_choose(session, state, answer);
     if (trap->refusal[0] == 0 && session->is_counted && --session->left == 0) {
         session->is_over = true;
     }
@@ -157,7 +230,8 @@ static int traps_serve(trap_session *session, const char *vm)
     muctl_program *muctl = session->muctl;
     muclient_error *error = NULL;
     muclient_trap_handler_set(muctl->client, trap_handle, session);
-    muclient_code code = muclient_trap_attach(muctl->client, vm, session->on_disconnect, &error);
+    muclient_code code =
+        muclient_trap_attach_contexts(muctl->client, vm, session->on_disconnect, &error);
     if (code == MUCLIENT_OK) {
         announce(session, vm);
     }
@@ -232,5 +306,11 @@ int muctl_trap_command(muctl_program *muctl)
     free(session.values);
     free(session.line);
     free(session.answer_line);
+    free(session.script);
+    while (session.states != NULL) {
+        muctl_trap_state *next = session.states->next;
+        muctl_trap_state_free(session.states);
+        session.states = next;
+    }
     return status;
 }

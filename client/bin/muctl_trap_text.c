@@ -155,8 +155,11 @@ muctl_reading muctl_answer_read(char *line, const muclient_trap *trap, muctl_ans
 {
     char *rest = NULL;
     char *verb = strtok_r(line, BLANKS, &rest);
-    if (!replacement_read(&verb, &rest, words->pushes, answer) || verb == NULL) {
+    if (!replacement_read(&verb, &rest, words->pushes, answer)) {
         return MUCTL_UNREADABLE;
+    }
+    if (verb == NULL) {
+        return answer->pops > 0 || answer->push_count > 0 ? MUCTL_CHANGES : MUCTL_UNREADABLE;
     }
     if (strcmp(verb, "resume") == 0) {
         size_t count = 0;
@@ -173,13 +176,16 @@ muctl_reading muctl_answer_read(char *line, const muclient_trap *trap, muctl_ans
     const char *word = strtok_r(NULL, BLANKS, &rest);
     if (strcmp(verb, "throw") == 0) {
         answer->action = MUCLIENT_THROW;
-        return word != NULL && muctl_exception_find(word, trap, &answer->exception)
-                   ? MUCTL_ANSWERED
-                   : MUCTL_UNREADABLE;
+        words->thrown = word;
+        if (word == NULL || strtok_r(NULL, BLANKS, &rest) != NULL) {
+            return MUCTL_UNREADABLE;
+        }
+        return muctl_exception_find(word, trap, &answer->exception) ? MUCTL_ANSWERED
+                                                                    : MUCTL_THROWS_PLACE;
     }
-    if (strcmp(verb, "kill") == 0) {
-        answer->action = MUCLIENT_KILL;
-        return MUCTL_ANSWERED;
+    if (strcmp(verb, "kill") == 0 || strcmp(verb, "exit") == 0) {
+        answer->action = verb[0] == 'k' ? MUCLIENT_KILL : MUCLIENT_EXIT;
+        return word == NULL ? MUCTL_ANSWERED : MUCTL_UNREADABLE;
     }
     return strcmp(verb, "detach") == 0 ? MUCTL_DETACH : MUCTL_UNREADABLE;
 }

@@ -2,24 +2,23 @@
 #include "muctl.h"
 #include "muctl_quantity.h"
 
-/* All ids are read before the first is sent. */
-static int ids_read(const muctl_program *muctl, uint32_t *ids)
+static int ids_read(const muctl_program *muctl, const char *const *words, size_t count,
+                    uint32_t *ids)
 {
-    const muctl_arguments *arguments = &muctl->arguments;
-    for (size_t i = 1; i < arguments->word_count; i++) {
+    for (size_t i = 0; i < count; i++) {
         uint64_t id;
-        if (!muctl_number_parse(arguments->words[i], &id) || id == 0 || id > UINT32_MAX) {
+        if (!muctl_number_parse(words[i], &id) || id == 0 || id > UINT32_MAX) {
             return muctl_usage(muctl, "it is the number behind WATCHPOINT or WPBRANCH",
-                               "\"%s\" is not the id of a watchpoint", arguments->words[i]);
+                               "\"%s\" is not the id of a watchpoint", words[i]);
         }
-        ids[i - 1] = (uint32_t)id;
+        ids[i] = (uint32_t)id;
     }
     return 0;
 }
 
-static int done_print(const muctl_program *muctl, bool enabled, const uint32_t *ids, size_t count)
+static int done_print(const muctl_program *muctl, const char *vm, bool enabled, const uint32_t *ids,
+                      size_t count)
 {
-    const char *vm = muctl->arguments.words[0];
     if (muctl->is_json) {
         muctl_json json;
         muctl_document_begin(muctl, &json, enabled ? "watch" : "unwatch");
@@ -39,28 +38,36 @@ static int done_print(const muctl_program *muctl, bool enabled, const uint32_t *
     return muctl_written(muctl);
 }
 
-static int switch_watchpoints(muctl_program *muctl, bool enabled)
+int muctl_watch_switch(muctl_program *muctl, const char *vm, const char *const *words, size_t count,
+                       bool enabled)
 {
-    uint32_t ids[64] = {0};
-    size_t count = muctl->arguments.word_count - 1;
-    int status = ids_read(muctl, ids);
-    status = status == 0 ? muctl_connect(muctl) : status;
+    uint32_t ids[MUCTL_WATCH_MOST] = {0};
+    int status = ids_read(muctl, words, count, ids);
+    if (status == 0 && muctl->client == NULL) {
+        status = muctl_connect(muctl);
+    }
     for (size_t i = 0; i < count && status == 0; i++) {
         muclient_error *error = NULL;
-        if (muclient_watch(muctl->client, muctl->arguments.words[0], ids[i], enabled, &error) !=
-            MUCLIENT_OK) {
+        if (muclient_watch(muctl->client, vm, ids[i], enabled, &error) != MUCLIENT_OK) {
             status = muctl_failed(muctl, error);
         }
     }
-    return status == 0 ? done_print(muctl, enabled, ids, count) : status;
+    return status == 0 ? done_print(muctl, vm, enabled, ids, count) : status;
+}
+
+static int switch_given(muctl_program *muctl, bool enabled)
+{
+    const muctl_arguments *arguments = &muctl->arguments;
+    return muctl_watch_switch(muctl, arguments->words[0], arguments->words + 1,
+                              arguments->word_count - 1, enabled);
 }
 
 int muctl_watch_command(muctl_program *muctl)
 {
-    return switch_watchpoints(muctl, true);
+    return switch_given(muctl, true);
 }
 
 int muctl_unwatch_command(muctl_program *muctl)
 {
-    return switch_watchpoints(muctl, false);
+    return switch_given(muctl, false);
 }

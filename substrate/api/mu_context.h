@@ -69,9 +69,9 @@ void mu_context_answers_free(mu_context_answer *answers, uint32_t count);
 /* Gives the context a trapped thread to handle, as the specification has it (Trap Handling): the
  * thread is unbound, its stack waits for the trap's results, and both get handles, so that the
  * operations above can walk and rebuild the stack. The thread stays trapped until one of the next
- * two, or mu_thread_kill. mu_thread_frame and mu_thread_keepalive no longer see its frames.
- * Errors: STATE when it is not trapped, or somebody has taken it; INVALID when a handle is 0 or not
- * free, or both are one; LIMIT; NO_MEMORY. */
+ * two, or mu_thread_kill. mu_thread_frame goes on to see the stack's frames, mu_thread_keepalive
+ * does not see their values. Errors: STATE when it is not trapped, or somebody has taken it;
+ * INVALID when a handle is 0 or not free, or both are one; LIMIT; NO_MEMORY. */
 MU_MUST_CHECK mu_status mu_context_take_trap(mu_context *context, mu_thread *thread,
                                              uint64_t thread_handle, uint64_t stack_handle);
 
@@ -94,6 +94,14 @@ typedef struct mu_trap_verdict {
  * dead or bound, or this context does not have the thread. */
 MU_MUST_CHECK mu_status mu_context_answer_trap(mu_context *context, mu_thread *thread,
                                                const mu_trap_verdict *verdict, mu_report *report);
+/* Puts the thread back for a moment, as it was before mu_context_take_trap, so that what is for
+ * trapped threads can be used: mu_thread_frame, mu_thread_resume_in, … The context keeps the
+ * handles. Errors: STATE when it does not have the thread, or the stack has changed. */
+MU_MUST_CHECK mu_status mu_context_lend_trap(mu_context *context, mu_thread *thread,
+                                             mu_report *report);
+/* Takes a lent thread again; cursors of its stack are of no use any more. Errors: STATE when it is
+ * not trapped: it was answered, or killed meanwhile; NO_MEMORY, it stays as it is. */
+MU_MUST_CHECK mu_status mu_context_retake_trap(mu_context *context, mu_thread *thread);
 /* Gives it back: bound again to the stack that it trapped on, if that still waits as it did then,
  * as before mu_context_take_trap; else it is killed. Nothing, when it does not have the thread. */
 void mu_context_return_trap(mu_context *context, mu_thread *thread);

@@ -56,7 +56,9 @@ static context_fn *const performers[sizeof rows / sizeof *rows] = {
     [ROW_ENABLE_WATCHPOINT] = context_enable_watchpoint,
     [ROW_DISABLE_WATCHPOINT] = context_disable_watchpoint, [ROW_PIN] = context_pin,
     [ROW_UNPIN] = context_unpin, [ROW_EXPOSE_FUNC] = context_expose_func,
-    [ROW_UNEXPOSE] = context_unexpose,
+    [ROW_UNEXPOSE] = context_unexpose, [ROW_DESCRIBE] = context_describe,
+    [ROW_LOCATE] = context_locate, [ROW_FETCH] = context_fetch, [ROW_READ] = context_read,
+    [ROW_WANTS] = context_wants,
 };
 /* clang-format on */
 

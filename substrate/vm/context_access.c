@@ -47,9 +47,18 @@ static bool is_in_stack(mu_vm *vm, uintptr_t address, uint64_t bytes)
     return found;
 }
 
-/* The memory of the location that operand `operand` refers to, and its type. Without the grant
- * `native` every iref is that of a location of its type or comes of NULL; with it, the program may
- * have made it up. */
+bool context_is_location(const context_call *call, mu_ref base, uint64_t offset,
+                         const mu_ir_type *type)
+{
+    if (!call->vm->config.grant_native) {
+        return base.address != 0;
+    }
+    return base.address
+               ? location_has_type(base, offset, type)
+               : offset % type->align_bytes == 0 && is_in_stack(call->vm, offset, type->size_bytes);
+}
+
+/* The memory of the location that operand `operand` refers to, and its type. */
 static mu_status expect_location(context_call *call, uint32_t operand, mu_ir_type **type,
                                  void **memory)
 {
@@ -57,24 +66,16 @@ static mu_status expect_location(context_call *call, uint32_t operand, mu_ir_typ
     MU_TRY(context_expect_object(call, operand, MU_IR_IREF));
     const context_value *value = context_value_at(call, operand);
     mu_ir_type *referent = value->type->element;
-    mu_ref base = {value->words[0]};
-    uintptr_t address = value->words[0] + value->words[1];
     if (referent->kind != MU_IR_WEAKREF) {
         MU_TRY(context_check_value_type(call, operand, referent));
     }
-    bool is_there = base.address != 0;
-    if (call->vm->config.grant_native) {
-        is_there = base.address ? location_has_type(base, value->words[1], referent)
-                                : address % referent->align_bytes == 0 &&
-                                      is_in_stack(call->vm, address, referent->size_bytes);
-    }
-    if (!is_there) {
+    if (!context_is_location(call, (mu_ref){value->words[0]}, value->words[1], referent)) {
         return context_refuse(call, MU_INVALID, operand,
                               "refers to no location of its type: it was made of NULL, or of an "
                               "iref outside of its object");
     }
     *type = referent;
-    *memory = (void *)address;
+    *memory = (void *)(uintptr_t)(value->words[0] + value->words[1]);
 done:
     return status;
 }
@@ -102,8 +103,8 @@ static mu_status expect_atomic(context_call *call, uint32_t operand, const mu_ir
                                                  "an iref of a scalar, for an atomic access", type);
 }
 
-/* Gives what was read, cut to its width as native code may not have left it. */
-static mu_status give_read(context_call *call, mu_ir_type *type, uint64_t bytes[2])
+/* Cut to its width, as native code may not have left it. */
+mu_status context_give_read(context_call *call, mu_ir_type *type, uint64_t bytes[2])
 {
     mu_ir_type *strong = context_strong(call->context, type);
     if (type->kind == MU_IR_INT) {
@@ -129,7 +130,7 @@ mu_status context_load(context_call *call)
         MU_TRY(expect_atomic(call, 2, type));
     }
     context_read_memory(type, memory, order != MU_ORDER_NOT_ATOMIC, bytes);
-    status = give_read(call, type, bytes);
+    status = context_give_read(call, type, bytes);
 done:
     return status;
 }
@@ -190,7 +191,7 @@ mu_status context_cmpxchg(context_call *call)
     memcpy(expected, context_value_at(call, 5)->words, sizeof expected);
     log_store(call, 4, type);
     bool done = compare_exchange(type, memory, expected, context_value_at(call, 6)->words);
-    status = give_read(call, type, expected);
+    status = context_give_read(call, type, expected);
     if (status == MU_OK) {
         status = context_answer(call, done);
     }
@@ -299,7 +300,7 @@ mu_status context_atomicrmw(context_call *call)
     MU_TRY(context_expect_type(call, 4, context_strong(call->context, type)));
     log_store(call, 3, type);
     update(type, memory, (mu_ir_rmw)rmw, context_value_at(call, 4)->words, old);
-    status = give_read(call, type, old);
+    status = context_give_read(call, type, old);
 done:
     return status;
 }

@@ -152,11 +152,50 @@ context_fn context_new_stack, context_new_thread_nor, context_new_thread_exc, co
 context_fn context_new_cursor, context_next_frame, context_copy_cursor, context_close_cursor,
     context_cur_func, context_cur_func_ver, context_cur_inst, context_dump_keepalives,
     context_pop_frames_to, context_push_frame;
+/* context_paths.c */
+context_fn context_locate, context_fetch;
+/* context_describe.c */
+context_fn context_describe;
+/* context_texts.c */
+context_fn context_read, context_wants;
 /* context_native.c */
 context_fn context_pin, context_unpin, context_from_expose, context_expose_func, context_unexpose;
 
 /* ---- context_build.c: a function of the IR builder */
 mu_status context_build(context_call *call);
+
+/* ---- context_access.c */
+/* Is the location that an iref refers to one of its type? Without the grant `native` every iref's
+ * is, or the iref comes of NULL; with it, the program may have made the iref up. */
+bool context_is_location(const context_call *call, mu_ref base, uint64_t offset,
+                         const mu_ir_type *type);
+/* Gives what was read of a location of `type`, whose padding may be anything. */
+MU_MUST_CHECK mu_status context_give_read(context_call *call, mu_ir_type *type, uint64_t bytes[2]);
+
+/* ---- context_paths.c */
+/* Where a path has led. Good until the next safepoint or result. */
+typedef struct context_place {
+    mu_ir_type *type;
+    const void *memory;
+    bool is_location; /* of `base` and `offset`; else it is a value of the context, or in one */
+    mu_ref base;
+    uint64_t offset;
+} context_place;
+/* Reads what is there, of a type that values can have, or a weakref. */
+void context_read_place(const context_place *place, void *bytes);
+/* Follows the path of the operation, whose operand 1 is of kind o. Errors: INVALID, NOT_FOUND. */
+MU_MUST_CHECK mu_status context_follow(context_call *call, context_place *place);
+/* What the reference at the place refers to. INVALID when it is NULL or leads nowhere. */
+MU_MUST_CHECK mu_status context_enter(context_call *call, context_place *place);
+bool context_is_reference(const mu_ir_type *type);
+/* Parts that can be stepped to: fields, or `elements` of an array or a variable part. */
+typedef struct context_parts {
+    uint64_t fields, elements;
+} context_parts;
+context_parts context_parts_of(const context_place *place);
+/* The field or element; the index is below the count of them. */
+context_place context_field_of(const context_place *place, uint64_t index);
+context_place context_element_of(const context_place *place, uint64_t index);
 
 /* ---- context_words.c: `memory` is aligned for the type; `is_atomic` makes an access sequentially
  * consistent, as the exchanges are. */

@@ -36,6 +36,21 @@ static mu_status unbind(mu_context *context, mu_thread *thread, mu_ref new_threa
     return MU_OK;
 }
 
+/* VM's lock held. */
+static bool is_as_it_trapped(const mu_thread *thread, vm_stack **stack)
+{
+    return vm_stack_find_parked(thread->abi.site_stack, stack) == MU_GUEST_ERROR_NONE &&
+           (*stack)->changes == thread->held_changes;
+}
+
+/* Undoes unbind; VM's lock held. */
+static void put_back(mu_thread *thread, vm_stack *stack)
+{
+    thread->abi.site_stack = 0;
+    thread->holder = NULL;
+    vm_stack_bind(thread, stack, NULL);
+}
+
 /* In the world. */
 static mu_status take(context_call *call, mu_thread *thread, uint64_t *stack_word,
                       uint64_t *thread_word)
@@ -168,6 +183,39 @@ mu_status mu_context_answer_trap(mu_context *context, mu_thread *thread,
     return status;
 }
 
+/* ---- lending */
+
+mu_status mu_context_lend_trap(mu_context *context, mu_thread *thread, mu_report *report)
+{
+    context_call call = call_of(context, report, "the answer to the trap");
+    mu_vm *vm = context->mutator.vm;
+    vm_stack *stack = NULL;
+    mu_status status = MU_OK;
+    vm_lock_quiet(vm);
+    if (!thread_is_held_by(thread, context)) {
+        status = context_refuse(&call, MU_STATE, 0, "the context does not have the thread");
+    } else if (!is_as_it_trapped(thread, &stack)) {
+        status = context_refuse(&call, MU_STATE, 0,
+                                "the stack has been changed or is gone: a rebind has to answer");
+    } else {
+        put_back(thread, stack);
+    }
+    pthread_mutex_unlock(&vm->lock);
+    return status;
+}
+
+mu_status mu_context_retake_trap(mu_context *context, mu_thread *thread)
+{
+    context_call call = call_of(context, NULL, "retake_trap");
+    uint64_t stack_word;
+    uint64_t thread_word;
+    vm_enter_world(&context->mutator);
+    /* New handles: nobody may have had the old ones meanwhile, and a collection took them. */
+    mu_status status = take(&call, thread, &stack_word, &thread_word);
+    vm_leave_world(&context->mutator);
+    return status;
+}
+
 /* ---- giving back */
 
 void mu_context_return_trap(mu_context *context, mu_thread *thread)
@@ -176,14 +224,11 @@ void mu_context_return_trap(mu_context *context, mu_thread *thread)
     vm_stack *stack;
     vm_lock_quiet(vm);
     if (thread_is_held_by(thread, context)) {
-        bool is_ready =
-            vm_stack_find_parked(thread->abi.site_stack, &stack) == MU_GUEST_ERROR_NONE &&
-            stack->changes == thread->held_changes;
-        thread->abi.site_stack = 0;
-        thread->holder = NULL;
-        if (is_ready) {
-            vm_stack_bind(thread, stack, NULL);
+        if (is_as_it_trapped(thread, &stack)) {
+            put_back(thread, stack);
         } else {
+            thread->abi.site_stack = 0;
+            thread->holder = NULL;
             thread_want_killed(thread);
             thread_wake(thread);
         }

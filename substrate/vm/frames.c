@@ -5,9 +5,21 @@
 
 #include <string.h>
 
+/* That of a trap in a context's hands is on the stack that it trapped on, as far as its frames have
+ * begun, unless that is gone. */
+static bool first_frame(const mu_thread *thread, mu_stack_cursor *cursor)
+{
+    vm_stack *stack;
+    if (!thread->holder) {
+        return thread_first_frame(thread, cursor);
+    }
+    return vm_stack_find_parked(thread->abi.site_stack, &stack) == MU_GUEST_ERROR_NONE &&
+           vm_stack_first_frame(thread->vm, &stack->state, cursor);
+}
+
 static bool frame_at(const mu_thread *thread, uint32_t index, mu_stack_cursor *cursor)
 {
-    bool more = thread_first_frame(thread, cursor);
+    bool more = first_frame(thread, cursor);
     while (more && index--) {
         more = mu_stack_next(thread->vm->substrate->code, cursor);
     }
@@ -16,8 +28,7 @@ static bool frame_at(const mu_thread *thread, uint32_t index, mu_stack_cursor *c
 
 static bool has_frames(const mu_thread *thread)
 {
-    bool is_taken = thread->holder != NULL;
-    return (thread->state == MU_THREAD_TRAPPED && !is_taken) || thread->state == MU_THREAD_WAITING;
+    return thread->state == MU_THREAD_TRAPPED || thread->state == MU_THREAD_WAITING;
 }
 
 uint32_t mu_thread_frame_count(mu_thread *thread)
@@ -28,7 +39,7 @@ uint32_t mu_thread_frame_count(mu_thread *thread)
     if (thread->state == MU_THREAD_FINISHED) {
         count = thread->error_frame_count;
     } else if (has_frames(thread)) {
-        bool more = thread_first_frame(thread, &cursor);
+        bool more = first_frame(thread, &cursor);
         while (more) {
             count++;
             more = mu_stack_next(thread->vm->substrate->code, &cursor);

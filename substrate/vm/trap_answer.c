@@ -5,7 +5,7 @@
 #include <stdio.h>
 #include <string.h>
 
-static const mu_abi_type void_type = {.align_bytes = 8, .name = "void"};
+const mu_abi_type vm_void_type = {.align_bytes = 8, .name = "void"};
 
 /* What a handle names; NULL: nothing. Finding a frame takes a walk, under the VM's lock, so handles
  * reach no further than MU_HANDLE_FRAMES. */
@@ -95,7 +95,7 @@ static mu_status make_fresh(mu_vm *vm, mu_ref *ref)
     uintptr_t cursor = 0;
     uintptr_t limit = 0;
     mu_gc_buffer buffer = {&cursor, &limit};
-    mu_status status = mu_gc_allocate(vm->heap, &buffer, &void_type, 0, ref);
+    mu_status status = mu_gc_allocate(vm->heap, &buffer, &vm_void_type, 0, ref);
     mu_gc_buffer_retire(vm->heap, &buffer);
     return status;
 }

@@ -167,9 +167,15 @@ static void show_leaf(void *context, const mu_ir_type *type, const void *memory,
         describe_tagref64(word, &value);
         snprintf(text, bytes, "%s", value.text);
     } else {
-        const char *name = word < vm->table_count ? vm->functions[word].func->entity.name : "?";
-        snprintf(text, bytes, "%s", name);
+        const char *label = word < vm->table_count ? vm->functions[word].func->entity.label : "?";
+        snprintf(text, bytes, "%s", label);
     }
+}
+
+void value_show(const mu_vm *vm, const mu_ir_type *type, const void *memory, char *text,
+                size_t bytes)
+{
+    mu_ir_value_show(type, memory, show_leaf, (void *)(uintptr_t)vm, text, bytes);
 }
 
 mu_value value_from_memory(const mu_vm *vm, const mu_ir_type *type, const void *memory)
@@ -196,10 +202,7 @@ mu_value value_from_memory(const mu_vm *vm, const mu_ir_type *type, const void *
         }
         break;
     case MU_VALUE_TAGREF64: describe_tagref64(words[0], &value); break;
-    case MU_VALUE_OTHER:
-        mu_ir_value_show(type, memory, show_leaf, (void *)(uintptr_t)vm, value.text,
-                         sizeof value.text);
-        break;
+    case MU_VALUE_OTHER: value_show(vm, type, memory, value.text, sizeof value.text); break;
     }
     return value;
 }

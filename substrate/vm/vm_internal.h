@@ -276,6 +276,8 @@ void vm_collect(mu_vm *vm, mu_thread *self, bool full);
 void vm_collect_stopped(mu_vm *vm, bool full);
 /* The write barrier of compiled code. */
 mu_abi_barrier_fn vm_log_store;
+/* trap_answer.c: of objects of type void that nobody of the program made. */
+extern const mu_abi_type vm_void_type;
 /* Allocates, collecting when the quota is used up. Errors: NO_MEMORY. */
 MU_MUST_CHECK mu_status vm_allocate(mu_thread *thread, const mu_abi_type *type, uint64_t length,
                                     mu_ref *ref);
@@ -536,6 +538,9 @@ mu_type_info value_type_info(const mu_ir_type *type);
  */
 MU_MUST_CHECK mu_status value_check(const mu_value *value, const mu_ir_type *type, const char *what,
                                     mu_report *report);
+/* Writes a value's display form, as mu_ir_value_show does. */
+void value_show(const mu_vm *vm, const mu_ir_type *type, const void *memory, char *text,
+                size_t bytes);
 mu_value value_from_memory(const mu_vm *vm, const mu_ir_type *type, const void *memory);
 /* Writes words to the saved registers of `place`, or reads them. */
 void thread_put_place(mu_thread *thread, const mu_jit_place *place, const uint64_t *words);

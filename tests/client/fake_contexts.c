@@ -107,6 +107,15 @@ static Mud__Error *name_do(operation_state *state)
     return NULL;
 }
 
+/* The path that was asked for, as the value of a reference to two fields. */
+static ProtobufCBinaryData text_of(operation_state *state, const Mud__Operation *operation)
+{
+    char *text = proto_arena_format(state->arena,
+                                    "ref<@Node>\t%.*s\n.0\tint<64>\t7\n.1\tref<@Node>\tnull\n...",
+                                    (int)operation->bytes.len, (const char *)operation->bytes.data);
+    return (ProtobufCBinaryData){.len = strlen(text), .data = (uint8_t *)text};
+}
+
 static Mud__Error *operation_do(fake_contexts *contexts, operation_state *state)
 {
     const Mud__Operation *operation = state->operation;
@@ -139,6 +148,15 @@ static Mud__Error *operation_do(fake_contexts *contexts, operation_state *state)
         state->answer->integer = 2;
         return NULL;
     case 0x31: contexts->threads++; break;
+    case 0x60:
+        state->has_answer = true;
+        state->answer->has_text = true;
+        state->answer->text = text_of(state, operation);
+        return NULL;
+    case 0x64:
+        state->has_answer = true;
+        state->answer->integer = 1;
+        return NULL;
     default: break;
     }
     if (operation->result != 0) {
@@ -207,7 +225,8 @@ static void answer_serve(fake_contexts *contexts, proto_arena *arena, uint64_t i
                          const Mud__AnswerTrap *request)
 {
     const Mud__Rebind *rebind = request->answer->rebind;
-    const fake_value *values = contexts->values[request->trap - 500];
+    /* Those that fake_mud sends have the first context. */
+    const fake_value *values = contexts->values[request->trap < 500 ? 1 : request->trap - 500];
     fake_seen *seen = contexts->seen;
     seen->answers++;
     seen->decision = rebind->decision;
@@ -225,6 +244,14 @@ static void answer_serve(fake_contexts *contexts, proto_arena *arena, uint64_t i
     done_send(contexts, id);
     contexts->trap = 0;
     trap_or_done(contexts);
+}
+
+uint64_t fake_contexts_open(fake_contexts *contexts)
+{
+    uint64_t context = context_make(contexts);
+    contexts->values[context][1] = contexts->values[context][2] =
+        (fake_value){.is_there = true, .bits = 64};
+    return context;
 }
 
 bool fake_contexts_serve(fake_contexts *contexts, proto_arena *arena, const Mud__ClientFrame *frame)
@@ -258,10 +285,11 @@ bool fake_contexts_serve(fake_contexts *contexts, proto_arena *arena, const Mud_
         trap_or_done(contexts);
         return true;
     case MUD__CLIENT_FRAME__REQUEST_ATTACH_TRAPS:
-        if (frame->attach_traps->with_contexts) {
+        if (frame->attach_traps->with_contexts && !frame->attach_traps->with_frames) {
             done_send(contexts, frame->id);
+            return true;
         }
-        return frame->attach_traps->with_contexts;
+        return false;
     case MUD__CLIENT_FRAME__REQUEST_ANSWER_TRAP:
         if (frame->answer_trap->answer->rebind != NULL) {
             answer_serve(contexts, arena, frame->id, frame->answer_trap);

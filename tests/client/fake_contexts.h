@@ -7,6 +7,8 @@
  *     handle_from_const 666             fails; of another id: the id
  *     dump_keepalives                   two values, 42 and 43
  *     new_thread_nor                    a thread, which traps in WaitThreads
+ *     describe                          a reference with fields; the path as its value
+ *     wants                             1
  *     a result of any other             the number of the operation
  *
  * A trap's answer is refused when it passes the value 13. */
@@ -37,6 +39,8 @@ typedef void (*fake_send_fn)(void *session, Mud__ServerFrame *frame);
 /* One for each connection. */
 fake_contexts *fake_contexts_new(fake_seen *seen, fake_send_fn send, void *session);
 void fake_contexts_free(fake_contexts *contexts);
+/* A context for a trap that somebody else sends. */
+uint64_t fake_contexts_open(fake_contexts *contexts);
 /* Serves a request about contexts; false for one that is about something else. */
 bool fake_contexts_serve(fake_contexts *contexts, proto_arena *arena,
                          const Mud__ClientFrame *frame);

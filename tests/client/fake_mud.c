@@ -170,7 +170,7 @@ static void keepalives_add(session *s, Mud__Frame *frame)
     ref->reference = reference;
 }
 
-static void trap_send(session *s, uint64_t id, uint64_t trap, bool is_resumed)
+static void trap_send(session *s, uint64_t id, uint64_t trap, bool is_resumed, uint64_t context)
 {
     char *types[] = {proto_arena_copy(s->arena, "int<64>")};
     Mud__Frame *frames[] = {stack_frame(s, "@f", "@f.v1.e.t"), stack_frame(s, "@main", "")};
@@ -185,6 +185,7 @@ static void trap_send(session *s, uint64_t id, uint64_t trap, bool is_resumed)
     event.n_frames = 2;
     event.frames = frames;
     event.resumed = is_resumed;
+    event.context = context;
     Mud__ServerFrame frame = frame_of(0, MUD__SERVER_FRAME__REPLY_TRAP);
     frame.trap = &event;
     reply_send(s, &frame);
@@ -204,7 +205,7 @@ static void exception_send(session *s, uint64_t id)
 static void trap_call(session *s, uint64_t id)
 {
     started_send(s, id);
-    trap_send(s, id, 77, false);
+    trap_send(s, id, 77, false, 0);
     if (!s->fake->is_gone) {
         s->trapped = id;
         return;
@@ -241,8 +242,8 @@ static void call_serve(session *s, uint64_t id, Mud__Call *call)
     } else if (strcmp(name, "trap") == 0) {
         trap_call(s, id);
     } else if (strcmp(name, "traps") == 0) {
-        trap_send(s, id, 1, true);
-        trap_send(s, id, 2, true);
+        trap_send(s, id, 1, true, 0);
+        trap_send(s, id, 2, true, 0);
         returned_send(s, id, 0, NULL);
     } else if (strcmp(name, "vanish") == 0) {
         s->is_over = true;
@@ -484,7 +485,8 @@ static void request_serve(session *s, Mud__ClientFrame *frame)
         done_send(s, frame->id);
         (void)snprintf(s->vm, sizeof s->vm, "%.60s", frame->attach_traps->vm);
         s->trapped = 900; /* a call of somebody else traps at once */
-        trap_send(s, 900, 77, false);
+        trap_send(s, 900, 77, false,
+                  frame->attach_traps->with_frames ? fake_contexts_open(s->contexts) : 0);
         break;
     default: done_send(s, frame->id); break;
     }

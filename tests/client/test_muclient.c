@@ -438,3 +438,55 @@ Test(muclient, request_over_the_frame_limit_is_refused_here)
     muclient_close(client);
     fake_mud_stop(fake);
 }
+
+/* The trap of somebody else's call, with a context. */
+static void perform_at_trap(void *data, muclient *client, const muclient_trap *trap,
+                            muclient_answer *answer)
+{
+    unsigned *calls = data;
+    muclient_reply *reply = NULL;
+    muclient_error *error = NULL;
+    static const uint64_t none[] = {0};
+    static const uint64_t missing[] = {77};
+    muclient_operation operations[] = {
+        {.name = "describe", .operands = none, .operand_count = 1, .text = "@x.1"},
+        {.name = "wants", .operands = none, .operand_count = 1}};
+    ++*calls;
+    cr_assert(trap->context != 0 && trap->frame_count == 2);
+    cr_assert_eq(muclient_perform(client, trap->context, operations, 2, &reply, NULL), MUCLIENT_OK);
+    const muclient_performed *performed = muclient_reply_performed(reply);
+    cr_assert(performed->answer_count == 2 && performed->answers[1].operation == 1);
+    cr_expect_eq(strncmp(performed->answers[0].text, "ref<@Node>\t@x.1\n", 16), 0);
+    cr_expect(performed->answers[1].integer == 1 && performed->answers[1].text == NULL);
+    cr_expect_null(muclient_reply_loaded(reply));
+    muclient_reply_free(reply);
+    operations[1] =
+        (muclient_operation){.name = "handle_to_int", .operands = missing, .operand_count = 1};
+    cr_assert_eq(muclient_perform(client, trap->context, operations, 2, &reply, &error),
+                 MUCLIENT_INVALID_ARGUMENT);
+    cr_expect_str_eq(muclient_error_message(error), "operand 1 is no handle");
+    muclient_error_free(error);
+    operations[1].name = "nothing";
+    cr_assert_eq(muclient_perform(client, trap->context, operations, 2, &reply, &error),
+                 MUCLIENT_INVALID_ARGUMENT);
+    cr_expect_str_eq(muclient_error_message(error), "there is no operation nothing");
+    muclient_error_free(error);
+    answer->action = MUCLIENT_EXIT;
+}
+
+Test(muclient, trap_with_a_context_is_looked_at_by_operations)
+{
+    fake_mud *fake = fake_mud_start(NULL);
+    muclient *client = connected(fake);
+    unsigned calls = 0;
+    muclient_trap_handler_set(client, perform_at_trap, &calls);
+    cr_assert_eq(muclient_trap_attach_contexts(client, "gcd", MUCLIENT_DISCONNECT_RESUME, NULL),
+                 MUCLIENT_OK);
+    while (calls == 0 || muclient_answers_pending(client) > 0) {
+        cr_assert_eq(muclient_poll(client, -1, NULL), MUCLIENT_OK);
+    }
+    cr_expect_eq(fake_mud_seen(fake)->decision, MUD__REBIND__DECISION__EXIT);
+    cr_expect_eq(fake_mud_seen(fake)->answers, 1);
+    muclient_close(client);
+    fake_mud_stop(fake);
+}

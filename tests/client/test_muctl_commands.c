@@ -244,6 +244,11 @@ Test(muctl, help_explains_each_command)
         free(result.out);
         free(result.err);
     }
+    outcome trap = run_on(NULL, (const char *[]){"help", "trap", NULL});
+    cr_expect_not_null(strstr(trap.out, "\n  set PLACE VALUE "));
+    cr_expect_not_null(strstr(trap.out, "\n  throw null|new|PLACE "));
+    free(trap.out);
+    free(trap.err);
     GIVES(NULL, 2, "", "muctl: there is no command \"nothing\"\nhint: muctl help\n", "help",
           "nothing");
 }
@@ -303,14 +308,103 @@ Test(muctl, trap_attach_asks_on_standard_input)
     (void)close(ends[1]);
     cr_assert_eq(dup2(ends[0], STDIN_FILENO), STDIN_FILENO);
     (void)close(ends[0]);
-    static const char prompt[] =
-        "[pop N] [push FUNCTION...] resume [VALUE...], throw null|new|NAME, kill or detach> ";
+    static const char prompt[] = "trap 77> ";
     char err[1024];
     (void)snprintf(err, sizeof err,
-                   "handling the traps of gcd\n%s%smuctl: mud refused the answer: one value is "
-                   "wanted\n%s",
+                   "handling the traps of gcd\n%smuctl: that is no command\nhint: help lists the "
+                   "commands\n%smuctl: mud refused the answer: one value is wanted\n%s",
                    prompt, prompt, prompt);
     GIVES(fake, 0, shown_trap, err, "trap", "attach", "gcd", "--count", "1");
     cr_expect_eq(fake_mud_answers(fake), 2);
+    fake_mud_stop(fake);
+}
+
+Test(muctl, trap_attach_does_commands_at_each_trap)
+{
+    fake_mud *fake = fake_mud_start(NULL);
+    fake_seen *seen = fake_mud_seen(fake);
+    char out[2048];
+    static const char parts[] = "  .0: int<64> 7\n  .1: ref<@Node> null\n  ...\n";
+    (void)snprintf(out, sizeof out,
+                   "%sd.1[3]: ref<@Node> .1[3]\n%s@top.1[3]: ref<@Node> @top.1[3]\n%s"
+                   "d.1[3]: ref<@Node> .1[3]\n%s  #0 @f.v1 at @f.v1.e.t (gcd.uir:3:5)\n"
+                   "       @f.v1.e.i = 5\n       @f.v1.e.d = 2.5\n       @f.v1.e.r = null\n"
+                   "  … and more frames\n",
+                   shown_trap, parts, parts, parts);
+    GIVES(fake, 0, out, "handling the traps of gcd\n", "trap", "attach", "gcd", "--count", "1",
+          "--do", "print d.1[3]; ; print @top.1[3]", "--do", "set d.1[3] 5;bt 1 ; resume 7");
+    cr_expect_eq(fake_mud_answers(fake), 1);
+    cr_expect_eq(seen->performs, 3, "%zu", (size_t)seen->performs);
+    GIVES(fake, 2, shown_trap,
+          "handling the traps of gcd\nmuctl: no frame keeps anything named \"1:i\"\n"
+          "hint: bt shows the names; those of global cells begin with @\n",
+          "trap", "attach", "gcd", "--do", "print 1:i; resume 7");
+    GIVES(fake, 2, shown_trap,
+          "handling the traps of gcd\nmuctl: 2 frames cannot be popped: there are 2, and the last "
+          "has to stay\nhint: bt shows them\n",
+          "trap", "attach", "gcd", "--do", "pop 2");
+    GIVES(fake, 2, shown_trap,
+          "handling the traps of gcd\nmuctl: print wants more arguments\nhint: print PLACE\n",
+          "trap", "attach", "gcd", "--do", "print", "--kill");
+    GIVES(fake, 0, shown_trap, "handling the traps of gcd\n", "trap", "attach", "gcd", "--do",
+          "detach; nonsense");
+    fake_mud_stop(fake);
+}
+
+Test(muctl, answers_after_changes_of_the_stack_are_what_the_context_holds)
+{
+    static const char popped[] = "  #0 @main.v1 (gcd.uir:3:5)\n";
+    fake_mud *fake = fake_mud_start(NULL);
+    fake_seen *seen = fake_mud_seen(fake);
+    char out[1024];
+    (void)snprintf(out, sizeof out, "%s%s", shown_trap, popped);
+    GIVES(fake, 0, out, "handling the traps of gcd\n", "trap", "attach", "gcd", "--count", "1",
+          "--do", "pop 1; resume 7");
+    cr_expect_eq(seen->answers, 1);
+    cr_expect_eq(seen->decision, MUD__REBIND__DECISION__PASS_VALUES);
+    cr_expect(seen->stack == 2 && seen->value_count == 1);
+    GIVES(fake, 0, out, "handling the traps of gcd\n", "trap", "attach", "gcd", "--count", "1",
+          "--do", "pop 1", "--do", "throw null");
+    cr_expect(seen->decision == MUD__REBIND__DECISION__THROW_EXC && seen->exception == 0);
+    GIVES(fake, 0, shown_trap, "handling the traps of gcd\n", "trap", "attach", "gcd", "--count",
+          "1", "--do", "throw r.1");
+    cr_expect(seen->decision == MUD__REBIND__DECISION__THROW_EXC && seen->exception != 0);
+    GIVES(fake, 0, shown_trap, "handling the traps of gcd\n", "trap", "attach", "gcd", "--count",
+          "1", "--do", "exit");
+    cr_expect_eq(seen->decision, MUD__REBIND__DECISION__EXIT);
+    GIVES(fake, 2, out,
+          "handling the traps of gcd\nmuctl: --do has changed the stack, so the options do not "
+          "answer any more\nhint: end the commands with resume or throw\n",
+          "trap", "attach", "gcd", "--resume", "5", "--do", "pop 1");
+    GIVES(fake, 2, out,
+          "handling the traps of gcd\nmuctl: the stack waits for 1 values; 2 were given\n"
+          "hint: none at all stand for zeros and NULLs\n",
+          "trap", "attach", "gcd", "--do", "pop 1; resume 1 2");
+    fake_mud_stop(fake);
+}
+
+Test(muctl, commands_at_a_trap_are_json_too)
+{
+    fake_mud *fake = fake_mud_start(NULL);
+    outcome result =
+        run_on(fake, (const char *[]){"trap", "attach", "gcd", "--json", "--count", "1", "--do",
+                                      "print d.0; collect; bt 0; start n12; "
+                                      "watch 4; help; resume 7",
+                                      NULL});
+    cr_expect_eq(result.status, 0);
+    static const char *const wanted[] = {
+        "{\"schema\":\"muctl.value/1\",\"place\":\"d.0\",\"type\":\"ref<@Node>\",\"value\":\".0\","
+        "\"parts\":[{\"at\":\".0\",\"type\":\"int<64>\",\"value\":\"7\"},{\"at\":\".1\",\"type\":"
+        "\"ref<@Node>\",\"value\":null}],\"more\":true}\n",
+        "{\"schema\":\"muctl.gc/1\",\"vm\":\"gcd\"}\n",
+        "{\"schema\":\"muctl.frames/1\",\"frames\":[],\"more_frames\":true}\n",
+        "\"schema\":\"muctl.watch/1\"",
+        "{\"schema\":\"muctl.trap_help/1\"",
+    };
+    for (size_t i = 0; i < sizeof wanted / sizeof wanted[0]; i++) {
+        cr_expect_not_null(strstr(result.out, wanted[i]), "%s is not in %s", wanted[i], result.out);
+    }
+    free(result.out);
+    free(result.err);
     fake_mud_stop(fake);
 }

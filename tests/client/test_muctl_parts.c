@@ -2,6 +2,7 @@
 #include "muctl.h"
 #include "muctl_quantity.h"
 #include "muctl_suggestion.h"
+#include "muctl_trap_state.h"
 #include "muctl_trap_text.h"
 #include "muctl_value.h"
 #include <criterion/criterion.h>
@@ -310,11 +311,21 @@ Test(muctl, answers_are_read_from_a_line)
     char kill[] = "kill";
     cr_assert_eq(muctl_answer_read(kill, &trap, &words, &answer), MUCTL_ANSWERED);
     cr_assert_eq(answer.action, MUCLIENT_KILL);
+    char exit[] = "exit";
+    cr_assert_eq(muctl_answer_read(exit, &trap, &words, &answer), MUCTL_ANSWERED);
+    cr_assert_eq(answer.action, MUCLIENT_EXIT);
+    char place[] = "pop 1 throw x.1";
+    cr_assert_eq(muctl_answer_read(place, &trap, &words, &answer), MUCTL_THROWS_PLACE);
+    cr_assert_str_eq(words.thrown, "x.1");
+    char change[] = "pop 1 push @g";
+    cr_assert_eq(muctl_answer_read(change, &trap, &words, &answer), MUCTL_CHANGES);
+    cr_assert(answer.pops == 1 && answer.push_count == 1);
     char detach[] = "detach\n";
     cr_assert_eq(muctl_answer_read(detach, &trap, &words, &answer), MUCTL_DETACH);
     static const char *const wrong[] = {
-        "",  "\n",    "throw",        "throw @nothing", "resum",
-        "?", "pop 1", "pop x resume", "push",           "push @g pop 1 resume"};
+        "",      "\n",    "throw",        "throw a b", "resum",
+        "?",     "pop 0", "pop x resume", "push",      "push @g pop 1 resume",
+        "kill 5"};
     for (size_t i = 0; i < sizeof wrong / sizeof wrong[0]; i++) {
         char line[32];
         (void)strcpy(line, wrong[i]);
@@ -326,6 +337,67 @@ Test(muctl, answers_are_read_from_a_line)
         (void)strcat(many, " 1");
     }
     cr_assert_eq(muctl_answer_read(many, &trap, &words, &answer), MUCTL_UNREADABLE);
+}
+
+/* --- Places --- */
+
+Test(muctl, places_begin_with_the_longest_name)
+{
+    muclient_keepalive inner[] = {{.name = "@f.v1.e.x"}, {.name = "@f.v1.e.x.1"}};
+    muclient_keepalive outer[] = {{.name = "@g.v1.e.x"}, {.name = "@g.v1.e.y"}};
+    muclient_frame frames[] = {{.function = "@f", .keepalives = inner, .keepalive_count = 2},
+                               {.function = "@g", .keepalives = outer, .keepalive_count = 2}};
+    static const struct {
+        const char *word;
+        bool is_found, is_global;
+        size_t frame, keepalive;
+        const char *path;
+    } rows[] = {
+        {"x", true, false, 0, 0, ""},           {"%x", true, false, 0, 0, ""},
+        {"x.1", true, false, 0, 1, ""},         {"x.1.0", true, false, 0, 1, ".0"},
+        {"x[3].0", true, false, 0, 0, "[3].0"}, {"y.0", true, false, 1, 1, ".0"},
+        {"1:x.1", true, false, 1, 0, ".1"},     {"0:y", false, false, 0, 0, ""},
+        {"2:x", false, false, 0, 0, ""},        {"@g.v1.e.x.7", true, false, 1, 0, ".7"},
+        {"@top.1", true, true, 0, 0, "@top.1"}, {"z", false, false, 0, 0, ""},
+        {"", false, false, 0, 0, ""},           {".1", false, false, 0, 0, ""},
+        {"1:@top", false, false, 0, 0, ""},     {"v1.e.y", true, false, 1, 1, ""},
+    };
+    muctl_trap_state state = {.frames = frames, .frame_count = 2};
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        muctl_place place;
+        cr_assert_eq(muctl_place_find(&state, rows[i].word, &place), rows[i].is_found, "%s",
+                     rows[i].word);
+        if (rows[i].is_found) {
+            cr_assert_eq(place.is_global, rows[i].is_global, "%s", rows[i].word);
+            cr_assert_str_eq(place.path, rows[i].path);
+        }
+        if (rows[i].is_found && !rows[i].is_global) {
+            cr_assert(place.frame == rows[i].frame && place.keepalive == rows[i].keepalive, "%s",
+                      rows[i].word);
+        }
+    }
+}
+
+Test(muctl, frames_follow_what_is_done_to_the_stack)
+{
+    muclient_frame frames[] = {{.function = "@f"}, {.function = "@g"}, {.function = "@h"}};
+    muclient_trap trap = {.id = 5, .frames = frames, .frame_count = 3};
+    muctl_trap_state *state = muctl_trap_state_new(NULL, &trap);
+    cr_assert(state != NULL && state->changes == 0);
+    state->handles[2] = 99;
+    muctl_trap_state_popped(state, 2);
+    cr_assert(state->frame_count == 1 && state->handles[0] == 99 && state->changes == 1);
+    char name[] = "@new";
+    cr_assert(muctl_trap_state_pushed(state, name));
+    name[1] = 'x'; /* it has its own */
+    cr_assert_eq(state->frame_count, 2);
+    cr_assert_str_eq(state->frames[0].function, "@new");
+    cr_assert_str_eq(state->frames[1].function, "@h");
+    cr_assert(state->handles[0] == 0 && state->handles[1] == 99);
+    muctl_trap_state_popped(state, 10);
+    cr_assert_eq(state->frame_count, 0);
+    muctl_trap_state_free(state);
+    muctl_trap_state_free(NULL);
 }
 
 /* --- Names and codes --- */

@@ -294,6 +294,95 @@ verdict $? "a handler defines an undefined function, and the call is made again"
 wait "$handler"
 kill "$writer"
 
+# -------------------------------------------------------------------------- a handler at its prompt
+lists=$examples/inspected.uir
+muctl load "$lists" >/dev/null
+handler_of() { muctl inspect inspected --json | grep -q "\"handler_attached\": *$1"; }
+# inspect ARG...: a handler of the VM `inspected`, which reads the commands from standard input.
+inspect() {
+    until_true handler_of false
+    "$MUCTL" trap attach inspected --count 1 "$@" >"$work/handler" 2>&1 <"$work/commands" &
+    handler=$!
+    background="$background $handler"
+    until_true handler_of true
+}
+# shows TEXT...: the handler has printed these lines, one after the other.
+shows() {
+    printf '%s\n' "$@" >"$work/wanted"
+    tr '\n' '\001' <"$work/handler" | grep -qF "$(tr '\n' '\001' <"$work/wanted")"
+    found=$?
+    verdict $found "it showed: $*"
+    [ $found -eq 0 ] || sed 's/^/# it said: /' "$work/handler"
+}
+: >"$work/commands"
+inspect --do 'print list; print list.1.0' --do 'set list.1.0 -7; print list.1; collect; print @last.1.0; print 1:list.0' \
+    --do "load $examples/inspected_2.uir; pop 1; push @product; resume list 2"
+gives "a handler walks a list, changes it, loads code and goes on with that" 0 -42 muctl call inspected.main
+wait "$handler"
+verdict $? "its commands succeed"
+shows 'list: ref<@Node>' '  .0: int<64> 3' '  .1: ref<@Node>' 'list.1.0: int<64> 2' 'list.1.0: int<64> -7' \
+    'list.1: ref<@Node>' '  .0: int<64> -7' '  .1: ref<@Node>' 'collected inspected' '@last.1.0: int<64> -7' '1:list.0: int<64> 3'
+shows '       @main.v1.entry.list = ref<@Node>' '  #0 @product'
+cat >"$work/commands" <<'END'
+print nobody
+print list.7
+print list.1.1.1.0
+set list.0 x
+set list 5
+set list.0
+pop 9
+push @nobody
+throw list.0
+resume 1 2
+pop 1 push @product resume 1
+pop 1 push @nobody resume 1
+pop 1 push @product resume null x
+nonsense
+bt
+pop 1 push @product resume null 11
+END
+inspect
+gives "after all that is wrong, the trap is as it was" 0 11 muctl call inspected.main
+wait "$handler"
+for words in 'no frame keeps anything named "nobody"' 'struct<int<64> ref<@Node>> has 2 fields' \
+    'goes through a reference that is NULL' '"x", expected a value of int<64>' '"5", expected a value of struct<' \
+    'set wants more arguments' '9 frames cannot be popped: there are 2' 'nothing has the name @nobody' \
+    'expected a ref as the exception' 'mud refused the answer: 1 values are waited for; 2 were given' \
+    'mud refused the answer: 2 values are waited for; 1 were given' 'mud refused the answer: no function @nobody to push' \
+    'value 2 "x" is not an int<64>' 'that is no command'; do
+    has_line "$words" "$work/handler"
+    verdict $? "it was told: $words"
+done
+: >"$work/commands"
+inspect --do 'set list.0 100; throw list'
+gives "a handler throws an object that it has changed" 8 "" muctl call inspected.main
+wait "$handler"
+inspect --do 'threadlocal list; threadlocal; exit'
+gives "a handler ends the thread" 0 "" muctl call inspected.main
+wait "$handler"
+shows 'threadlocal: ref<void>' 'threadlocal: ref<void>'
+inspect --do 'start @remember list; resume 1'
+gives "a handler begins a thread" 0 1 muctl call inspected.main
+wait "$handler"
+shows 'started @remember'
+gives "which has run" 0 3 sh -c "for i in 1 2 3 4 5 6 7 8 9 10; do '$MUCTL' call inspected.remembered; sleep 0.05; done | tail -1"
+inspect --do 'resume list.1.0'
+gives "a handler resumes with what an object holds" 0 2 muctl call inspected.main
+wait "$handler"
+inspect --do 'pop 1; kill'
+gives "a handler kills the call whose stack it has changed" 137 "" muctl call inspected.main
+wait "$handler"
+inspect --on-disconnect resume --do 'pop 1; detach'
+gives "one that leaves a changed stack behind kills the call" 137 "its stack changed" muctl call inspected.main
+wait "$handler"
+inspect --do 'print list.9; resume 1' --on-disconnect throw
+gives "a script that fails leaves the trap to mud" 8 "" muctl call inspected.main
+wait "$handler"
+got=$?
+[ $got -eq 2 ]
+verdict $? "and has the error's status"
+muctl rm inspected >/dev/null
+
 for policy in resume throw kill; do
     case $policy in
     resume) status=0 wanted=7 ;;

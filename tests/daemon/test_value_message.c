@@ -48,3 +48,33 @@ Test(mud_value_message, a_message_without_a_value_is_a_text_that_no_type_reads)
     mud__value__init(&message);
     cr_assert_str_eq(mud_argument_of_message(&message).text, "");
 }
+
+Test(mud_value_message, a_copy_does_not_need_what_it_is_a_copy_of)
+{
+    proto_arena *arena = proto_arena_new();
+    char text[] = "1071";
+    Mud__Reference reference;
+    Mud__Value message;
+    mud__value__init(&message);
+    mud__reference__init(&reference);
+    message.value_case = MUD__VALUE__VALUE_TEXT;
+    message.text = text;
+    Mud__Value *copy = mud_value_copy(&message, arena);
+    text[0] = 'x';
+    cr_assert_str_eq(copy->text, "1071");
+    message.value_case = MUD__VALUE__VALUE_OPAQUE;
+    message.opaque = text;
+    copy = mud_value_copy(&message, arena);
+    text[0] = 'y';
+    cr_assert_str_eq(copy->opaque, "x071");
+    message.value_case = MUD__VALUE__VALUE_REFERENCE;
+    message.reference = &reference;
+    reference.keepalive = 3;
+    copy = mud_value_copy(&message, arena);
+    reference.keepalive = 4;
+    cr_assert_eq(copy->reference->keepalive, 3);
+    message.value_case = MUD__VALUE__VALUE_INTEGER;
+    message.integer = 7;
+    cr_assert_eq(mud_value_copy(&message, arena)->integer, 7);
+    proto_arena_free(arena);
+}

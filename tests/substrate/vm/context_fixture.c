@@ -4,7 +4,7 @@
 #include <stdio.h>
 #include <string.h>
 
-static const char results[0x60] = {
+static const char results[] = {
 #define MU_CONTEXT(name, number, text, operands, result) [number] = result,
 #include "mu_context_ops.def"
 #undef MU_CONTEXT
@@ -136,19 +136,48 @@ uint64_t context_do_bytes(context_fixture *self, uint32_t op, const char *bytes)
     return perform_well(self, &operation);
 }
 
-void context_refused(context_fixture *self, mu_status status, const char *words, uint32_t op,
-                     const uint64_t *operands, uint32_t count)
+uint64_t context_do_path(context_fixture *self, uint32_t op, const uint64_t *operands,
+                         uint32_t count, const char *path)
+{
+    mu_context_operation operation = {.op = op,
+                                      .operands = operands,
+                                      .operand_count = count,
+                                      .bytes = path,
+                                      .byte_count = strlen(path)};
+    return perform_well(self, &operation);
+}
+
+static void expect_refusal(context_fixture *self, mu_status status, const char *words,
+                           const mu_context_operation *operation)
 {
     uint32_t held = mu_context_handle_count(self->context);
-    mu_context_operation operation = {
-        .op = op, .result = self->next, .operands = operands, .operand_count = count};
-    mu_status given = perform(self, &operation);
+    mu_status given = perform(self, operation);
     char *text = mu_report_text(self->report);
     cr_assert_eq(given, status, "%s, not %s: %s", mu_status_name(given), mu_status_name(status),
                  text);
     cr_assert_not_null(strstr(text, words), "\"%s\" is not in: %s", words, text);
     cr_assert_eq(mu_context_handle_count(self->context), held);
     mu_free(text);
+}
+
+void context_refused(context_fixture *self, mu_status status, const char *words, uint32_t op,
+                     const uint64_t *operands, uint32_t count)
+{
+    mu_context_operation operation = {
+        .op = op, .result = self->next, .operands = operands, .operand_count = count};
+    expect_refusal(self, status, words, &operation);
+}
+
+void context_path_refused(context_fixture *self, mu_status status, const char *words, uint32_t op,
+                          const uint64_t *operands, uint32_t count, const char *path)
+{
+    mu_context_operation operation = {.op = op,
+                                      .result = self->next,
+                                      .operands = operands,
+                                      .operand_count = count,
+                                      .bytes = path,
+                                      .byte_count = strlen(path)};
+    expect_refusal(self, status, words, &operation);
 }
 
 /* ---- short ways */

@@ -24,7 +24,7 @@ typedef struct context_fixture {
     bool is_quiet;            /* no collections between operations */
     uint64_t next;            /* handle of the next result */
     mu_context_answer answer; /* of the last operation; zero without one */
-    char text[200];           /* of the last answer */
+    char text[3000];          /* of the last answer */
     /* Threads that the program or the context makes, under the lock. */
     pthread_mutex_t lock;
     pthread_cond_t changed;
@@ -50,6 +50,11 @@ uint64_t context_do_bytes(context_fixture *self, uint32_t op, const char *bytes)
  */
 void context_refused(context_fixture *self, mu_status status, const char *words, uint32_t op,
                      const uint64_t *operands, uint32_t count);
+/* The same two with operands and bytes. */
+uint64_t context_do_path(context_fixture *self, uint32_t op, const uint64_t *operands,
+                         uint32_t count, const char *path);
+void context_path_refused(context_fixture *self, mu_status status, const char *words, uint32_t op,
+                          const uint64_t *operands, uint32_t count, const char *path);
 #define DO(self, op, ...)                                                                          \
     context_do((self), CTX_##op, (const uint64_t[]){__VA_ARGS__},                                  \
                sizeof((const uint64_t[]){__VA_ARGS__}) / sizeof(uint64_t))

@@ -312,6 +312,7 @@ Test(mu_context_limits, every_row_checks_its_operands, .timeout = 60)
     }
     context_refused(&f, MU_INVALID, "no operation has the number 0", 0, wrong, 1);
     context_refused(&f, MU_INVALID, "no operation has the number 95", 0x5f, wrong, 1);
+    context_refused(&f, MU_INVALID, "no operation has the number 101", 0x65, wrong, 1);
     context_refused(&f, MU_INVALID, "no operation has the number 767", 0x2ff, wrong, 1);
     context_fixture_close(&f);
 }

@@ -99,7 +99,7 @@ static trap take(context_fixture *f, uint32_t count)
     f->next += 2;
     cr_assert_eq(mu_context_take_trap(f->context, at.thread, at.thread_handle, at.stack), MU_OK);
     cr_assert_eq(mu_thread_get_state(at.thread), MU_THREAD_TRAPPED);
-    cr_assert_eq(mu_thread_frame_count(at.thread), 0);
+    cr_assert_gt(mu_thread_frame_count(at.thread), 0);
     return at;
 }
 
