@@ -3,29 +3,8 @@
 #include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <time.h>
 
 #define FILE_MAX_BYTES (1u << 22)
-
-double bench_now(void)
-{
-    struct timespec now;
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    return (double)now.tv_sec + (double)now.tv_nsec * 1e-9;
-}
-
-static int order(const void *left, const void *right)
-{
-    double a = *(const double *)left;
-    double b = *(const double *)right;
-    return a < b ? -1 : a > b;
-}
-
-double bench_median(double *samples, int count)
-{
-    qsort(samples, (size_t)count, sizeof *samples, order);
-    return samples[count / 2];
-}
 
 static void give_up(mu_report *report, const char *what)
 {

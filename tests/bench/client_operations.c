@@ -4,10 +4,11 @@
  *   mud --socket ./m.sock &   client_operations ./m.sock [RUNS] */
 #include "muclient_mu.h"
 
+#include "bench_samples.h"
+
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 #define QUEUED       100000
 #define WAITING      5000
@@ -16,22 +17,7 @@
 
 static double now_us(void)
 {
-    struct timespec now;
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    return (double)now.tv_sec * 1e6 + (double)now.tv_nsec * 1e-3;
-}
-
-static int order(const void *left, const void *right)
-{
-    double a = *(const double *)left;
-    double b = *(const double *)right;
-    return a < b ? -1 : a > b;
-}
-
-static double median(double *samples, int count)
-{
-    qsort(samples, (size_t)count, sizeof *samples, order);
-    return samples[count / 2];
+    return bench_now() * 1e6;
 }
 
 static void must(MuVM *vm)
@@ -121,7 +107,8 @@ int main(int argc, char **argv)
     printf(
         "a queued operation %.2f us, one that waits %.1f us, %d instructions built and loaded in "
         "%.1f ms\n",
-        median(samples[0], runs), median(samples[1], runs), INSTRUCTIONS, median(samples[2], runs));
+        bench_median(samples[0], runs), bench_median(samples[1], runs), INSTRUCTIONS,
+        bench_median(samples[2], runs));
     muclient_mu_close(vm);
     muclient_reply_free(reply);
     muclient_close(client);

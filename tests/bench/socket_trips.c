@@ -3,10 +3,11 @@
  *   mud --socket ./m.sock &   socket_trips ./m.sock [RUNS] */
 #include "muclient.h"
 
+#include "bench_samples.h"
+
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 #define CALLS     5000
 #define TRAPS     20000
@@ -25,22 +26,7 @@ static const char program[] = ".typedef @i64 = int<64> .const @0 <@i64> = 0 .con
 
 static double now_us(void)
 {
-    struct timespec now;
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    return (double)now.tv_sec * 1e6 + (double)now.tv_nsec * 1e-3;
-}
-
-static int order(const void *left, const void *right)
-{
-    double a = *(const double *)left;
-    double b = *(const double *)right;
-    return a < b ? -1 : a > b;
-}
-
-static double median(double *samples, int count)
-{
-    qsort(samples, (size_t)count, sizeof *samples, order);
-    return samples[count / 2];
+    return bench_now() * 1e6;
 }
 
 static void must(muclient_code code, const char *what)
@@ -94,8 +80,8 @@ int main(int argc, char **argv)
         call(client, "traps", TRAPS);
         traps[run] = (now_us() - start) / TRAPS;
     }
-    printf("a call and back %.1f us, a trap and back %.1f us\n", median(calls, runs),
-           median(traps, runs));
+    printf("a call and back %.1f us, a trap and back %.1f us\n", bench_median(calls, runs),
+           bench_median(traps, runs));
     must(muclient_vm_remove(client, "trips", true, NULL), "removing");
     muclient_close(client);
     return 0;

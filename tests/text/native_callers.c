@@ -2,34 +2,11 @@
  * call, and mixes arguments and results so that one in a wrong place shows. */
 #include "native_things.h"
 
+#include "native_structs.h"
+
 #include <stdbool.h>
 #include <stddef.h>
 #include <string.h>
-
-typedef struct pair { /* two general registers */
-    int64_t a;
-    int64_t b;
-} pair;
-typedef struct mixed { /* one xmm, one general register */
-    float x;
-    float y;
-    int32_t n;
-} mixed;
-typedef struct split { /* a general register, then an xmm */
-    int64_t n;
-    double d;
-} split;
-typedef struct floats { /* two xmm registers */
-    double x;
-    float y;
-} floats;
-typedef struct large { /* memory */
-    int64_t a;
-    int32_t b;
-    int16_t c;
-    int8_t d;
-    double e;
-} large;
 
 static double call_twice(double value, double (*function)(double))
 {
