@@ -54,8 +54,8 @@ mud_vm *mud_vm_create(mud_daemon *daemon, mud_ticket ticket, const char *name, u
     if (!check_creation(daemon, ticket, name, wish)) {
         return NULL;
     }
-    mu_vm_config config = {.heap_bytes = wish->heap_bytes != 0 ? wish->heap_bytes
-                                                               : daemon->options->heap_bytes,
+    mu_vm_config config = {.limits.heap_bytes = wish->heap_bytes != 0 ? wish->heap_bytes
+                                                                      : daemon->options->heap_bytes,
                            .grant_native = wish->native};
     guest_vm *inner = NULL;
     mu_status status = guest->vm_new(daemon->substrate, &config, &inner);
