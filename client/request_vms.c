@@ -8,6 +8,13 @@ static Mud__VmLimits limits_message(const muclient_vm_limits *limits)
     message.heap_bytes = limits->heap_bytes;
     message.calls = limits->calls;
     message.output_bytes = limits->output_bytes;
+    message.stack_bytes = limits->stack_bytes;
+    message.stacks_bytes = limits->stacks_bytes;
+    message.stacks = limits->stacks;
+    message.threads = limits->threads;
+    message.code_bytes = limits->code_bytes;
+    message.metadata_bytes = limits->metadata_bytes;
+    message.context_handles = limits->context_handles;
     return message;
 }
 

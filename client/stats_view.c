@@ -27,7 +27,14 @@ muclient_vm_limits muclient_limits_view(const Mud__VmLimits *from)
     return from == NULL ? (muclient_vm_limits){0}
                         : (muclient_vm_limits){.heap_bytes = from->heap_bytes,
                                                .calls = from->calls,
-                                               .output_bytes = from->output_bytes};
+                                               .output_bytes = from->output_bytes,
+                                               .stack_bytes = from->stack_bytes,
+                                               .stacks_bytes = from->stacks_bytes,
+                                               .stacks = from->stacks,
+                                               .threads = from->threads,
+                                               .code_bytes = from->code_bytes,
+                                               .metadata_bytes = from->metadata_bytes,
+                                               .context_handles = from->context_handles};
 }
 
 static muclient_times times_view(const Mud__Times *from)
@@ -73,7 +80,11 @@ static muclient_vm_stats vm_stats_view(const Mud__VmStats *from)
                                .context_handles = from->context_handles,
                                .output_bytes = from->output_bytes,
                                .bundles = from->bundles,
-                               .functions = from->functions};
+                               .functions = from->functions,
+                               .stacks_bytes = from->stacks_bytes,
+                               .stacks = from->stacks,
+                               .code_bytes = from->code_bytes,
+                               .metadata_bytes = from->metadata_bytes};
 }
 
 bool muclient_stats_view(proto_arena *arena, const Mud__Stats *from, muclient_stats *out)

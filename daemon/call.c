@@ -326,7 +326,8 @@ void mud_request_call(mud_session *session, const Mud__ClientFrame *frame)
                          mud_report_message(report, status), vm->name);
     } else if (status != MU_OK) {
         mud_answer_error(daemon, ticket, mud_code_of_status(status, MUD__CODE__INVALID_ARGUMENT),
-                         "", "%s", mud_report_message(report, status));
+                         status == MU_LIMIT ? mud_limits_hint(vm) : "", "%s",
+                         mud_report_message(report, status));
     } else if (request->check_arguments) {
         mu_thread_free(thread);
         mud_answer_done(daemon, ticket);

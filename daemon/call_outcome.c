@@ -82,9 +82,7 @@ static void answer_guest_error(mud_call *call)
     error.code = is_limit ? MUD__CODE__RESOURCE_EXHAUSTED : MUD__CODE__GUEST_EXCEPTION;
     error.kind = mud_answer_copy(arena, thrown.kind);
     error.message = mud_answer_copy(arena, thrown.message);
-    error.hint = mud_answer_copy(arena, strcmp(thrown.kind, "OUT_OF_MEMORY") == 0
-                                            ? "make the VM with a larger heap quota"
-                                            : "");
+    error.hint = is_limit ? mud_limits_hint(call->vm) : mud_answer_copy(arena, "");
     error.n_frames = mud_frames_of(call->thread, false, arena, &error.frames, &more);
     frame.reply_case = MUD__SERVER_FRAME__REPLY_ERROR;
     frame.error = &error;

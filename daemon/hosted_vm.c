@@ -48,9 +48,10 @@ mud_vm *mud_vm_create(mud_daemon *daemon, mud_ticket ticket, const char *name, u
     if (!check_creation(daemon, ticket, name, wish)) {
         return NULL;
     }
-    uint64_t heap_bytes = wish->limits.heap_bytes;
-    mu_vm_config config = {.heap_bytes = heap_bytes != 0 ? heap_bytes : daemon->options->heap_bytes,
-                           .grant_native = wish->native};
+    mu_vm_config config = {.limits = mud_limits_inner(&wish->limits), .grant_native = wish->native};
+    if (config.limits.heap_bytes == 0) {
+        config.limits.heap_bytes = daemon->options->heap_bytes;
+    }
     guest_vm *inner = NULL;
     mu_status status = guest->vm_new(daemon->substrate, &config, &inner);
     if (status != MU_OK) {
@@ -64,6 +65,7 @@ mud_vm *mud_vm_create(mud_daemon *daemon, mud_ticket ticket, const char *name, u
     vm->inner = inner;
     vm->owner = owner;
     vm->has_native = wish->native;
+    STAILQ_INIT(&vm->limit_changes);
     vm->calls_limit = MUD_CALLS_DEFAULT;
     vm->output_limit_bytes = MUD_OUTPUT_DEFAULT_BYTES;
     mud_limits_keep(vm, &wish->limits);

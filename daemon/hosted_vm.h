@@ -25,6 +25,8 @@ typedef struct mud_bundle {
 struct mud_load;
 struct mud_call;
 LIST_HEAD(mud_call_list, mud_call);
+struct mud_limit_change;
+STAILQ_HEAD(mud_limit_changes, mud_limit_change);
 struct mud_context;
 LIST_HEAD(mud_context_list, mud_context);
 /* How calls have ended; `refused` ones never began, because the VM had as many as it may. */
@@ -47,6 +49,8 @@ typedef struct mud_vm {
     struct mud_call_list calls;              /* that run or wait in a trap */
     uint64_t calls_running, calls_trapped, calls_done;
     mud_call_counts ended;
+    struct mud_limit_changes limit_changes; /* the first one is being made: vm_limits.c */
+    uint32_t limit_change_count;
     uint64_t calls_limit;        /* of calls_running */
     uint64_t output_bytes;       /* that calls and threads have sent to clients */
     uint64_t output_limit_bytes; /* of one of them */

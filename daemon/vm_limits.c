@@ -1,5 +1,6 @@
 #include "vm_limits.h"
 #include "call.h"
+#include "drain.h"
 
 mud_limits mud_limits_of_message(const Mud__VmLimits *message)
 {
@@ -7,7 +8,6 @@ mud_limits mud_limits_of_message(const Mud__VmLimits *message)
     if (message != NULL) {
 #define MUD_LIMIT(field, what, least, most) limits.field = message->field;
 #include "vm_limits.def"
-#undef MUD_LIMIT
     }
     return limits;
 }
@@ -32,7 +32,6 @@ bool mud_limits_check(mud_daemon *daemon, mud_ticket ticket, const mud_limits *l
         return false;                                                                              \
     }
 #include "vm_limits.def"
-#undef MUD_LIMIT
     return true;
 }
 
@@ -43,15 +42,33 @@ void mud_limits_keep(mud_vm *vm, const mud_limits *limits)
         limits->output_bytes != 0 ? limits->output_bytes : vm->output_limit_bytes;
 }
 
+mu_vm_limits mud_limits_inner(const mud_limits *limits)
+{
+    mu_vm_limits inner = {0};
+#define MUD_INNER_LIMIT(field, what, least, most)                                                  \
+    inner.field = (__typeof__(inner.field))limits->field;
+#define MUD_LIMIT(field, what, least, most)
+#include "vm_limits.def"
+    return inner;
+}
+
 Mud__VmLimits *mud_limits_message(const mud_vm *vm, proto_arena *arena)
 {
-    mu_vm_stats stats = mu_vm_get_stats(vm->guest->substrate_vm(vm->inner));
+    mu_vm_limits inner = mu_vm_get_limits(vm->guest->substrate_vm(vm->inner));
     Mud__VmLimits *message = mud_answer_allocate(arena, sizeof *message);
     mud__vm_limits__init(message);
-    message->heap_bytes = stats.heap_quota_bytes;
+#define MUD_INNER_LIMIT(field, what, least, most) message->field = inner.field;
+#define MUD_LIMIT(field, what, least, most)
+#include "vm_limits.def"
     message->calls = vm->calls_limit;
     message->output_bytes = vm->output_limit_bytes;
     return message;
+}
+
+char *mud_limits_hint(const mud_vm *vm)
+{
+    return mud_answer_text(vm->daemon->answer_arena,
+                           "'muctl vm set %s' shows the VM's limits, and changes them", vm->name);
 }
 
 static void answer_settings(mud_daemon *daemon, mud_ticket ticket, const mud_vm *vm)
@@ -70,16 +87,65 @@ static void answer_settings(mud_daemon *daemon, mud_ticket ticket, const mud_vm 
     mud_answer_send(daemon, ticket, &reply);
 }
 
-/* What the substrate keeps. False after an answer. */
-static bool set_inner(mud_vm *vm, mud_ticket ticket, const mud_limits *limits)
+/* ---------------------------------------------------------------------------------- changing */
+
+/* A change waits for a marking of the heap that is under way, so it is made on libuv's pool; those
+ * of a VM one after the other, in the order in which they came. */
+typedef struct mud_limit_change {
+    uv_work_t work;
+    mud_vm *vm;
+    mud_ticket ticket;
+    mud_limits limits;
+    mu_status status;
+    mu_report *report;
+    STAILQ_ENTRY(mud_limit_change) next;
+} mud_limit_change;
+
+static void run_change(uv_work_t *work)
 {
-    if (limits->heap_bytes != 0) {
-        mud_answer_error(vm->daemon, ticket, MUD__CODE__FAILED_PRECONDITION,
-                         "make another VM with it", "the heap of VM %s cannot change its limit",
-                         vm->name);
-        return false;
+    mud_limit_change *change = work->data;
+    mu_vm_limits inner = mud_limits_inner(&change->limits);
+    change->status = mu_vm_set_limits(change->vm->guest->substrate_vm(change->vm->inner), &inner,
+                                      change->report);
+}
+
+static void end_change(uv_work_t *work, int status);
+
+static void begin_first(mud_vm *vm)
+{
+    mud_limit_change *change = STAILQ_FIRST(&vm->limit_changes);
+    if (change != NULL) {
+        change->work.data = change;
+        int failed = uv_queue_work(&vm->daemon->loop, &change->work, run_change, end_change);
+        MU_INVARIANT(failed == 0, "uv_queue_work: %s", uv_strerror(failed));
     }
-    return true;
+}
+
+static void end_change(uv_work_t *work, int status)
+{
+    mud_limit_change *change = work->data;
+    mud_vm *vm = change->vm;
+    mud_daemon *daemon = vm->daemon;
+    MU_INVARIANT(status == 0, "a change of limits was cancelled: %d", status);
+    if (vm->is_removed) {
+        mud_answer_error(daemon, change->ticket, MUD__CODE__CANCELLED, "",
+                         "VM %s was removed before its limits were changed", vm->name);
+    } else if (change->status == MU_OK) {
+        mud_limits_keep(vm, &change->limits);
+        answer_settings(daemon, change->ticket, vm);
+    } else {
+        mud_answer_error(daemon, change->ticket,
+                         mud_code_of_status(change->status, MUD__CODE__INVALID_ARGUMENT), "", "%s",
+                         mud_report_message(change->report, change->status));
+    }
+    STAILQ_REMOVE_HEAD(&vm->limit_changes, next);
+    vm->limit_change_count--;
+    daemon->jobs_pending--;
+    mu_report_free(change->report);
+    mu_free(change);
+    begin_first(vm);
+    mud_vm_unpin(vm);
+    mud_drain_check(daemon);
 }
 
 void mud_request_set_vm(mud_session *session, const Mud__ClientFrame *frame)
@@ -88,10 +154,24 @@ void mud_request_set_vm(mud_session *session, const Mud__ClientFrame *frame)
     mud_ticket ticket = {session->id, frame->id};
     mud_limits limits = mud_limits_of_message(frame->set_vm->limits);
     mud_vm *vm = mud_vm_require(daemon, ticket, frame->set_vm->vm);
-    if (vm == NULL || !mud_limits_check(daemon, ticket, &limits) ||
-        !set_inner(vm, ticket, &limits)) {
+    if (vm == NULL || !mud_limits_check(daemon, ticket, &limits)) {
         return;
     }
-    mud_limits_keep(vm, &limits);
-    answer_settings(daemon, ticket, vm);
+    if (vm->limit_change_count == MUD_LIMIT_CHANGES_MOST) {
+        mud_answer_error(daemon, ticket, MUD__CODE__RESOURCE_EXHAUSTED, "wait for one to end",
+                         "%u changes of VM %s's limits are under way", MUD_LIMIT_CHANGES_MOST,
+                         vm->name);
+        return;
+    }
+    mud_limit_change *change = mu_allocate(sizeof *change);
+    change->vm = vm;
+    change->ticket = ticket;
+    change->limits = limits;
+    change->report = mu_report_new();
+    STAILQ_INSERT_TAIL(&vm->limit_changes, change, next);
+    mud_vm_pin(vm);
+    daemon->jobs_pending++;
+    if (vm->limit_change_count++ == 0) {
+        begin_first(vm);
+    }
 }

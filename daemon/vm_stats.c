@@ -42,6 +42,12 @@ static void fill_inner(Mud__VmStats *out, const mu_vm_stats *from, proto_arena *
     out->collected_ns = from->collected_ns;
     out->stops = times_of(&from->stops, arena);
     out->to_safepoints = times_of(&from->to_safepoints, arena);
+    out->threads = from->threads;
+    out->stacks_bytes = from->stacks_bytes;
+    out->stacks = from->stacks;
+    out->code_bytes = from->code_bytes;
+    out->metadata_bytes = from->metadata_bytes;
+    out->context_handles = from->context_handles;
     out->threads_finished = from->threads_finished;
     out->bundles = from->bundles;
     out->functions = from->functions;
@@ -59,9 +65,7 @@ static Mud__VmStats *stats_of(const mud_vm *vm, proto_arena *arena)
     stats->calls_running = vm->calls_running;
     stats->calls_trapped = vm->calls_trapped;
     stats->calls = counts_of(&vm->ended, arena);
-    stats->threads = vm->threads;
     stats->contexts = vm->contexts;
-    stats->context_handles = vm->context_handles;
     stats->output_bytes = vm->output_bytes;
     return stats;
 }

@@ -197,6 +197,13 @@ typedef struct muclient_vm_limits {
     uint64_t heap_bytes;
     uint64_t calls;        /* of clients, that run or wait at once */
     uint64_t output_bytes; /* that one call or thread sends to clients: results, events of traps */
+    uint64_t stack_bytes;  /* how deep one stack may become */
+    uint64_t stacks_bytes; /* all stacks together, as far as their frames have reached */
+    uint64_t stacks;       /* how many there are */
+    uint64_t threads;      /* of the program, of calls and of contexts, not finished */
+    uint64_t code_bytes;   /* machine code of the functions that it has called */
+    uint64_t metadata_bytes;  /* all else that is held for it: bundles, tables, contexts */
+    uint64_t context_handles; /* values that contexts hold */
 } muclient_vm_limits;
 
 /* Of muclient_vm_set. */
@@ -242,13 +249,17 @@ typedef struct muclient_vm_stats {
     uint64_t calls_running;
     uint64_t calls_trapped;
     muclient_call_counts calls;
-    uint64_t threads; /* of programs and contexts, not ended */
+    uint64_t threads; /* not finished: of the program, of calls and of contexts */
     uint64_t threads_finished;
     uint64_t contexts;
     uint64_t context_handles;
     uint64_t output_bytes; /* sent by all its calls and threads */
     uint64_t bundles;
     uint64_t functions;
+    uint64_t stacks_bytes; /* used of the limits of these names */
+    uint64_t stacks;
+    uint64_t code_bytes;
+    uint64_t metadata_bytes;
 } muclient_vm_stats;
 
 /* A call that has not ended, or a thread of a program. */

@@ -14,6 +14,13 @@ typedef struct limit_row {
 /* clang-format off */
 static const limit_row rows[] = {
     {MUCTL_HEAP,   true,  offsetof(muclient_vm_limits, heap_bytes),   "heap",   "heap_bytes"},
+    {MUCTL_STACK,    true,  offsetof(muclient_vm_limits, stack_bytes),     "stack",    "stack_bytes"},
+    {MUCTL_STACKS,   true,  offsetof(muclient_vm_limits, stacks_bytes),    "stacks",   "stacks_bytes"},
+    {MUCTL_STACK_COUNT, false, offsetof(muclient_vm_limits, stacks),       "stack-count", "stacks"},
+    {MUCTL_THREADS,  false, offsetof(muclient_vm_limits, threads),         "threads",  "threads"},
+    {MUCTL_CODE,     true,  offsetof(muclient_vm_limits, code_bytes),      "code",     "code_bytes"},
+    {MUCTL_METADATA, true,  offsetof(muclient_vm_limits, metadata_bytes),  "metadata", "metadata_bytes"},
+    {MUCTL_HANDLES,  false, offsetof(muclient_vm_limits, context_handles), "handles",  "context_handles"},
     {MUCTL_CALLS,  false, offsetof(muclient_vm_limits, calls),        "calls",  "calls"},
     {MUCTL_OUTPUT, true,  offsetof(muclient_vm_limits, output_bytes), "output", "output_bytes"},
 };

@@ -60,6 +60,10 @@ static void vm_json(muctl_json *json, const muclient_vm_stats *vm, bool with_buc
     muctl_json_unsigned(json, "calls_trapped", vm->calls_trapped);
     counts_json(json, "calls", &vm->calls);
     muctl_json_unsigned(json, "threads", vm->threads);
+    muctl_json_unsigned(json, "stacks", vm->stacks);
+    muctl_json_unsigned(json, "stacks_bytes", vm->stacks_bytes);
+    muctl_json_unsigned(json, "code_bytes", vm->code_bytes);
+    muctl_json_unsigned(json, "metadata_bytes", vm->metadata_bytes);
     muctl_json_unsigned(json, "threads_finished", vm->threads_finished);
     muctl_json_unsigned(json, "contexts", vm->contexts);
     muctl_json_unsigned(json, "context_handles", vm->context_handles);
@@ -158,6 +162,26 @@ static void times_print(FILE *out, const char *name, const muclient_times *times
     }
 }
 
+/* What is used of the other limits. */
+static void used_print(FILE *out, const muclient_vm_stats *vm)
+{
+    char stacks[128];
+    char code[128];
+    char metadata[128];
+    char output[MUCTL_QUANTITY_BYTES];
+    of_limit(stacks, sizeof stacks, vm->stacks_bytes, vm->limits.stacks_bytes);
+    of_limit(code, sizeof code, vm->code_bytes, vm->limits.code_bytes);
+    of_limit(metadata, sizeof metadata, vm->metadata_bytes, vm->limits.metadata_bytes);
+    muctl_size_print(output, vm->output_bytes);
+    (void)fprintf(out, "threads %" PRIu64 " of %" PRIu64 ", finished %" PRIu64 "  ", vm->threads,
+                  vm->limits.threads, vm->threads_finished);
+    (void)fprintf(out, "stacks %" PRIu64 " of %" PRIu64 ", %s\n", vm->stacks, vm->limits.stacks,
+                  stacks);
+    (void)fprintf(out, "code %s  metadata %s\n", code, metadata);
+    (void)fprintf(out, "contexts %" PRIu64 " with %" PRIu64 " of %" PRIu64 " handles  output %s\n",
+                  vm->contexts, vm->context_handles, vm->limits.context_handles, output);
+}
+
 static void vm_print(FILE *out, const muclient_vm_stats *vm, bool with_charts)
 {
     char text[128];
@@ -184,11 +208,7 @@ static void vm_print(FILE *out, const muclient_vm_stats *vm, bool with_charts)
                   "\n",
                   calls->returned, calls->failed, calls->limited, calls->late, calls->cancelled,
                   calls->killed, calls->refused);
-    muctl_size_print(text, vm->output_bytes);
-    (void)fprintf(out,
-                  "threads %" PRIu64 ", finished %" PRIu64 "  contexts %" PRIu64 " with %" PRIu64
-                  " handles  output %s\n",
-                  vm->threads, vm->threads_finished, vm->contexts, vm->context_handles, text);
+    used_print(out, vm);
 }
 
 static int stats_print(muctl_program *muctl, const muctl_pages *pages)

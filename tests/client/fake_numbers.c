@@ -96,6 +96,7 @@ static void stats_serve(numbers *n, const Mud__GetStats *get)
     vm.limits = &limits;
     vm.heap_used_bytes = 1 << 20;
     vm.young_collections = 3;
+    vm.metadata_bytes = 4096;
     vm.calls = &counts;
     vm.stops = vm.to_safepoints = &times;
     status.version = version;

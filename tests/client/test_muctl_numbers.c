@@ -14,10 +14,14 @@ Test(muctl_numbers, vm_create_and_set_say_what_is_now)
           "--json");
     GIVES(fake, 0,
           "{\"schema\":\"muctl.vm.set/1\",\"vm\":\"app\",\"guest\":\"mu\",\"grant_native\":false,"
-          "\"limits\":{\"heap_bytes\":0,\"calls\":7,\"output_bytes\":1536}}\n",
-          "", "vm", "set", "app", "--calls", "7", "--output", "1536", "--json");
-    GIVES(fake, 0, "heap\t1.0 GiB\ncalls\t0\noutput\t0 B\n", "", "vm", "set", "app", "--heap",
-          "1G");
+          "\"limits\":{\"heap_bytes\":0,\"stack_bytes\":0,\"stacks_bytes\":0,\"stacks\":0,"
+          "\"threads\":0,\"code_bytes\":0,\"metadata_bytes\":0,\"context_handles\":9,\"calls\":7,"
+          "\"output_bytes\":1536}}\n",
+          "", "vm", "set", "app", "--calls", "7", "--output", "1536", "--handles", "9", "--json");
+    GIVES(fake, 0,
+          "heap\t1.0 GiB\nstack\t0 B\nstacks\t0 B\nstack-count\t0\nthreads\t0\n"
+          "code\t0 B\nmetadata\t0 B\nhandles\t0\ncalls\t0\noutput\t0 B\n",
+          "", "vm", "set", "app", "--heap", "1G");
     GIVES(fake, 4, "", "muctl: no VM none\n", "vm", "set", "none", "--calls", "7");
     GIVES(fake, 0, "removed app\n", "", "vm", "rm", "app");
     fake_mud_stop(fake);
@@ -58,7 +62,7 @@ Test(muctl_numbers, limits_that_are_none_are_wrong_usage)
           "vm", "create", "");
     GIVES(NULL, 2, "",
           "muctl: vm create wants more arguments\nhint: usage: muctl vm create NAME [--heap SIZE] "
-          "[--calls N] [--output SIZE] [--guest NAME] [--grant native]\n",
+          "[--threads N] [LIMIT...] [--guest NAME] [--grant native]\n",
           "vm", "create");
     GIVES(NULL, 2, "", "muctl: there is no command \"vm lss\"\nhint: did you mean: muctl vm ls\n",
           "vm", "lss");
@@ -115,7 +119,9 @@ Test(muctl_numbers, stats_are_a_table_or_all_about_one)
         "to safepoints 4, in all 70s, p50 p99 max 2.0us 67s 70s\n"
         "calls 0 of 16 running, 0 trapped; returned 5, failed 0, over a limit 0, late 0, cancelled "
         "0, killed 2, refused 0\n"
-        "threads 0, finished 0  contexts 0 with 0 handles  output 0 B\n";
+        "threads 0 of 0, finished 0  stacks 0 of 0, 0 B / 0 B\n"
+        "code 0 B / 0 B  metadata 4.0 KiB / 0 B\n"
+        "contexts 0 with 0 of 0 handles  output 0 B\n";
     char whole[1024];
     fake_mud *fake = fake_mud_start(NULL);
     GIVES(fake, 0,

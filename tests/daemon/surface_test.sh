@@ -54,8 +54,24 @@ verdict $? "mud starts"
 
 # ------------------------------------------------------------------------------------ VMs and limits
 gives "vm create makes a VM" 0 "created app" muctl vm create app --heap 16M --calls 3 --output 4K
-gives "with its limits" 0 '"limits":{"heap_bytes":16777216,"calls":3,"output_bytes":4096' muctl vm set app --json
+gives "with its limits" 0 '"limits":{"heap_bytes":16777216,"stack_bytes":1048576,"stacks_bytes":16777216,' muctl vm set app --json
 gives "vm set shows them as a table" 0 "4.0 KiB" muctl vm set app
+gives "also those of mud itself" 0 '"calls":3,"output_bytes":4096' muctl vm set app --json
+gives "all limits can be given" 0 "created limited" muctl vm create limited --heap 8M --stack 128K --stacks 4M --stack-count 50 --threads 40 \
+    --code 1M --metadata 2M --handles 100 --calls 30 --output 1M
+gives "and are as given" 0 '"stack_bytes":131072,"stacks_bytes":4194304,"stacks":50,"threads":40,"code_bytes":1048576,"metadata_bytes":2097152,"context_handles":100,"calls":30,' \
+    muctl vm set limited --json
+gives "each can be changed" 0 '"heap_bytes":9437184,"stack_bytes":65536,"stacks_bytes":5242880,"stacks":51,"threads":41,"code_bytes":2097152,"metadata_bytes":3145728,"context_handles":101,"calls":31,"output_bytes":2097152' \
+    muctl vm set limited --heap 9M --stack 64K --stacks 5M --stack-count 51 --threads 41 --code 2M --metadata 3M --handles 101 --calls 31 \
+    --output 2M --json
+for wrong in '--stack 1K' '--stack 2G' '--stacks 4K' '--threads 4294967296' '--stack-count 4294967296' '--handles 4294967296' '--code 2048G'; do
+    # shellcheck disable=SC2086
+    gives "no VM may have $wrong" 2 "the limit of a VM's" muctl vm set limited $wrong
+done
+gives "a VM without room for a bundle refuses it" 9 "metadata_bytes = 16384" \
+    sh -c "'$MUCTL' vm set limited --metadata 16K >/dev/null && '$MUCTL' load '$examples/traps.uir' --vm limited"
+gives "and says where limits are changed" 9 "muctl vm set limited" muctl load "$examples/traps.uir" --vm limited
+muctl vm rm limited >/dev/null
 gives "a second VM of the name is refused" 5 "there is a VM app" muctl vm create app
 gives "a name that is none is refused" 2 "is no name for a VM" muctl vm create 'a b'
 gives "so is a guest that is none" 4 "no guest" muctl vm create other --guest cobol
