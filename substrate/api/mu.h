@@ -173,6 +173,7 @@ MU_MUST_CHECK mu_status mu_vm_load_built(mu_vm *vm, uint64_t node, const char *n
 typedef struct mu_times {
     uint64_t buckets[MU_TIME_BUCKETS];
     uint64_t longest_ns;
+    uint64_t total_ns;
 } mu_times;
 
 typedef struct mu_vm_stats {

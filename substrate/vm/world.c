@@ -82,6 +82,7 @@ static void count_time(mu_times *times, uint64_t ns)
 {
     uint32_t bucket = 63 - (uint32_t)__builtin_clzll(ns | 1);
     times->buckets[bucket < MU_TIME_BUCKETS ? bucket : MU_TIME_BUCKETS - 1]++;
+    times->total_ns += ns;
     times->longest_ns = ns > times->longest_ns ? ns : times->longest_ns;
 }
 
