@@ -22,8 +22,8 @@ typedef struct offender_record {
     uint64_t rounds;     /* that ended as they should */
     char complaint[320]; /* of the first that did not; "": none */
 } offender_record;
-/* Waits for a first round, kills the one that then runs, removes the VM and frees the offender. Ends
- * the program when a minute is not enough for that. */
+/* Waits for a first round, kills the one that then runs, removes the VM and frees the offender.
+ * Ends the program when a minute is not enough for that. */
 offender_record offender_stop(offender *stopped);
 
 /* Latencies of short calls of a VM that does nothing else, one after the other. */
