@@ -23,10 +23,8 @@ pool_worker *worker_self(const mu_thread_pool *pool)
 static void begin_slice(pool_worker *worker, mu_task *task, mu_share *share)
 {
     uint64_t now = pool_now_ns();
-    uint64_t alarm = POOL_NEVER;
     pool_count(&worker->slices);
     if (task) {
-        alarm = task->alarm_ns ? now + task->alarm_ns : POOL_NEVER;
         if (task->last_ran && task->last_ran != worker->index + 1) {
             pool_count(&worker->moves);
         }
@@ -41,11 +39,8 @@ static void begin_slice(pool_worker *worker, mu_task *task, mu_share *share)
     worker->task = task;
     worker->share = share;
     worker->started_ns = now;
-    worker->alarm_at_ns = alarm;
+    worker->alarm_at_ns = POOL_NEVER;
     pthread_mutex_unlock(&worker->slice_lock);
-    if (alarm != POOL_NEVER) {
-        ticker_wake_by(worker->pool, alarm, false);
-    }
     if (mu_thread_pool_is_contended(worker->pool)) {
         ticker_wake_by(worker->pool, now, true);
     }
@@ -80,6 +75,23 @@ static uint64_t end_slice(pool_worker *worker)
     count_jobs(worker, was_job, ns);
     mu_share_free(share);
     return ns;
+}
+
+void mu_thread_pool_set_alarm(mu_thread_pool *pool, uint64_t alarm_ns)
+{
+    pool_worker *worker = worker_self(pool);
+    uint64_t at = worker->started_ns + alarm_ns;
+    pthread_mutex_lock(&worker->slice_lock);
+    worker->alarm_at_ns = at < alarm_ns ? POOL_NEVER : at;
+    pthread_mutex_unlock(&worker->slice_lock);
+    if (worker->alarm_at_ns != POOL_NEVER) {
+        ticker_wake_by(pool, at, false);
+    }
+}
+
+uint64_t mu_thread_pool_own_slice_ns(mu_thread_pool *pool)
+{
+    return pool_now_ns() - worker_self(pool)->started_ns;
 }
 
 uint64_t mu_thread_pool_end_slice(mu_thread_pool *pool)
