@@ -38,8 +38,9 @@ static void begin_slice(pool_worker *worker, mu_task *task, mu_share *share)
     worker->is_running = true;
     worker->task = task;
     worker->share = share;
-    worker->started_ns = now;
+    worker->started_ns = worker->settled_ns = now;
     worker->alarm_at_ns = POOL_NEVER;
+    worker->is_asked = false;
     pthread_mutex_unlock(&worker->slice_lock);
     if (mu_thread_pool_is_contended(worker->pool)) {
         ticker_wake_by(worker->pool, now, true);
@@ -68,8 +69,7 @@ static uint64_t end_slice(pool_worker *worker)
     worker->share = NULL;
     if (share) {
         __atomic_fetch_add(&share->cpu_ns, ns, __ATOMIC_RELEASE);
-        __atomic_fetch_add(&share->time, share_price(worker->pool, share, worker->started_ns, now),
-                           __ATOMIC_RELAXED);
+        share_settle(worker->pool, share, worker->settled_ns, now);
     }
     pthread_mutex_unlock(&worker->slice_lock);
     count_jobs(worker, was_job, ns);
