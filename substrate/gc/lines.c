@@ -55,6 +55,7 @@ mu_gc_block *mu_gc_holes_take(mu_gc_heap *heap, uint64_t needed, uint32_t most, 
         if (at < MU_GC_BLOCK_LINES) {
             memset(bytes + at, value, stop - at);
             block->free_lines -= stop - at;
+            heap->hole_lines -= stop - at;
             *start = mu_gc_block_start(block) + (uintptr_t)at * MU_GC_LINE_BYTES;
             *end = mu_gc_block_start(block) + (uintptr_t)stop * MU_GC_LINE_BYTES;
         }
@@ -73,6 +74,7 @@ void mu_gc_holes_add(mu_gc_heap *heap, mu_gc_block *block)
 {
     if (block->free_lines > 0 && !block->in_holes) {
         block->in_holes = true;
+        heap->hole_lines += block->free_lines;
         block->next_rest = heap->holes;
         heap->holes = block;
     }
@@ -91,6 +93,7 @@ void mu_gc_lines_free(uintptr_t start, uintptr_t end)
     if (from < to) {
         memset(mu_gc_block_lines(block) + from, 0, to - from);
         block->free_lines += to - from;
+        block->heap->hole_lines += block->in_holes ? to - from : 0;
         mu_gc_holes_add(block->heap, block);
     }
 }
@@ -174,6 +177,6 @@ void mu_gc_heap_sweep(mu_gc_heap *heap, uint64_t most)
     }
     if (!heap->unswept && heap->large.sweep_at >= heap->large.bucket_count) {
         heap->phase = MU_GC_IDLE;
-        mu_gc_heap_set_trigger(heap);
+        mu_gc_pace_set_trigger(heap);
     }
 }

@@ -4,9 +4,9 @@
  * ones go to a block of their own while there is one, so that they do not tear up what small ones
  * could use (Immix's overflow allocation).
  *
- * Nothing here can fail. Where the quota or the system gives no room for a copy, the object stays,
- * and its block becomes an old one with holes around what lives. So no memory is held in reserve
- * for copies, and a collection never takes a block that the quota does not allow.
+ * Nothing here can fail. Where the quota or the system gives no room for a copy, or not at once,
+ * the object stays, and its block becomes an old one with holes around what lives. So no memory is
+ * held in reserve for copies, and a collection never takes a block that the quota does not allow.
  */
 #include "gc_heap.h"
 
@@ -43,7 +43,8 @@ static bool open_in_hole(mu_gc_tracer *tracer, mu_gc_stream *stream, uint64_t ne
 
 static bool open_in_block(mu_gc_tracer *tracer, mu_gc_stream *stream)
 {
-    mu_gc_block *block = mu_gc_heap_take_block(tracer->heap, MU_GC_STATE_MATURE);
+    bool at_once = tracer->pass == MU_GC_PASS_YOUNG && tracer->heap->config.run_later;
+    mu_gc_block *block = mu_gc_heap_take_block(tracer->heap, MU_GC_STATE_MATURE, at_once);
     if (!block) {
         return false;
     }
@@ -113,7 +114,7 @@ static void set_mark(uintptr_t ref)
 static void note_kept(mu_gc_tracer *tracer, uintptr_t ref, uint64_t total)
 {
     tracer->kept_bytes += total;
-    if (tracer->pass == MU_GC_PASS_FULL || tracer->heap->phase == MU_GC_MARKING) {
+    if (tracer->sets_marks) {
         set_mark(ref);
     }
     if (tracer->verify) {

@@ -351,22 +351,6 @@ static void visit_elements(mu_gc_tracer *tracer, uintptr_t payload, const mu_abi
     }
 }
 
-/* What most references need, without leaving the loop. */
-static inline void visit_young_quickly(mu_gc_tracer *tracer, uintptr_t *slot)
-{
-    uintptr_t ref = *slot;
-    if (ref == 0) {
-        return;
-    }
-    if (!tracer->marking && mu_gc_state_of(tracer->states, ref) == MU_GC_STATE_MATURE) {
-        return;
-    }
-    uintptr_t kept = mu_gc_keep_young(tracer, ref);
-    if (kept != ref) {
-        *slot = kept;
-    }
-}
-
 static inline void visit_marking_quickly(mu_gc_tracer *tracer, const uintptr_t *slot)
 {
     uintptr_t ref = __atomic_load_n(slot, __ATOMIC_ACQUIRE);
@@ -387,28 +371,28 @@ static inline void visit_marking_quickly(mu_gc_tracer *tracer, const uintptr_t *
     }
 }
 
-/* The slots of an object that is visited whole, in the two passes that time is spent in. */
+/* The slots of an object that is marked beside the mutators. */
 static void visit_quickly(mu_gc_tracer *tracer, uintptr_t ref, const mu_abi_type *type)
 {
-    bool is_young = tracer->pass == MU_GC_PASS_YOUNG;
     const mu_abi_slot *end = type->slots + type->slot_count;
     for (const mu_abi_slot *slot = type->slots; slot < end; slot++) {
-        uintptr_t *address = (uintptr_t *)(ref + slot->offset_bytes);
-        if (slot->kind != MU_ABI_SLOT_REF) {
-            visit_slots(tracer, ref, slot, 1);
-        } else if (is_young) {
-            visit_young_quickly(tracer, address);
+        if (slot->kind == MU_ABI_SLOT_REF) {
+            visit_marking_quickly(tracer, (uintptr_t *)(ref + slot->offset_bytes));
         } else {
-            visit_marking_quickly(tracer, address);
+            visit_slots(tracer, ref, slot, 1);
         }
     }
+}
+
+void mu_gc_visit_slot(mu_gc_tracer *tracer, uintptr_t ref, const mu_abi_slot *slot)
+{
+    visit_slots(tracer, ref, slot, 1);
 }
 
 void mu_gc_scan(mu_gc_tracer *tracer, uintptr_t ref)
 {
     const mu_abi_type *type = type_of(mu_gc_header(ref));
-    bool is_quick = tracer->pass == MU_GC_PASS_YOUNG || tracer->pass == MU_GC_PASS_MARK;
-    if (is_quick && !tracer->verify && tracer->range_end == UINTPTR_MAX) {
+    if (tracer->pass == MU_GC_PASS_MARK && !tracer->verify && tracer->range_end == UINTPTR_MAX) {
         visit_quickly(tracer, ref, type);
     } else {
         tracer->owner = type->name;

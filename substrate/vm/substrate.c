@@ -27,6 +27,7 @@ mu_substrate_config mu_substrate_config_from_environment(void)
         .gc_stress = flag("MU_GC_STRESS"),
         .gc_verify = flag("MU_GC_VERIFY"),
         .gc_concurrent = flag("MU_GC_CONCURRENT"),
+        .gc_report = flag("MU_GC_REPORT"),
         .yield_stress = flag("MU_YIELD_STRESS"),
     };
     /* NOLINTNEXTLINE(concurrency-mt-unsafe) */

@@ -35,6 +35,7 @@ mu_status mu_vm_new(mu_substrate *substrate, const mu_vm_config *config, mu_vm *
                          .stress = substrate->config.gc_stress,
                          .verify = substrate->config.gc_verify,
                          .concurrent = substrate->config.gc_concurrent,
+                         .report = substrate->config.gc_report,
                          .run_later = vm_run_later,
                          .run_context = substrate->workers};
     vm->heap = mu_gc_heap_new(substrate->blocks, &heap);

@@ -47,6 +47,7 @@ typedef struct mu_gc_config {
     bool stress; /* MU_GC_STRESS: buffers are always empty, so that each allocation comes here */
     bool verify; /* check the whole heap at every collection */
     bool concurrent; /* begin to mark old space at every opportunity */
+    bool report;     /* say on stderr what took the time of each stop above 1 ms */
     /* Runs `job(argument)` once, soon, on some thread that is no mutator in its world. NULL: old
      * space is marked in full collections only. */
     void (*run_later)(void *context, void (*job)(void *argument), void *argument);
