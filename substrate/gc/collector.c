@@ -15,6 +15,9 @@
 #define POISON 0xdb
 /* Old blocks with at least so many free lines are emptied by a full collection. */
 #define SPARSE_LINES (MU_GC_BLOCK_LINES / 2)
+/* Objects that the collecting thread scans before it asks for help. */
+#define ALONE_OBJECTS 6000u
+#define ALONE_STRESS  8u
 
 static uint64_t now_ns(void)
 {
@@ -33,14 +36,26 @@ static void visit_roots(mu_gc_tracer *tracer, mu_gc_roots_fn *roots, void *conte
     tracer->in_roots = false;
 }
 
-static void drain(mu_gc_tracer *tracer)
+void mu_gc_drain_some(mu_gc_tracer *tracer, uint32_t most)
 {
     if (tracer->pass == MU_GC_PASS_YOUNG) {
-        mu_gc_drain_young(tracer);
+        mu_gc_drain_young(tracer, most);
         return;
     }
-    while (tracer->stack.count > 0) {
+    for (; tracer->stack.count > 0 && most > 0; most--) {
         mu_gc_scan(tracer, tracer->stack.items[--tracer->stack.count]);
+    }
+}
+
+/* Alone as long as that takes no longer than to wake others. */
+static void drain(mu_gc_tracer *tracer)
+{
+    const mu_gc_config *config = &tracer->heap->config;
+    bool has_help = config->run_later && config->helpers > 0;
+    uint32_t alone = config->stress ? ALONE_STRESS : ALONE_OBJECTS;
+    mu_gc_drain_some(tracer, has_help ? alone : UINT32_MAX);
+    if (tracer->stack.count > 0) {
+        mu_gc_team_trace(tracer);
     }
 }
 
@@ -286,6 +301,8 @@ void mu_gc_tracer_free(mu_gc_tracer *tracer)
     MU_ARRAY_FREE(&tracer->stack);
     MU_ARRAY_FREE(&tracer->weak);
     MU_ARRAY_FREE(&tracer->weak_outside);
+    MU_ARRAY_FREE(&tracer->met);
+    MU_ARRAY_FREE(&tracer->natives);
 }
 
 static void begin(mu_gc_heap *heap)

@@ -225,11 +225,48 @@ struct mu_gc_tracer {
     mu_gc_words stack;        /* objects kept and not scanned */
     mu_gc_words weak;         /* weak slots of objects, to look at in the end */
     mu_gc_words weak_outside; /* those behind NATIVE slots, for this stop */
+    mu_gc_words met;          /* YOUNG: old objects that were marked, for the marker to scan */
+    mu_gc_words natives;      /* NATIVE slots that are to be shown by the collecting thread */
+    bool is_shared;           /* others trace as well (team.c) */
     mu_gc_stream streams[2];
     uint64_t kept_bytes;
     uintptr_t range_start; /* only slots in [range_start, range_end) are visited */
     uintptr_t range_end;
 };
+
+/* --- Tracing by several threads (team.c) -------------------------------------------------------*/
+
+/* What helpers found, for the collecting thread. */
+typedef struct mu_gc_found {
+    mu_gc_words weak;
+    mu_gc_words weak_outside;
+    mu_gc_words met;
+    mu_gc_words natives;
+    uint64_t kept_bytes;
+} mu_gc_found;
+
+typedef struct mu_gc_team {
+    pthread_mutex_t lock;
+    pthread_cond_t job_ended;
+    uint32_t jobs_out;  /* helpers that were asked for, and have not come and gone */
+    bool is_open;       /* atomic */
+    bool is_finished;   /* atomic: nothing is left to trace */
+    uint32_t members;   /* the collecting thread, and helpers that came */
+    uint32_t waiting;   /* atomic: members without work */
+    mu_gc_tracer model; /* a helper's tracer begins like this */
+    MU_ARRAY(mu_gc_words) packets;
+    uint32_t packet_count; /* atomic */
+    mu_gc_found found;
+} mu_gc_team;
+
+void mu_gc_team_init(mu_gc_team *team);
+/* Waits for helpers that were asked for. */
+void mu_gc_team_deinit(mu_gc_team *team);
+/* Scans what is on the stack of the collecting thread's tracer, and all that it leads to, with
+ * whoever comes to help. */
+void mu_gc_team_trace(mu_gc_tracer *tracer);
+/* Helps if a collection of the heap has its team open; for the heap's own jobs. */
+void mu_gc_team_join(mu_gc_heap *heap);
 
 /* --- Marking beside the mutators (marker.c) ---------------------------------------------------*/
 
@@ -262,7 +299,7 @@ typedef struct mu_gc_sample {
 typedef struct mu_gc_pace {
     uint64_t young_bytes; /* that make a collection due */
     mu_gc_sample sample;  /* with that many */
-    bool in_trial;        /* of twice as many as before */
+    bool in_trial;        /* of several times as many as before */
     bool grown;           /* such trials showed that it pays to wait */
     mu_gc_sample before;
     uint64_t before_bytes;
@@ -333,6 +370,7 @@ struct mu_gc_heap {
     mu_gc_words log;     /* old objects stored into since the last collection */
     mu_gc_words scratch; /* memory for the next tracer's stack */
     mu_gc_marker marker;
+    mu_gc_team team;
     mu_gc_native_fn *native;
     void *native_context;
     mu_gc_pins_fn *pins; /* NULL: nothing is ever pinned */
@@ -407,6 +445,39 @@ void mu_gc_block_settle(mu_gc_heap *heap, mu_gc_block *block, bool is_empty);
  * is held. */
 void mu_gc_heap_sweep(mu_gc_heap *heap, uint64_t most);
 
+/* --- Objects ----------------------------------------------------------------------------------*/
+
+/* In a header while its object is copied: the rest is the copy's address. */
+#define MU_GC_HEADER_MOVED 1u
+
+/* Words before the payload, header included, in bytes. */
+static inline uint64_t mu_gc_prefix_bytes(const mu_abi_type *type)
+{
+    return type->is_hybrid ? MU_ABI_LENGTH_BYTES + MU_ABI_HEADER_BYTES : MU_ABI_HEADER_BYTES;
+}
+/* Of an object in the heap, so of a size that does not overflow. */
+static inline uint64_t mu_gc_payload_bytes(const mu_abi_type *type, uint64_t length)
+{
+    uint64_t bytes = type->size_bytes;
+    if (type->is_hybrid) {
+        bytes += type->stride_bytes * length;
+    }
+    return (bytes + 7) & ~(uint64_t)7;
+}
+static inline uint64_t mu_gc_object_bytes(uintptr_t ref, const mu_abi_type *type)
+{
+    uint64_t length = type->is_hybrid ? *mu_abi_length((mu_ref){ref}) : 0;
+    return mu_gc_prefix_bytes(type) + mu_gc_payload_bytes(type, length);
+}
+static inline uintptr_t mu_gc_header(uintptr_t ref)
+{
+    return __atomic_load_n(mu_abi_header((mu_ref){ref}), __ATOMIC_RELAXED);
+}
+static inline bool mu_gc_has_slots(const mu_abi_type *type)
+{
+    return type->slot_count || type->element_slot_count;
+}
+
 /* --- Keeping objects (promotion.c) ------------------------------------------------------------*/
 
 /* Copies an object, or NULL-address 0 when there is no room for it. */
@@ -422,8 +493,10 @@ void mu_gc_scan(mu_gc_tracer *tracer, uintptr_t ref);
 void mu_gc_scan_range(mu_gc_tracer *tracer, uintptr_t ref, uint64_t from, uint64_t to);
 /* One slot of the object at `ref`. */
 void mu_gc_visit_slot(mu_gc_tracer *tracer, uintptr_t ref, const mu_abi_slot *slot);
-/* Scans in a young pass what is on the tracer's stack, and what it leads to (young_scan.c). */
-void mu_gc_drain_young(mu_gc_tracer *tracer);
+/* Scans what is on the tracer's stack, and what it leads to, but for at most so many objects
+ * (collector.c; in young passes young_scan.c). */
+void mu_gc_drain_some(mu_gc_tracer *tracer, uint32_t most);
+void mu_gc_drain_young(mu_gc_tracer *tracer, uint32_t most);
 /* Lets the runtime show what is behind a NATIVE slot. */
 void mu_gc_show_native(mu_gc_tracer *tracer, uintptr_t *slot);
 void mu_gc_visit_weak(mu_gc_tracer *tracer, uintptr_t *slot);
@@ -438,7 +511,45 @@ static inline bool mu_gc_is_marked(uintptr_t ref)
 {
     uint32_t word;
     uint64_t bit = mu_gc_bit_of(ref, &word);
-    return mu_gc_chunk_of(ref - MU_ABI_HEADER_BYTES)->marks[word] & bit;
+    const uint64_t *marks = mu_gc_chunk_of(ref - MU_ABI_HEADER_BYTES)->marks;
+    return __atomic_load_n(&marks[word], __ATOMIC_RELAXED) & bit;
+}
+/* False when it was set before; with several threads, one of them sets it. */
+static inline bool mu_gc_set_mark(const mu_gc_tracer *tracer, uintptr_t ref)
+{
+    uint32_t word;
+    uint64_t bit = mu_gc_bit_of(ref, &word);
+    uint64_t *marks = &mu_gc_chunk_of(ref - MU_ABI_HEADER_BYTES)->marks[word];
+    uint64_t before = __atomic_load_n(marks, __ATOMIC_RELAXED);
+    if (before & bit) {
+        return false;
+    }
+    if (tracer->is_shared) {
+        return !(__atomic_fetch_or(marks, bit, __ATOMIC_RELAXED) & bit);
+    }
+    __atomic_store_n(marks, before | bit, __ATOMIC_RELAXED);
+    return true;
+}
+/* With several threads: makes an object that may move one's own; false when the header is no longer
+ * `header`. Its next header ends that. */
+static inline bool mu_gc_claim(const mu_gc_tracer *tracer, uintptr_t ref, uintptr_t header)
+{
+    return !tracer->is_shared ||
+           __atomic_compare_exchange_n(mu_abi_header((mu_ref){ref}), &header, MU_GC_HEADER_MOVED,
+                                       false, __ATOMIC_ACQUIRE, __ATOMIC_RELAXED);
+}
+/* The header, when nobody has claimed the object (any more). */
+static inline uintptr_t mu_gc_settled_header(uintptr_t ref)
+{
+    uintptr_t header;
+    do {
+        header = __atomic_load_n(mu_abi_header((mu_ref){ref}), __ATOMIC_ACQUIRE);
+    } while (header == MU_GC_HEADER_MOVED);
+    return header;
+}
+static inline void mu_gc_set_header(uintptr_t ref, uintptr_t header)
+{
+    __atomic_store_n(mu_abi_header((mu_ref){ref}), header, __ATOMIC_RELEASE);
 }
 
 /* --- The log (barrier_log.c) ------------------------------------------------------------------*/
@@ -480,36 +591,3 @@ void mu_gc_check_tagref64(const uintptr_t *slot, const char *owner);
 /* Visits every old object in the pass LOGS or CHECK. */
 void mu_gc_check_heap(mu_gc_tracer *tracer);
 void mu_gc_note_start(uintptr_t ref);
-
-/* --- Objects ----------------------------------------------------------------------------------*/
-
-/* In a header while its object is copied: the rest is the copy's address. */
-#define MU_GC_HEADER_MOVED 1u
-
-/* Words before the payload, header included, in bytes. */
-static inline uint64_t mu_gc_prefix_bytes(const mu_abi_type *type)
-{
-    return type->is_hybrid ? MU_ABI_LENGTH_BYTES + MU_ABI_HEADER_BYTES : MU_ABI_HEADER_BYTES;
-}
-/* Of an object in the heap, so of a size that does not overflow. */
-static inline uint64_t mu_gc_payload_bytes(const mu_abi_type *type, uint64_t length)
-{
-    uint64_t bytes = type->size_bytes;
-    if (type->is_hybrid) {
-        bytes += type->stride_bytes * length;
-    }
-    return (bytes + 7) & ~(uint64_t)7;
-}
-static inline uint64_t mu_gc_object_bytes(uintptr_t ref, const mu_abi_type *type)
-{
-    uint64_t length = type->is_hybrid ? *mu_abi_length((mu_ref){ref}) : 0;
-    return mu_gc_prefix_bytes(type) + mu_gc_payload_bytes(type, length);
-}
-static inline uintptr_t mu_gc_header(uintptr_t ref)
-{
-    return __atomic_load_n(mu_abi_header((mu_ref){ref}), __ATOMIC_RELAXED);
-}
-static inline bool mu_gc_has_slots(const mu_abi_type *type)
-{
-    return type->slot_count || type->element_slot_count;
-}

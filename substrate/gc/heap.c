@@ -22,6 +22,7 @@ mu_gc_heap *mu_gc_heap_new(mu_gc_pool *pool, const mu_gc_config *config)
     pthread_mutex_init(&heap->lock, NULL);
     pthread_mutex_init(&heap->background, NULL);
     pthread_cond_init(&heap->job_ended, NULL);
+    mu_gc_team_init(&heap->team);
     return heap;
 }
 
@@ -31,6 +32,7 @@ void mu_gc_heap_free(mu_gc_heap *heap)
         return;
     }
     mu_gc_background_end(heap);
+    mu_gc_team_deinit(&heap->team);
     mu_gc_pool_count_quota(heap->pool, heap->config.quota_bytes, false);
     mu_gc_pool_count_large(heap->pool, -(int64_t)mu_gc_large_clear(&heap->large));
     mu_gc_pool_give(heap->pool, heap->young, true);

@@ -16,17 +16,23 @@
 
 /* ---------------------------------------------------------------------------------------- holes */
 
+/* Where several trace, others mark lines meanwhile, but none that are free. */
+static inline bool is_free(const uint8_t *line)
+{
+    return __atomic_load_n(line, __ATOMIC_RELAXED) == 0;
+}
+
 /* The first run of at least `lines` free ones in a block: its beginning, or MU_GC_BLOCK_LINES. */
 static uint32_t find_run(const uint8_t *bytes, uint32_t lines, uint32_t *end)
 {
     uint32_t at = 0;
     while (at < MU_GC_BLOCK_LINES) {
-        if (bytes[at] != 0) {
+        if (!is_free(&bytes[at])) {
             at++;
             continue;
         }
         uint32_t stop = at + 1;
-        while (stop < MU_GC_BLOCK_LINES && bytes[stop] == 0) {
+        while (stop < MU_GC_BLOCK_LINES && is_free(&bytes[stop])) {
             stop++;
         }
         if (stop - at >= lines) {
@@ -104,7 +110,7 @@ void mu_gc_lines_mark(uintptr_t start, uintptr_t end, uint8_t epoch)
     uint32_t first = (uint32_t)(start & (MU_GC_CHUNK_BYTES - 1)) / MU_GC_LINE_BYTES;
     uint32_t last = (uint32_t)((end - 1) & (MU_GC_CHUNK_BYTES - 1)) / MU_GC_LINE_BYTES;
     do {
-        chunk->lines[first] = epoch;
+        __atomic_store_n(&chunk->lines[first], epoch, __ATOMIC_RELAXED);
     } while (++first <= last);
 }
 

@@ -184,6 +184,7 @@ bool mu_gc_marking_advance(mu_gc_tracer *young)
     mu_gc_heap *heap = young->heap;
     mu_gc_marker *marker = &heap->marker;
     append(&marker->weak, &young->weak);
+    append(&marker->stack, &young->met);
     marker->kept_bytes += young->kept_bytes;
     mu_gc_tracer tracer = open_tracer(heap);
     while (marker->natives.count > 0) {
@@ -302,6 +303,7 @@ static void make_way(mu_gc_heap *heap)
     bool waits = true;
     while (waits && !__atomic_load_n(&heap->is_ending, __ATOMIC_RELAXED)) {
         sched_yield();
+        mu_gc_team_join(heap);
         waits = __atomic_load_n(&heap->stop_wanted, __ATOMIC_RELAXED) ||
                 (__atomic_load_n(&heap->is_due, __ATOMIC_RELAXED) && now_ns() < end_ns);
     }

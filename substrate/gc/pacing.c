@@ -5,7 +5,7 @@
  * two kinds of programs: of one, a constant share lives however long the collector waits, so it
  * waits less; of the other, a structure is built and dropped as a whole, and the longer the
  * collector waits the fewer of those are met alive. Which it is, a trial tells: for some
- * collections young space is twice as large, and stays so if the share that lives sank.
+ * collections young space is four times as large, and stays so if the share that lives sank.
  *
  * Old space is marked when it has grown by a share of what the quota leaves above that which lived
  * at the last marking. The background job marks; what it is behind, stops make up for. Behind is
@@ -29,6 +29,9 @@
 /* What may survive, as a rule, and where waiting longer pays: half a millisecond, and two. */
 #define KEPT_BYTES     ((uint64_t)384 << 10)
 #define KEPT_MAX_BYTES ((uint64_t)1 << 20)
+/* A structure that is larger than young space survives in parts as a whole, so trials take long
+ * steps. */
+#define TRIAL_FACTOR 4u
 /* Collections that a trial takes, and that are between two. */
 #define TRIAL_COLLECTIONS 6u
 #define TRIAL_APART_MIN   16u
@@ -89,7 +92,7 @@ static void begin_trial(mu_gc_pace *pace)
     pace->before = pace->sample;
     pace->before_bytes = pace->young_bytes;
     pace->sample = (mu_gc_sample){0};
-    pace->young_bytes *= 2;
+    pace->young_bytes *= TRIAL_FACTOR;
     pace->in_trial = true;
 }
 

@@ -103,19 +103,12 @@ static void copy_words(uintptr_t to, uintptr_t from, uint64_t bytes)
     }
 }
 
-static void set_mark(uintptr_t ref)
-{
-    uint32_t word;
-    uint64_t bit = mu_gc_bit_of(ref, &word);
-    mu_gc_chunk_of(ref - MU_ABI_HEADER_BYTES)->marks[word] |= bit;
-}
-
 /* What a kept object needs wherever it is. */
 static void note_kept(mu_gc_tracer *tracer, uintptr_t ref, uint64_t total)
 {
     tracer->kept_bytes += total;
     if (tracer->sets_marks) {
-        set_mark(ref);
+        (void)mu_gc_set_mark(tracer, ref);
     }
     if (tracer->verify) {
         mu_gc_note_start(ref);
@@ -130,10 +123,13 @@ uintptr_t mu_gc_copy(mu_gc_tracer *tracer, uintptr_t ref, const mu_abi_type *typ
     if (copy == 0) {
         return 0;
     }
-    copy_words(copy - prefix, ref - prefix, total);
+    copy_words(copy, ref, total - prefix); /* others may look at the header */
+    if (type->is_hybrid) {
+        *mu_abi_length((mu_ref){copy}) = *mu_abi_length((mu_ref){ref});
+    }
     *mu_abi_header((mu_ref){copy}) = (uintptr_t)type | MU_ABI_HEADER_UNLOGGED;
-    *mu_abi_header((mu_ref){ref}) = copy | MU_GC_HEADER_MOVED;
     note_kept(tracer, copy, total);
+    mu_gc_set_header(ref, copy | MU_GC_HEADER_MOVED);
     return copy;
 }
 
@@ -141,8 +137,8 @@ void mu_gc_keep_in_place(mu_gc_tracer *tracer, uintptr_t ref, const mu_abi_type 
 {
     uint64_t total = mu_gc_object_bytes(ref, type);
     uintptr_t start = ref - mu_gc_prefix_bytes(type);
-    *mu_abi_header((mu_ref){ref}) = (uintptr_t)type | MU_ABI_HEADER_UNLOGGED;
     mu_gc_lines_mark(start, start + total, tracer->epoch);
-    mu_gc_block_of(ref)->has_kept = true;
+    __atomic_store_n(&mu_gc_block_of(ref)->has_kept, true, __ATOMIC_RELAXED);
     note_kept(tracer, ref, total);
+    mu_gc_set_header(ref, (uintptr_t)type | MU_ABI_HEADER_UNLOGGED);
 }

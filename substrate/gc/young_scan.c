@@ -13,13 +13,6 @@ static inline void push(mu_gc_tracer *tracer, uintptr_t ref)
     MU_ARRAY_PUSH(&tracer->stack, ref);
 }
 
-static inline void set_mark(uintptr_t ref)
-{
-    uint32_t word;
-    uint64_t bit = mu_gc_bit_of(ref, &word);
-    mu_gc_chunk_of(ref - MU_ABI_HEADER_BYTES)->marks[word] |= bit;
-}
-
 /* The copy's address, or 0 when it is none of the usual objects. */
 static inline uintptr_t copy_usual(mu_gc_tracer *tracer, uintptr_t ref, const mu_abi_type *type)
 {
@@ -28,6 +21,9 @@ static inline uintptr_t copy_usual(mu_gc_tracer *tracer, uintptr_t ref, const mu
     if (type->is_hybrid || type->align_bytes > 8 || total > MU_GC_LINE_BYTES ||
         stream->limit - stream->cursor < total) {
         return 0;
+    }
+    if (!mu_gc_claim(tracer, ref, (uintptr_t)type)) {
+        return 0; /* another was first; mu_gc_keep_young waits for what becomes of it */
     }
     uint64_t *target = (uint64_t *)stream->cursor;
     uint64_t *source = (uint64_t *)(ref - MU_ABI_HEADER_BYTES);
@@ -38,9 +34,9 @@ static inline uintptr_t copy_usual(mu_gc_tracer *tracer, uintptr_t ref, const mu
     for (uint64_t i = 1; i < total / 8; i++) {
         target[i] = source[i];
     }
-    source[0] = copy | MU_GC_HEADER_MOVED;
+    mu_gc_set_header(ref, copy | MU_GC_HEADER_MOVED);
     if (tracer->sets_marks) {
-        set_mark(copy);
+        (void)mu_gc_set_mark(tracer, copy);
     }
     if (mu_gc_has_slots(type)) {
         push(tracer, copy);
@@ -63,7 +59,7 @@ static inline void visit(mu_gc_tracer *tracer, uintptr_t *slot)
     }
     uintptr_t kept = 0;
     if (state == MU_GC_STATE_YOUNG) {
-        uintptr_t header = mu_gc_header(ref);
+        uintptr_t header = mu_gc_settled_header(ref);
         if (header & MU_GC_HEADER_MOVED) {
             *slot = header & ~(uintptr_t)MU_GC_HEADER_MOVED;
             return;
@@ -80,9 +76,9 @@ static inline void visit(mu_gc_tracer *tracer, uintptr_t *slot)
     }
 }
 
-void mu_gc_drain_young(mu_gc_tracer *tracer)
+void mu_gc_drain_young(mu_gc_tracer *tracer, uint32_t most)
 {
-    while (tracer->stack.count > 0) {
+    for (; tracer->stack.count > 0 && most > 0; most--) {
         uintptr_t ref = tracer->stack.items[--tracer->stack.count];
         const mu_abi_type *type =
             (const mu_abi_type *)(mu_gc_header(ref) & ~(uintptr_t)MU_ABI_HEADER_FLAGS);

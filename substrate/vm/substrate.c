@@ -96,9 +96,9 @@ static mu_status open_parts(mu_substrate *substrate, mu_report *report)
         return mu_report_add(report, status, nowhere, "cannot make the code generator's stubs: %s",
                              mu_status_text(status));
     }
-    mu_thread_pool_config pool = {.workers = worker_count(&substrate->config),
-                                  .contention = on_contention,
-                                  .context = substrate};
+    substrate->worker_count = worker_count(&substrate->config);
+    mu_thread_pool_config pool = {
+        .workers = substrate->worker_count, .contention = on_contention, .context = substrate};
     status = mu_thread_pool_new(&pool, &substrate->workers);
     if (status != MU_OK) {
         return mu_report_add(report, status, nowhere, "cannot start %u worker threads",

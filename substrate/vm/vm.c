@@ -37,7 +37,8 @@ mu_status mu_vm_new(mu_substrate *substrate, const mu_vm_config *config, mu_vm *
                          .concurrent = substrate->config.gc_concurrent,
                          .report = substrate->config.gc_report,
                          .run_later = vm_run_later,
-                         .run_context = substrate->workers};
+                         .run_context = substrate->workers,
+                         .helpers = substrate->worker_count - 1};
     vm->heap = mu_gc_heap_new(substrate->blocks, &heap);
     mu_gc_heap_set_native(vm->heap, vm_stack_reached, vm);
     mu_gc_heap_set_pins(vm->heap, vm_show_pins, vm);

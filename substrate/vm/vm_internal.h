@@ -43,6 +43,7 @@ struct mu_substrate {
     mu_stack_pool *stacks;
     mu_stack_pool *native_stacks; /* for C */
     mu_thread_pool *workers;
+    uint32_t worker_count;
     mu_timer_queue *timers;
     mu_ir_env *root;
     pthread_mutex_t lock; /* of what follows; taken before a VM's lock, never after */

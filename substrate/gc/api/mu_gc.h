@@ -52,6 +52,7 @@ typedef struct mu_gc_config {
      * space is marked in full collections only. */
     void (*run_later)(void *context, void (*job)(void *argument), void *argument);
     void *run_context;
+    uint32_t helpers; /* of those threads, how many may trace beside who collects; 0 or more */
 } mu_gc_config;
 /* Cheap: takes no block until something is allocated. */
 mu_gc_heap *mu_gc_heap_new(mu_gc_pool *pool, const mu_gc_config *config);
