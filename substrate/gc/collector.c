@@ -16,7 +16,7 @@
 /* Old blocks with at least so many free lines are emptied by a full collection. */
 #define SPARSE_LINES (MU_GC_BLOCK_LINES / 2)
 /* Objects that the collecting thread scans before it asks for help. */
-#define ALONE_OBJECTS 6000u
+#define ALONE_OBJECTS 16000u
 #define ALONE_STRESS  8u
 
 static uint64_t now_ns(void)

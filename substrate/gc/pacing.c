@@ -26,9 +26,10 @@
 #define YOUNG_LARGE_WEIGHT 8u
 /* While marking is behind. */
 #define BEHIND_BYTES ((uint64_t)256 << 10)
-/* What may survive, as a rule, and where waiting longer pays: half a millisecond, and two. */
+/* What may survive, as a rule, and where waiting longer pays: half a millisecond, and two or three
+ * less often. */
 #define KEPT_BYTES     ((uint64_t)384 << 10)
-#define KEPT_MAX_BYTES ((uint64_t)1 << 20)
+#define KEPT_MAX_BYTES ((uint64_t)2 << 20)
 /* A structure that is larger than young space survives in parts as a whole, so trials take long
  * steps. */
 #define TRIAL_FACTOR 4u
@@ -49,11 +50,28 @@ void mu_gc_pace_begin(mu_gc_heap *heap)
     mu_gc_pace_set_trigger(heap);
 }
 
+/* Bytes that old space may still take: blocks of the quota, and lines of blocks it has. */
+static uint64_t room_of(const mu_gc_heap *heap)
+{
+    uint64_t used = mu_gc_heap_used_bytes(heap);
+    uint64_t quota = heap->config.quota_bytes;
+    return (quota > used ? quota - used : 0) + heap->hole_lines * MU_GC_LINE_BYTES;
+}
+
+/* Young space is taken from the room, as long as nothing of it is kept. */
+static uint64_t most_young(const mu_gc_heap *heap)
+{
+    uint64_t most = heap->config.quota_bytes / 8;
+    uint64_t part = (room_of(heap) + heap->young_count * MU_GC_BLOCK_BYTES) / 3;
+    bool is_large = heap->pace.grown || heap->pace.in_trial;
+    return is_large && part > most ? part : most;
+}
+
 void mu_gc_pace_note_young(mu_gc_heap *heap)
 {
     uint64_t young_bytes =
         heap->young_count * MU_GC_BLOCK_BYTES + heap->young_large_bytes / YOUNG_LARGE_WEIGHT;
-    uint64_t most = heap->config.quota_bytes / 8;
+    uint64_t most = most_young(heap);
     uint64_t due = most < heap->pace.young_bytes ? most : heap->pace.young_bytes;
     due = heap->pace.is_behind && due > BEHIND_BYTES ? BEHIND_BYTES : due;
     if (young_bytes > due) {
@@ -140,7 +158,7 @@ void mu_gc_pace_learn(mu_gc_heap *heap, uint64_t young_bytes, uint64_t kept_byte
     } else if (pace->sample.count == TRIAL_COLLECTIONS) {
         bool is_much = pace->sample.kept_bytes > KEPT_BYTES * TRIAL_COLLECTIONS;
         if (is_much && !pace->until_trial && pace->young_bytes < YOUNG_MAX_BYTES &&
-            pace->young_bytes < heap->config.quota_bytes / 8) {
+            pace->young_bytes < room_of(heap) / 4) {
             begin_trial(pace);
             return;
         }
@@ -150,14 +168,6 @@ void mu_gc_pace_learn(mu_gc_heap *heap, uint64_t young_bytes, uint64_t kept_byte
 }
 
 /* ---------------------------------------------------------------------------------- old objects */
-
-/* Bytes that old space may still take: blocks of the quota, and lines of blocks it has. */
-static uint64_t room_of(const mu_gc_heap *heap)
-{
-    uint64_t used = mu_gc_heap_used_bytes(heap);
-    uint64_t quota = heap->config.quota_bytes;
-    return (quota > used ? quota - used : 0) + heap->hole_lines * MU_GC_LINE_BYTES;
-}
 
 void mu_gc_pace_set_trigger(mu_gc_heap *heap)
 {
