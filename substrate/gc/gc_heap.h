@@ -367,8 +367,9 @@ struct mu_gc_heap {
     mu_gc_large_table large;
     mu_gc_large *young_large;
     mu_gc_large *dirty_large;
-    mu_gc_words log;     /* old objects stored into since the last collection */
-    mu_gc_words scratch; /* memory for the next tracer's stack */
+    uint64_t dirty_cards; /* of large objects */
+    mu_gc_words log;      /* old objects stored into since the last collection */
+    mu_gc_words scratch;  /* memory for the next tracer's stack */
     mu_gc_marker marker;
     mu_gc_team team;
     mu_gc_native_fn *native;
@@ -415,6 +416,8 @@ static inline bool mu_gc_poisons(const mu_gc_heap *heap)
 void mu_gc_pace_begin(mu_gc_heap *heap);
 /* Young objects have come to be more: is a collection due? The lock is held. */
 void mu_gc_pace_note_young(mu_gc_heap *heap);
+/* The log has grown: is a collection due? The lock is held. */
+void mu_gc_pace_note_log(mu_gc_heap *heap);
 /* A young collection of so much kept so much: decides how much may be young before the next. */
 void mu_gc_pace_learn(mu_gc_heap *heap, uint64_t young_bytes, uint64_t kept_bytes);
 /* Decides when old space is to be marked next; just after it was swept. The lock is held. */

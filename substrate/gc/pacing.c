@@ -24,6 +24,8 @@
 #define YOUNG_MIN_BYTES    ((uint64_t)512 << 10)
 #define YOUNG_MAX_BYTES    ((uint64_t)32 << 20)
 #define YOUNG_LARGE_WEIGHT 8u
+/* Objects and cards in the log that a stop should have to scan. */
+#define LOG_MANY 8192u
 /* While marking is behind. */
 #define BEHIND_BYTES ((uint64_t)256 << 10)
 /* What may survive, as a rule, and where waiting longer pays: half a millisecond, and two or three
@@ -79,6 +81,13 @@ void mu_gc_pace_note_young(mu_gc_heap *heap)
     }
     if (young_bytes > due + due / 2) {
         __atomic_store_n(&heap->is_overdue, true, __ATOMIC_RELAXED);
+    }
+}
+
+void mu_gc_pace_note_log(mu_gc_heap *heap)
+{
+    if (heap->log.count + heap->dirty_cards > LOG_MANY) {
+        __atomic_store_n(&heap->is_due, true, __ATOMIC_RELAXED);
     }
 }
 

@@ -113,8 +113,8 @@ typedef struct mu_gc_collection {
     bool begins_marking; /* of old ones, beside the mutators */
     bool ended_marking;  /* out: what is not marked died */
 } mu_gc_collection;
-/* Is a collection worth while, young objects being many? Cheap; for before an allocation that comes
- * here. Thread: any. */
+/* Is a collection worth while, young objects being many, or stores that were logged? Cheap; for
+ * before an allocation that comes here, and after mu_gc_log for the next safepoint. Thread: any. */
 bool mu_gc_is_due(const mu_gc_heap *heap);
 /* Decides what the next collection is; `full` demands a full one, as after a NO_MEMORY. The
  * mutators are stopped, and mu_gc_collect follows. */
