@@ -1,4 +1,5 @@
 #include "call.h"
+#include "calm_work.h"
 #include "drain.h"
 #include "guest_thread.h"
 #include "thread_wait.h"
@@ -43,8 +44,10 @@ static void free_thread(void *context)
     mud_mailbox_post(&call->daemon->mailbox, on_thread_freed, call);
 }
 
-static void finish(mud_call *call)
+/* With the VM kept calm when the thread ended with an error, for its frames. */
+static void end_call(void *context)
 {
+    mud_call *call = context;
     mud_daemon *daemon = call->daemon;
     mud_vm *vm = call->vm;
     mud_session *session = mud_session_find(daemon, call->ticket.session);
@@ -67,6 +70,16 @@ static void finish(mud_call *call)
     }
     daemon->jobs_pending++;
     mu_substrate_submit(daemon->substrate, free_thread, call);
+}
+
+/* Behind what of the call was put off. */
+static void finish(mud_call *call)
+{
+    if (mu_thread_outcome(call->thread) == MU_OUTCOME_ERROR || mud_calm_is_waiting(call->vm)) {
+        mud_calm_work(call->vm, end_call, call);
+    } else {
+        end_call(call);
+    }
 }
 
 /* On the loop's thread: the thread has told its last. */
@@ -299,13 +312,12 @@ static bool has_room(mud_session *session, mud_ticket ticket, mud_vm *vm)
     return true;
 }
 
-void mud_request_call(mud_session *session, const Mud__ClientFrame *frame)
+static void begin_call(mud_session *session, const Mud__ClientFrame *frame, mud_vm *vm)
 {
     mud_daemon *daemon = session->daemon;
     mud_ticket ticket = {session->id, frame->id};
     const Mud__Call *request = frame->call;
-    mud_vm *vm = mud_vm_require(daemon, ticket, request->vm);
-    if (vm == NULL || !has_room(session, ticket, vm)) {
+    if (!has_room(session, ticket, vm)) {
         return;
     }
     uint32_t count = (uint32_t)request->n_arguments;
@@ -335,4 +347,13 @@ void mud_request_call(mud_session *session, const Mud__ClientFrame *frame)
         start(session, vm, frame, thread, callee);
     }
     mu_report_free(report);
+}
+
+void mud_request_call(mud_session *session, const Mud__ClientFrame *frame)
+{
+    mud_vm *vm =
+        mud_vm_require(session->daemon, (mud_ticket){session->id, frame->id}, frame->call->vm);
+    if (vm != NULL) {
+        mud_calm_request(session, frame, vm, begin_call);
+    }
 }

@@ -26,9 +26,11 @@ typedef struct mud_call {
     bool logs_traps;
     bool is_thread; /* made by the program: guest_thread.c */
     bool is_killed;
-    uint64_t trap;               /* waiting for a handler's answer; 0: not */
-    struct mud_context *context; /* that holds the trap: context_trap.c */
-    bool waits_for_context;      /* too many traps have one */
+    uint64_t trap;                     /* waiting for a handler's answer; 0: not */
+    struct mud_context *context;       /* that holds the trap: context_trap.c */
+    bool waits_for_context;            /* too many traps have one */
+    bool is_admitted;                  /* and it is next, once its VM's world runs */
+    Mud__OnDisconnect without_handler; /* what it does now that its trap handler has gone */
     /* A job of the context uses the thread: what the thread tells meanwhile waits. */
     bool is_held, has_trapped, has_finished;
     bool waits_for_output; /* in a logged trap, until the session has read earlier ones */

@@ -66,6 +66,7 @@ mud_vm *mud_vm_create(mud_daemon *daemon, mud_ticket ticket, const char *name, u
     vm->owner = owner;
     vm->has_native = wish->native;
     STAILQ_INIT(&vm->limit_changes);
+    STAILQ_INIT(&vm->calm_jobs);
     vm->calls_limit = MUD_CALLS_DEFAULT;
     vm->output_limit_bytes = MUD_OUTPUT_DEFAULT_BYTES;
     mud_limits_keep(vm, &wish->limits);
