@@ -10,12 +10,37 @@
 
 void thread_submit(mu_thread *thread)
 {
-    mu_thread_pool_submit(thread->vm->substrate->workers, thread_run_slice, thread);
+    mu_thread_pool *workers = thread->vm->substrate->workers;
+    if (thread_is_called(thread)) {
+        mu_thread_pool_run_first(workers, &thread->task);
+    } else {
+        mu_thread_pool_run(workers, &thread->task);
+    }
 }
 
-/* Under MU_YIELD_STRESS every yieldpoint leaves Mu code; going through the queue, and perhaps to
- * another worker, each time would make long loops take hours. */
-#define YIELD_STRESS_QUEUE_EVERY 16
+void thread_preempt(mu_task *task)
+{
+    mu_thread *thread = task->context;
+    __atomic_store_n(&thread->yield_wanted, true, __ATOMIC_SEQ_CST);
+    vm_request_stop(thread);
+}
+
+/* Makes room for others. Under MU_YIELD_STRESS another worker goes on. */
+static void queue_again(mu_thread *thread)
+{
+    mu_vm *vm = thread->vm;
+    pthread_mutex_lock(&vm->lock);
+    vm_leave_world_locked(thread);
+    thread_end_slice(thread);
+    if (vm->substrate->config.yield_stress) {
+        mu_thread_pool_run_elsewhere(vm->substrate->workers, &thread->task);
+    } else if (thread_is_called(thread)) {
+        mu_thread_pool_run_first(vm->substrate->workers, &thread->task);
+    } else {
+        mu_thread_pool_run_again(vm->substrate->workers, &thread->task);
+    }
+    pthread_mutex_unlock(&vm->lock);
+}
 
 /* ---- errors */
 
@@ -68,10 +93,13 @@ slice_end thread_raise(mu_thread *thread, mu_guest_error error)
     return thread_throw(thread, 0, error);
 }
 
-slice_end thread_end_with_error(mu_thread *thread, mu_guest_error error)
+slice_end thread_end_with_error(mu_thread *thread, mu_guest_error error, bool has_frames)
 {
     thread->error = error;
     thread_forget_frames(thread);
+    if (has_frames) {
+        thread_note_frames(thread);
+    }
     return finish_with_error(thread);
 }
 
@@ -79,19 +107,11 @@ slice_end thread_end_with_error(mu_thread *thread, mu_guest_error error)
 
 static slice_end at_yieldpoint(mu_thread *thread)
 {
-    mu_vm *vm = thread->vm;
-    pthread_mutex_lock(&vm->lock);
-    bool killed = thread_is_killed(thread);
-    bool yields = thread->yield_wanted;
-    if (vm->substrate->config.yield_stress) {
-        yields = ++thread->stressed_yields % YIELD_STRESS_QUEUE_EVERY == 0;
-    }
-    thread->yield_wanted = false;
-    pthread_mutex_unlock(&vm->lock);
-    if (killed) {
-        thread->outcome = MU_OUTCOME_KILLED;
-        thread->error = MU_GUEST_ERROR_KILLED;
-        return SLICE_FINISHED;
+    bool yields = __atomic_exchange_n(&thread->yield_wanted, false, __ATOMIC_SEQ_CST) ||
+                  thread->vm->substrate->config.yield_stress;
+    slice_end end = thread_heed(thread);
+    if (end != SLICE_GOES_ON) {
+        return end;
     }
     if (yields) {
         return SLICE_QUEUED;
@@ -227,7 +247,7 @@ static slice_end leave_trap(mu_thread *thread)
 static slice_end leave_return(mu_thread *thread)
 {
     if (thread->stack->serial != thread->first_stack) {
-        return thread_end_with_error(thread, MU_GUEST_ERROR_STACK_BOTTOM);
+        return thread_end_with_error(thread, MU_GUEST_ERROR_STACK_BOTTOM, false);
     }
     if (thread->is_made_by_thread) { /* nobody waits for results */
         thread->outcome = MU_OUTCOME_EXITED;
@@ -319,9 +339,7 @@ static slice_end before_entering(mu_thread *thread)
         end = thread_load(thread);
     }
     if (thread_is_killed(thread)) {
-        thread->outcome = MU_OUTCOME_KILLED;
-        thread->error = MU_GUEST_ERROR_KILLED;
-        return SLICE_FINISHED;
+        return thread_heed(thread);
     }
     if (thread->exit_wanted) {
         thread->outcome = MU_OUTCOME_EXITED;
@@ -335,7 +353,7 @@ static slice_end before_entering(mu_thread *thread)
         thread->throw_wanted = false;
         return thread_throw(thread, thread->abi.exception, MU_GUEST_ERROR_EXCEPTION);
     }
-    return end;
+    return end == SLICE_GOES_ON ? thread_heed(thread) : end;
 }
 
 static void give_back_stack(mu_thread *thread)
@@ -364,9 +382,13 @@ static void finish(mu_thread *thread)
     vm_lock_quiet(vm); /* a collection under way may be freeing stacks */
     thread->state = MU_THREAD_FINISHED;
     vm->thread_count--;
+    thread_end_slice(thread);
     vm->finished_count++;
     bool collects = vm_stacks_are_due(vm);
     pthread_mutex_unlock(&vm->lock);
+    if (thread->has_grace) {
+        mu_timer_cancel(vm->substrate->timers, &thread->grace);
+    }
     if (collects) { /* a thread may leave its first stack behind, and calls from outside cannot wait
                      */
         vm_collect(vm, NULL, true);
@@ -387,6 +409,7 @@ void thread_run_slice(void *context)
     mu_thread *thread = context;
     mu_substrate *substrate = thread->vm->substrate;
     vm_enter_world(thread);
+    thread_set_alarm(thread);
     slice_end end = before_entering(thread);
     fault_handler_enter(&thread->abi, mu_jit_leave_error(substrate->jit));
     while (end == SLICE_GOES_ON) {
@@ -396,10 +419,7 @@ void thread_run_slice(void *context)
     fault_handler_enter(NULL, NULL);
     switch (end) {
     case SLICE_TRAPPED: thread_park(thread); break;
-    case SLICE_QUEUED:
-        vm_leave_world(thread);
-        thread_submit(thread);
-        break;
+    case SLICE_QUEUED: queue_again(thread); break;
     case SLICE_FINISHED: finish(thread); break;
     case SLICE_WAITING:
     case SLICE_GOES_ON: break;
