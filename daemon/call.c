@@ -214,6 +214,32 @@ void mud_request_kill_call(mud_session *session, const Mud__ClientFrame *frame)
     mud_answer_done(daemon, ticket);
 }
 
+void mud_request_cancel_call(mud_session *session, const Mud__ClientFrame *frame)
+{
+    mud_daemon *daemon = session->daemon;
+    mud_ticket ticket = {session->id, frame->id};
+    const Mud__CancelCall *request = frame->cancel_call;
+    uint64_t grace_ms = request->grace_ms != 0 ? request->grace_ms : MUD_GRACE_DEFAULT_MS;
+    mud_call *call = mud_id_table_get(&daemon->calls, request->call);
+    if (call == NULL) {
+        mud_answer_error(daemon, ticket, MUD__CODE__NOT_FOUND, "", "no call %llu is running",
+                         (unsigned long long)request->call);
+        return;
+    }
+    if (grace_ms > MUD_GRACE_MOST_MS) {
+        mud_answer_error(daemon, ticket, MUD__CODE__INVALID_ARGUMENT, "",
+                         "the grace of a cancelled call is a day at most");
+        return;
+    }
+    if (!call->is_killed) {
+        call->is_cancelled = true;
+        /* First, as when it is killed. It may trap again. */
+        mu_thread_cancel(call->thread, grace_ms * 1000000);
+        mud_trap_leave(call);
+    }
+    mud_answer_done(daemon, ticket);
+}
+
 void mud_request_kill_calls(mud_session *session, const Mud__ClientFrame *frame)
 {
     mud_daemon *daemon = session->daemon;
@@ -237,7 +263,7 @@ void mud_request_kill_calls(mud_session *session, const Mud__ClientFrame *frame)
 static void on_deadline(uv_timer_t *timer)
 {
     mud_call *call = timer->data;
-    mud_call_condemn(call, MUD__CODE__DEADLINE_EXCEEDED, "give it more time with --timeout", false,
+    mud_call_condemn(call, MUD__CODE__DEADLINE_EXCEEDED, "give it more time with --deadline", false,
                      "call %llu of %s.%s did not end within %llu ms", (unsigned long long)call->id,
                      call->vm->name, mu_function_name(call->callee),
                      (unsigned long long)call->timeout_ms);
@@ -283,6 +309,8 @@ static void start(mud_session *session, mud_vm *vm, const Mud__ClientFrame *fram
         call->has_timer = true;
         uv_timer_start(&call->timer, on_deadline, call->timeout_ms, 0);
     }
+    uint64_t cpu_us = frame->call->cpu_us;
+    mu_thread_set_cpu_budget(thread, cpu_us < UINT64_MAX / 1000 ? cpu_us * 1000 : UINT64_MAX);
     /* What the call does comes as letters, so the announcement is still the first. */
     mu_thread_start(thread, mud_call_thread_trapped, mud_call_thread_finished, call);
     announce(call);

@@ -48,7 +48,9 @@ mud_vm *mud_vm_create(mud_daemon *daemon, mud_ticket ticket, const char *name, u
     if (!check_creation(daemon, ticket, name, wish)) {
         return NULL;
     }
-    mu_vm_config config = {.limits = mud_limits_inner(&wish->limits), .grant_native = wish->native};
+    mu_vm_config config = {.limits = mud_limits_inner(&wish->limits),
+                           .cpu_share = (uint32_t)wish->limits.cpu_share,
+                           .grant_native = wish->native};
     if (config.limits.heap_bytes == 0) {
         config.limits.heap_bytes = daemon->options->heap_bytes;
     }

@@ -50,7 +50,7 @@ void mud_trap_leave(mud_call *call)
 {
     bool is_told = call->trap != 0 && mud_context_trap_is_told(call);
     uint64_t trap = call->trap;
-    call->waits_for_output = false;
+    call->waits_for_output = call->goes_on = false;
     mud_context_trap_leave(call);
     mud_trap_forget(call);
     if (!is_told) {
@@ -121,7 +121,10 @@ static void enter_unhandled(mud_call *call)
 static void enter(void *context)
 {
     mud_call *call = context;
-    if (call->is_killed) {
+    /* Cancelled before this was heard of, it may have left the trap, or be in another that has been
+     * entered by now. */
+    if (call->is_killed || call->trap != 0 || call->waits_for_output || call->goes_on ||
+        mu_thread_get_state(call->thread) != MU_THREAD_TRAPPED) {
         return;
     }
     if (call->logs_traps) {
@@ -141,7 +144,8 @@ void mud_trap_enter(mud_call *call)
 static void resume_logged(void *context)
 {
     mud_call *call = context;
-    if (!call->is_killed) {
+    if (call->goes_on) {
+        call->goes_on = false;
         resume_with_zeros(call);
     }
 }
@@ -153,6 +157,7 @@ void mud_trap_output_drained(mud_daemon *daemon, uint64_t session)
     while ((call = mud_id_table_next(&daemon->calls, &cursor)) != NULL) {
         if (call->waits_for_output && call->ticket.session == session) {
             call->waits_for_output = false;
+            call->goes_on = true;
             mud_calm_work(call->vm, resume_logged, call);
         }
     }
@@ -163,9 +168,10 @@ void mud_trap_output_drained(mud_daemon *daemon, uint64_t session)
 static void go_on(void *context)
 {
     mud_call *call = context;
-    if (call->is_killed) {
+    if (!call->goes_on) {
         return;
     }
+    call->goes_on = false;
     switch (call->without_handler) {
     case MUD__ON_DISCONNECT__RESUME: resume_with_zeros(call); return;
     case MUD__ON_DISCONNECT__THROW:
@@ -183,6 +189,7 @@ static void go_on(void *context)
 void mud_trap_continue(mud_call *call, Mud__OnDisconnect policy)
 {
     call->without_handler = policy;
+    call->goes_on = true;
     mud_calm_work(call->vm, go_on, call);
 }
 
