@@ -85,7 +85,7 @@ typedef struct mu_vm_config {
     bool grant_native;  /* the unsafe native interface */
     uint32_t cpu_share; /* see mu_vm_set_cpu_share; 0: the default; at most MU_VM_MAX_CPU_SHARE */
 } mu_vm_config;
-/* Errors: INVALID, a limit that cannot be one. */
+/* Errors: INVALID, a limit or a share that cannot be one. */
 MU_MUST_CHECK mu_status mu_vm_new(mu_substrate *substrate, const mu_vm_config *config, mu_vm **vm);
 /* Changes limits; those that are 0 stay. Where more is used than is allowed now, nothing is taken
  * away, and what asks for more fails until it fits. Stacks that are there grow no deeper than they

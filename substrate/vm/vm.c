@@ -5,10 +5,10 @@
 #include <string.h>
 #include <sys/mman.h>
 
-#define FIRST_FUNCTIONS 16u
-
 _Static_assert(MU_VM_MAX_CPU_SHARE == MU_SHARE_WEIGHT_MOST,
                "what mu.h promises the pool must take");
+
+#define FIRST_FUNCTIONS 16u
 
 /* The collector's background work goes on the workers, in small pieces. */
 static void vm_run_later(void *context, void (*job)(void *argument), void *argument)
