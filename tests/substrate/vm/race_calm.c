@@ -97,18 +97,22 @@ static void look_at_threads(race *self)
     mu_thread_free(thread);
 }
 
+static void await_grant(race *self)
+{
+    pthread_mutex_lock(&self->lock);
+    while (!self->is_granted) {
+        pthread_cond_wait(&self->changed, &self->lock);
+    }
+    self->is_granted = false;
+    pthread_mutex_unlock(&self->lock);
+}
+
 /* Keeps the VM calm; how many times over is the result. */
-static uint32_t keep_calm(race *self, uint32_t *put_off)
+static uint32_t keep_calm(race *self)
 {
     if (!mu_vm_try_calm(self->vm)) {
-        ++*put_off;
         mu_vm_calm_later(self->vm, on_granted, self);
-        pthread_mutex_lock(&self->lock);
-        while (!self->is_granted) {
-            pthread_cond_wait(&self->changed, &self->lock);
-        }
-        self->is_granted = false;
-        pthread_mutex_unlock(&self->lock);
+        await_grant(self);
     }
     uint64_t before = stops_of(self->vm);
     look_at_threads(self);
@@ -117,6 +121,36 @@ static uint32_t keep_calm(race *self, uint32_t *put_off)
     look_at_threads(self);
     check(stops_of(self->vm) == before, "no stop within a calm");
     return is_twice ? 2 : 1;
+}
+
+static void *stop_once(void *context)
+{
+    race *self = context;
+    mu_vm_collect(self->vm);
+    return NULL;
+}
+
+/* No program runs yet. A stop waits for a calm to end; a second calm, asked for meanwhile, comes
+ * when the stop is over.
+ */
+static void stop_between_two(race *self)
+{
+    pthread_t stopper;
+    check(mu_vm_try_calm(self->vm), "a VM that nobody stops is kept calm");
+    uint64_t before = stops_of(self->vm);
+    check(pthread_create(&stopper, NULL, stop_once, self) == 0, "an OS thread");
+    while (mu_vm_try_calm(self->vm)) {
+        mu_vm_end_calm(self->vm); /* until the stopper waits */
+    }
+    mu_vm_calm_later(self->vm, on_granted, self);
+    look_at_threads(self);
+    check(stops_of(self->vm) == before && !self->is_granted, "the stop waits, and so who is later");
+    mu_vm_end_calm(self->vm);
+    await_grant(self);
+    check(stops_of(self->vm) == before + 1, "the stop was made before");
+    look_at_threads(self);
+    mu_vm_end_calm(self->vm);
+    pthread_join(stopper, NULL);
 }
 
 static bool all_stopped(race *self)
@@ -130,20 +164,18 @@ static bool all_stopped(race *self)
 static void run(race *self)
 {
     pthread_t stoppers[STOPPERS];
-    uint32_t put_off = 0;
     uint64_t first = stops_of(self->vm);
     for (int i = 0; i < STOPPERS; i++) {
         check(pthread_create(&stoppers[i], NULL, stop_again_and_again, self) == 0, "an OS thread");
     }
     for (int i = 0; i < CALMS_LEAST || !all_stopped(self); i++) {
-        for (uint32_t calms = keep_calm(self, &put_off); calms > 0; calms--) {
+        for (uint32_t calms = keep_calm(self); calms > 0; calms--) {
             mu_vm_end_calm(self->vm);
         }
     }
     for (int i = 0; i < STOPPERS; i++) {
         pthread_join(stoppers[i], NULL);
     }
-    check(put_off > 0, "some had to wait");
     check(stops_of(self->vm) >= first + (uint64_t)STOPPERS * COLLECTIONS, "every stop was made");
 }
 
@@ -159,6 +191,7 @@ int main(void)
     check(mu_substrate_new(&config, NULL, &substrate) == MU_OK, "a substrate");
     check(mu_vm_new(substrate, &vm_config, &self.vm) == MU_OK, "a VM");
     check(mu_vm_load(self.vm, "calm", bundle, strlen(bundle), NULL, NULL) == MU_OK, "the bundle");
+    stop_between_two(&self);
     mu_thread *runner = thread_of(&self, "forever");
     mu_thread_start(runner, on_trapped, on_finished, &self);
     run(&self);
