@@ -173,6 +173,7 @@ static slice_end begin_load(mu_thread *thread, const program_load *load)
         }
         *link = thread;
         vm_leave_world_locked(thread);
+        thread_end_slice(thread);
         pthread_mutex_unlock(&vm->lock);
         return SLICE_WAITING;
     }
@@ -235,7 +236,8 @@ static mu_status begin_handler(mu_thread *thread, const mu_ir_inst *trap, mu_ref
     const mu_ir_version *version = thread->abi.site_version;
     vm_stack *stack;
     pthread_mutex_lock(&vm->lock);
-    mu_status status = vm_stack_new(vm, vm->functions[vm->trap_handler].func, &stack);
+    mu_status status =
+        vm_stack_new(vm, vm->functions[vm->trap_handler].func, &thread->exceeded, &stack);
     if (status == MU_OK) {
         vm_stack_set_handle(thread->stack, handle);
         vm_stack_park(thread, &version->types[trap->types.first], trap->types.count);

@@ -198,8 +198,8 @@ static void run_call(compiled_session *session, const engine_call *call)
 
 engine_verdict engine_run_compiled(mu_substrate *substrate, const char *program, engine_text *out)
 {
-    mu_vm_config config = {.heap_bytes = ENGINE_HEAP_BYTES,
-                           .stack_bytes = ENGINE_STACK_BYTES,
+    mu_vm_config config = {.limits.heap_bytes = ENGINE_HEAP_BYTES,
+                           .limits.stack_bytes = ENGINE_STACK_BYTES,
                            .grant_native = engine_is_trusted()};
     compiled_session session = {.out = out};
     mu_status status = mu_vm_new(substrate, &config, &session.vm);
