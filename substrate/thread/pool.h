@@ -148,6 +148,10 @@ void *ticker_run(void *pool);
  * Without locks of the pool. */
 void ticker_wake_by(mu_thread_pool *pool, uint64_t at_ns, bool is_for_waiting);
 
+/* Asks one task to make room, that which has run longest: an urgent one came, and no worker sleeps.
+ * Without locks of the pool. */
+void ticker_ask_one(mu_thread_pool *pool);
+
 /* ---- worker.c */
 void *worker_run(void *worker);
 /* The one on whose thread this is called; NULL: none of this pool. */

@@ -185,10 +185,19 @@ void mu_thread_pool_run(mu_thread_pool *pool, mu_task *task)
     queue(pool, task, nearest(pool));
 }
 
+/* Does not wait for the end of a slice: what is to end soon takes little time. */
+static void make_way(mu_thread_pool *pool)
+{
+    if (!__atomic_load_n(&pool->idle_count, __ATOMIC_RELAXED)) {
+        ticker_ask_one(pool);
+    }
+}
+
 void mu_thread_pool_run_first(mu_thread_pool *pool, mu_task *task)
 {
     task->is_urgent = true;
     queue(pool, task, nearest(pool));
+    make_way(pool);
 }
 
 /* Where the fewest of its share wait, so that all of them get on alike. */
@@ -209,14 +218,14 @@ void mu_thread_pool_run_again(mu_thread_pool *pool, mu_task *task)
 
 void mu_thread_pool_run_elsewhere(mu_thread_pool *pool, mu_task *task)
 {
-    pool_worker *worker = worker_self(pool);
-    if (pool->worker_count == 1 || __atomic_load_n(&pool->ending, __ATOMIC_ACQUIRE)) {
+    bool is_possible = pool->worker_count > 1 && task->last_ran;
+    if (!is_possible || __atomic_load_n(&pool->ending, __ATOMIC_ACQUIRE)) {
         mu_thread_pool_run(pool, task);
         return;
     }
-    pool_worker *other = &pool->workers[(worker->index + 1) % pool->worker_count];
+    pool_worker *other = &pool->workers[task->last_ran % pool->worker_count];
     task->is_urgent = false;
-    task->avoids = worker->index + 1;
+    task->avoids = task->last_ran;
     queue(pool, task, other);
     worker_wake(pool, other);
     ticker_wake_by(pool, pool_now_ns(), true);
@@ -237,6 +246,7 @@ void mu_thread_pool_hasten(mu_thread_pool *pool, mu_task *task)
         pthread_mutex_unlock(&of->lock);
         if (is_there) {
             tell(pool);
+            make_way(pool);
             return;
         }
     }

@@ -59,7 +59,7 @@ void mu_thread_pool_submit_for(mu_thread_pool *pool, mu_share *share, mu_thread_
 
 /* Queues a task that is not queued, for one slice. */
 void mu_thread_pool_run(mu_thread_pool *pool, mu_task *task);
-/* The same for one that made room, on the worker of its slice: behind the others of its share. */
+/* The same for one that made room: behind the others of its share. */
 void mu_thread_pool_run_again(mu_thread_pool *pool, mu_task *task);
 /* The same, and the next slice will be another worker's, if there are two. */
 void mu_thread_pool_run_elsewhere(mu_thread_pool *pool, mu_task *task);
