@@ -170,7 +170,7 @@ void mu_thread_pool_submit_for(mu_thread_pool *pool, mu_share *share, mu_thread_
 {
     mu_task *task = mu_allocate(sizeof *task);
     *task = (mu_task){
-        .run = job, .context = context, .share = share, .is_urgent = true, .is_job = true};
+        .run = job, .context = context, .share = share, .urgency = MU_TASK_SOON, .is_job = true};
     queue(pool, task, nearest(pool));
 }
 
@@ -181,7 +181,7 @@ void mu_thread_pool_submit(mu_thread_pool *pool, mu_thread_job_fn *job, void *co
 
 void mu_thread_pool_run(mu_thread_pool *pool, mu_task *task)
 {
-    task->is_urgent = false;
+    task->urgency = MU_TASK_IN_TURN;
     queue(pool, task, nearest(pool));
 }
 
@@ -193,9 +193,9 @@ static void make_way(mu_thread_pool *pool)
     }
 }
 
-void mu_thread_pool_run_first(mu_thread_pool *pool, mu_task *task)
+void mu_thread_pool_run_first(mu_thread_pool *pool, mu_task *task, mu_urgency urgency)
 {
-    task->is_urgent = true;
+    task->urgency = urgency;
     queue(pool, task, nearest(pool));
     make_way(pool);
 }
@@ -212,7 +212,7 @@ void mu_thread_pool_run_again(mu_thread_pool *pool, mu_task *task)
             best = &pool->workers[i];
         }
     }
-    task->is_urgent = false;
+    task->urgency = MU_TASK_IN_TURN;
     queue(pool, task, best);
 }
 
@@ -224,23 +224,23 @@ void mu_thread_pool_run_elsewhere(mu_thread_pool *pool, mu_task *task)
         return;
     }
     pool_worker *other = &pool->workers[task->last_ran % pool->worker_count];
-    task->is_urgent = false;
+    task->urgency = MU_TASK_IN_TURN;
     task->avoids = task->last_ran;
     queue(pool, task, other);
     worker_wake(pool, other);
     ticker_wake_by(pool, pool_now_ns(), true);
 }
 
-void mu_thread_pool_hasten(mu_thread_pool *pool, mu_task *task)
+void mu_thread_pool_hasten(mu_thread_pool *pool, mu_task *task, mu_urgency urgency)
 {
     uint32_t at;
     while ((at = __atomic_load_n(&task->queued_at, __ATOMIC_RELAXED))) {
         run_queue *of = &pool->workers[at - 1].queue;
         pthread_mutex_lock(&of->lock);
         bool is_there = __atomic_load_n(&task->queued_at, __ATOMIC_RELAXED) == at;
-        if (is_there && !task->is_urgent) {
+        if (is_there && task->urgency < urgency) {
             run_queue_take_out(of, task);
-            task->is_urgent = true;
+            task->urgency = urgency;
             run_queue_add(of, task, at - 1);
         }
         pthread_mutex_unlock(&of->lock);

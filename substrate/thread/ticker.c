@@ -19,7 +19,8 @@ static waiting_tasks who_waits(const mu_thread_pool *pool)
         const run_queue *queue = &pool->workers[i].queue;
         uint64_t key = pool_load(&queue->least_key);
         waiting.count += pool_load32(&queue->count);
-        waiting.has_urgent = waiting.has_urgent || pool_load32(&queue->urgent_count);
+        waiting.has_urgent = waiting.has_urgent || pool_load32(&queue->soon_count) ||
+                             pool_load32(&queue->at_once_count);
         waiting.least_key = key < waiting.least_key ? key : waiting.least_key;
     }
     return waiting;

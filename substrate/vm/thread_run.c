@@ -12,7 +12,7 @@ void thread_submit(mu_thread *thread)
 {
     mu_thread_pool *workers = thread->vm->substrate->workers;
     if (thread_is_called(thread)) {
-        mu_thread_pool_run_first(workers, &thread->task);
+        mu_thread_pool_run_first(workers, &thread->task, thread_urgency(thread));
     } else {
         mu_thread_pool_run(workers, &thread->task);
     }
@@ -32,7 +32,7 @@ void thread_submit_again(mu_thread *thread)
     if (substrate->config.yield_stress) {
         mu_thread_pool_run_elsewhere(substrate->workers, &thread->task);
     } else if (thread_is_called(thread)) {
-        mu_thread_pool_run_first(substrate->workers, &thread->task);
+        mu_thread_pool_run_first(substrate->workers, &thread->task, thread_urgency(thread));
     } else {
         mu_thread_pool_run_again(substrate->workers, &thread->task);
     }

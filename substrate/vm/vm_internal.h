@@ -317,6 +317,11 @@ static inline bool thread_is_called(const mu_thread *thread)
 {
     return thread_is_killed(thread) || __atomic_load_n(&thread->cancel_wanted, __ATOMIC_ACQUIRE);
 }
+/* How soon it is to run then: a killed thread only ends. */
+static inline mu_urgency thread_urgency(const mu_thread *thread)
+{
+    return thread_is_killed(thread) ? MU_TASK_AT_ONCE : MU_TASK_SOON;
+}
 static inline void thread_want_killed(mu_thread *thread)
 {
     __atomic_store_n(&thread->kill_wanted, true, __ATOMIC_RELEASE);
