@@ -1,5 +1,6 @@
 /* How long a short call takes, from its making to its end, in a VM that is alone and in one beside
  * 1, 4 and 16 VMs whose threads never end; then how long a killed thread takes to be gone there.
+ * Between two calls the VM sleeps for about a millisecond, so that others have the workers.
  *
  *   call_latency [CALLS [WORKERS]] */
 #include "bench_samples.h"
@@ -8,9 +9,9 @@
 #include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
+#include <time.h>
 
-#define CALLS 2000
+#define CALLS 500
 
 static const char program[] =
     ".typedef @i64 = int<64> .const @n1 <@i64> = 1 .funcsig @v_i = () -> (@i64)\n"
@@ -101,6 +102,7 @@ static quantiles measure(mu_vm *vm, uint32_t count, double (*once)(mu_vm *vm))
 {
     double *samples = mu_allocate(count * sizeof *samples);
     for (uint32_t i = 0; i < count; i++) {
+        nanosleep(&(struct timespec){.tv_nsec = 500000 + i * 7919 % 1000 * 1000}, NULL);
         samples[i] = once(vm);
     }
     qsort(samples, count, sizeof *samples, compare);
