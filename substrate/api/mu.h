@@ -51,16 +51,48 @@ void mu_substrate_submit(mu_substrate *substrate, void (*job)(void *context), vo
 
 /* ----------------------------------------------------------------------------------------- VMs */
 
-#define MU_VM_DEFAULT_HEAP_BYTES  (256ull << 20)
-#define MU_VM_DEFAULT_STACK_BYTES (1ull << 20)
+/* What a VM may have; 0 stands for the default. Each limit is hard: what would exceed it is
+ * refused, in this VM alone, with a message that names the limit, its value and what can be done.
+ * In a program that is the guest error OUT_OF_MEMORY (STACK_OVERFLOW for depth); a function of this
+ * interface answers LIMIT or NO_MEMORY. Garbage is collected first where that may help. */
+typedef struct mu_vm_limits {
+    uint64_t heap_bytes;  /* blocks of objects and large objects; from 1 MiB to 64 TiB */
+    uint64_t stack_bytes; /* depth of one stack, in whole pages; from 64 KiB to 1 GiB */
+    uint64_t
+        stacks_bytes; /* all stacks together, as far as their frames have reached, and whole stacks
+                         of C; at least 8 KiB; the default is the heap's limit at that time */
+    uint32_t stacks;  /* how many there are */
+    uint32_t threads; /* made and not finished: of the program, of calls and of clients */
+    /* Machine code of the functions that the VM has called. Code is shared among VMs that have
+     * loaded the same; each is charged for all that it uses. */
+    uint64_t code_bytes;
+    /* All other memory that is held for the VM: its bundles in memory and their texts, what is
+     * known about its code, tables, threads and stacks (but what they hold), contexts, bundles
+     * under construction. What VMs share is charged to each. substrate/vm/README.md lists it. */
+    uint64_t metadata_bytes;
+    uint32_t context_handles; /* values that contexts hold, of all contexts together */
+} mu_vm_limits;
+#define MU_VM_DEFAULT_HEAP_BYTES      (256ull << 20)
+#define MU_VM_DEFAULT_STACK_BYTES     (1ull << 20)
+#define MU_VM_DEFAULT_STACKS          (1u << 20)
+#define MU_VM_DEFAULT_THREADS         4096u
+#define MU_VM_DEFAULT_CODE_BYTES      (64ull << 20)
+#define MU_VM_DEFAULT_METADATA_BYTES  (1ull << 30)
+#define MU_VM_DEFAULT_CONTEXT_HANDLES (1u << 20)
 
 typedef struct mu_vm_config {
-    uint64_t heap_bytes;  /* quota; 0: the default; at least 1 MiB */
-    uint64_t stack_bytes; /* of each thread; 0: the default */
-    bool grant_native;    /* the unsafe native interface */
-    uint32_t cpu_share;   /* see mu_vm_set_cpu_share; 0: the default; at most MU_VM_MAX_CPU_SHARE */
+    mu_vm_limits limits;
+    bool grant_native;  /* the unsafe native interface */
+    uint32_t cpu_share; /* see mu_vm_set_cpu_share; 0: the default; at most MU_VM_MAX_CPU_SHARE */
 } mu_vm_config;
+/* Errors: INVALID, a limit or a share that cannot be one. */
 MU_MUST_CHECK mu_status mu_vm_new(mu_substrate *substrate, const mu_vm_config *config, mu_vm **vm);
+/* Changes limits; those that are 0 stay. Where more is used than is allowed now, nothing is taken
+ * away, and what asks for more fails until it fits. Stacks that are there grow no deeper than they
+ * could when they were made. Any thread, at any time; waits for a collection at most. Errors:
+ * INVALID, a limit that cannot be one; then nothing has changed. */
+MU_MUST_CHECK mu_status mu_vm_set_limits(mu_vm *vm, const mu_vm_limits *limits, mu_report *report);
+mu_vm_limits mu_vm_get_limits(mu_vm *vm);
 /* Kills what still runs, waits for it to be gone, frees everything. Thread objects must have been
  * freed or be finished; finished ones are freed with it. Its contexts (mu_context.h) have been
  * freed. Not from a callback. */
@@ -142,6 +174,7 @@ MU_MUST_CHECK mu_status mu_vm_load_built(mu_vm *vm, uint64_t node, const char *n
 typedef struct mu_times {
     uint64_t buckets[MU_TIME_BUCKETS];
     uint64_t longest_ns;
+    uint64_t total_ns;
 } mu_times;
 
 typedef struct mu_vm_stats {
@@ -151,6 +184,9 @@ typedef struct mu_vm_stats {
     mu_times to_safepoints; /* how long it took to stop */
     uint64_t threads_running, threads_trapped, threads_waiting, threads_finished;
     uint32_t bundles, functions;
+    /* What is used of the limits of these names; of heap_bytes, heap_used_bytes. */
+    uint64_t stacks_bytes, code_bytes, metadata_bytes;
+    uint32_t stacks, threads, context_handles;
     uint64_t cpu_ns; /* time of workers: for its threads, its collections, marking its heap */
     uint32_t cpu_share;
 } mu_vm_stats;

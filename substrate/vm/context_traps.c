@@ -93,6 +93,7 @@ mu_status mu_context_take_trap(mu_context *context, mu_thread *thread, uint64_t 
     call.next = stack_handle;
     MU_TRY(context_give_word(&call, context_type(context, MU_IR_STACKREF), stack_word));
 done:
+    context_settle(&call);
     vm_leave_world(&context->mutator);
     return status;
 }

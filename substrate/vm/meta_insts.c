@@ -262,7 +262,8 @@ static mu_status begin_handler(mu_thread *thread, const mu_ir_inst *trap, mu_ref
     const mu_ir_version *version = thread->abi.site_version;
     vm_stack *stack;
     pthread_mutex_lock(&vm->lock);
-    mu_status status = vm_stack_new(vm, vm->functions[vm->trap_handler].func, &stack);
+    mu_status status =
+        vm_stack_new(vm, vm->functions[vm->trap_handler].func, &thread->exceeded, &stack);
     if (status == MU_OK) {
         vm_stack_set_handle(thread->stack, handle);
         vm_stack_park(thread, &version->types[trap->types.first], trap->types.count);

@@ -48,6 +48,27 @@ static void put_arguments(mu_thread *thread, const mu_value *arguments)
     mu_free(places);
 }
 
+bool vm_thread_claim(mu_vm *vm, vm_quota *exceeded)
+{
+    if (vm->thread_count >= vm_limit(vm, threads)) {
+        *exceeded = QUOTA_THREADS;
+        return false;
+    }
+    if (!vm_metadata_take(vm, sizeof(mu_thread))) {
+        *exceeded = QUOTA_METADATA;
+        return false;
+    }
+    vm->thread_count++;
+    return true;
+}
+
+/* Of one that is not going to be. */
+static void unclaim(mu_vm *vm)
+{
+    vm->thread_count--;
+    vm_metadata_give(vm, sizeof(mu_thread));
+}
+
 mu_thread *thread_new_on(mu_vm *vm, vm_stack *stack, const mu_ir_func *function)
 {
     mu_thread *thread = mu_allocate(sizeof *thread);
@@ -77,19 +98,18 @@ mu_status mu_thread_new(mu_vm *vm, const mu_function *function, const mu_value *
         return status;
     }
     vm_stack *stack;
+    vm_quota exceeded;
     vm_lock_quiet(vm);
-    status = vm_stack_new(vm, func, &stack);
-    if (status == MU_OK) {
+    bool is_claimed = vm_thread_claim(vm, &exceeded);
+    bool is_made = is_claimed && vm_stack_new(vm, func, &exceeded, &stack) == MU_OK;
+    if (is_made) {
         *out = thread_new_on(vm, stack, func);
         put_arguments(*out, arguments);
+    } else if (is_claimed) {
+        unclaim(vm);
     }
     pthread_mutex_unlock(&vm->lock);
-    if (status != MU_OK) {
-        status =
-            mu_report_add(report, status, (mu_location){0},
-                          "no memory for a stack: the VM's stacks may take as much as its heap");
-    }
-    return status;
+    return is_made ? MU_OK : vm_report_quota(vm, exceeded, report);
 }
 
 void mu_thread_start(mu_thread *thread, mu_thread_trapped_fn *trapped,
@@ -105,6 +125,14 @@ void mu_thread_start(mu_thread *thread, mu_thread_trapped_fn *trapped,
     vm->active++;
     thread_submit(thread);
     pthread_mutex_unlock(&vm->lock);
+}
+
+/* Beside the thread itself. */
+static uint64_t held_bytes(const mu_thread *thread)
+{
+    uint64_t results = thread->results ? thread->function->sig->result_count : 0;
+    return results * sizeof *thread->results +
+           thread->error_frame_count * sizeof *thread->error_frames;
 }
 
 void mu_thread_free(mu_thread *thread)
@@ -127,7 +155,8 @@ void mu_thread_free(mu_thread *thread)
     if (thread->next) {
         thread->next->previous = thread->previous;
     }
-    vm->made_by_threads -= thread->is_made_by_thread;
+    vm->thread_count -= thread->state == MU_THREAD_NEW;
+    vm_metadata_give(vm, sizeof *thread + held_bytes(thread));
     if (thread->stack) {
         vm_stack_free(vm, thread->stack);
     }

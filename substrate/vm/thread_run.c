@@ -49,16 +49,29 @@ static void make_room(mu_thread *thread)
 
 /* ---- errors */
 
+const char *thread_error_sentence(const mu_thread *thread, mu_guest_error error,
+                                  char quota[VM_QUOTA_TEXT_BYTES])
+{
+    bool is_quota = error == MU_GUEST_ERROR_OUT_OF_MEMORY || error == MU_GUEST_ERROR_STACK_OVERFLOW;
+    if (error == MU_GUEST_ERROR_BUNDLE_REFUSED) {
+        return thread->refusal;
+    }
+    if (is_quota && thread->exceeded != QUOTA_NONE) {
+        vm_quota_text(thread->vm, thread->exceeded, quota);
+        return quota;
+    }
+    return mu_abi_guest_error_text(error);
+}
+
 static slice_end finish_with_error(mu_thread *thread)
 {
     thread->outcome = MU_OUTCOME_ERROR;
     bool is_stopped = thread->error == MU_GUEST_ERROR_NATIVE_FRAME;
     mu_guest_error cause = is_stopped ? thread->stopped : thread->error;
-    char text[224];
+    char quota[VM_QUOTA_TEXT_BYTES];
+    char text[280];
     snprintf(text, sizeof text, "%s%s%s", is_stopped ? mu_abi_guest_error_text(thread->error) : "",
-             is_stopped ? ": " : "",
-             cause == MU_GUEST_ERROR_BUNDLE_REFUSED ? thread->refusal
-                                                    : mu_abi_guest_error_text(cause));
+             is_stopped ? ": " : "", thread_error_sentence(thread, cause, quota));
     if (thread->error_frame_count) {
         const error_frame *frame = &thread->error_frames[0];
         const char *where = frame->instruction ? frame->instruction
@@ -89,9 +102,7 @@ slice_end thread_raise(mu_thread *thread, mu_guest_error error)
 slice_end thread_end_with_error(mu_thread *thread, mu_guest_error error, bool has_frames)
 {
     thread->error = error;
-    mu_free(thread->error_frames);
-    thread->error_frames = NULL;
-    thread->error_frame_count = 0;
+    thread_forget_frames(thread);
     if (has_frames) {
         thread_note_frames(thread);
     }
@@ -130,16 +141,15 @@ static slice_end leave_compile(mu_thread *thread)
         return thread_raise(thread, MU_GUEST_ERROR_NULL_FUNCTION);
     }
     vm_function *function = &vm->functions[number];
-    bool is_defined = function->newest != NULL;
-    mu_ir_version *version = is_defined ? function->newest : mu_ir_func_hidden(function->func);
+    mu_ir_version *version =
+        function->newest ? function->newest : mu_ir_func_hidden(function->func);
     const void *entry;
-    if (mu_jit_compile(vm->substrate->jit, version, &entry) != MU_OK) {
-        return thread_raise(thread, MU_GUEST_ERROR_COMPILE_FAILED);
+    mu_status status = vm_compile(vm, version, &thread->exceeded, &entry);
+    if (status == MU_NO_MEMORY) {
+        return thread_raise(thread, MU_GUEST_ERROR_OUT_OF_MEMORY);
     }
-    if (is_defined) {
-        /* The world may not be stopped while this thread is in it, so the table is the one of the
-         * version seen. */
-        __atomic_store_n(&vm->table[number].code, entry, __ATOMIC_RELEASE);
+    if (status != MU_OK) {
+        return thread_raise(thread, MU_GUEST_ERROR_COMPILE_FAILED);
     }
     expect_arguments(thread, RESUME_ENTRY);
     thread->abi.resume_pc = (uintptr_t)entry;
@@ -151,7 +161,7 @@ static bool grow_stack(mu_thread *thread, uintptr_t lowest)
 {
     mu_vm *vm = thread->vm;
     pthread_mutex_lock(&vm->lock);
-    bool fits = vm_stack_grow(vm, thread->stack, lowest);
+    bool fits = vm_stack_grow(vm, thread->stack, lowest, &thread->exceeded);
     thread->abi.stack_floor = thread->stack->floor;
     pthread_mutex_unlock(&vm->lock);
     return fits;
@@ -184,6 +194,7 @@ static slice_end leave_allocate(mu_thread *thread)
     if (vm_is_stopping_to_collect(thread)) {
         return SLICE_AGAIN;
     }
+    thread->exceeded = QUOTA_HEAP;
     if (overflows || vm_allocate(thread, type, length, &ref) != MU_OK) {
         return thread_raise(thread, MU_GUEST_ERROR_OUT_OF_MEMORY);
     }
@@ -194,6 +205,7 @@ static slice_end leave_allocate(mu_thread *thread)
 static slice_end leave_grow(mu_thread *thread)
 {
     uint64_t lowest = thread->abi.gpr[0];
+    thread->exceeded = QUOTA_STACK;
     bool fits = lowest <= thread->abi.mu_sp && grow_stack(thread, lowest);
     if (!fits) {
         return thread_raise(thread, MU_GUEST_ERROR_STACK_OVERFLOW);
@@ -250,6 +262,7 @@ static slice_end leave_return(mu_thread *thread)
     mu_jit_place *places = mu_allocate(sig->result_count * sizeof *places);
     mu_jit_assign_places(sig->results, sig->result_count, places);
     thread->results = mu_allocate(sig->result_count * sizeof *thread->results);
+    vm_metadata_add(thread->vm, sig->result_count * sizeof *thread->results);
     for (uint32_t i = 0; i < sig->result_count; i++) {
         thread->results[i] =
             value_from_memory(thread->vm, sig->results[i], thread_place_memory(thread, &places[i]));
@@ -373,6 +386,7 @@ static void finish(mu_thread *thread)
     vm_leave_world(thread);
     vm_lock_quiet(vm); /* a collection under way may be freeing stacks */
     thread->state = MU_THREAD_FINISHED;
+    vm->thread_count--;
     thread_end_slice(thread);
     vm->finished_count++;
     bool collects = vm_stacks_are_due(vm);

@@ -8,9 +8,7 @@
 _Static_assert(MU_VM_MAX_CPU_SHARE == MU_SHARE_WEIGHT_MOST,
                "what mu.h promises the pool must take");
 
-#define MIN_HEAP_BYTES  (1ull << 20)
-#define MIN_STACK_BYTES (64ull << 10)
-#define MAX_STACK_BYTES (1ull << 30)
+#define FIRST_FUNCTIONS 16u
 
 /* The collector's background work goes on the workers, in small pieces. */
 static void vm_run_later(void *context, void (*job)(void *argument), void *argument)
@@ -35,18 +33,12 @@ mu_status mu_vm_new(mu_substrate *substrate, const mu_vm_config *config, mu_vm *
     mu_vm *vm = mu_allocate(sizeof *vm);
     vm->substrate = substrate;
     vm->config = *config;
-    if (!vm->config.heap_bytes) {
-        vm->config.heap_bytes = MU_VM_DEFAULT_HEAP_BYTES;
-    }
-    if (!vm->config.stack_bytes) {
-        vm->config.stack_bytes = MU_VM_DEFAULT_STACK_BYTES;
-    }
-    if (vm->config.heap_bytes < MIN_HEAP_BYTES || vm->config.stack_bytes < MIN_STACK_BYTES ||
-        vm->config.stack_bytes > MAX_STACK_BYTES || vm->config.cpu_share > MU_VM_MAX_CPU_SHARE) {
+    mu_status status = config->cpu_share > MU_VM_MAX_CPU_SHARE ? MU_INVALID : vm_limits_init(vm);
+    if (status != MU_OK) {
         mu_free(vm);
-        return MU_INVALID;
+        return status;
     }
-    mu_gc_config heap = {.quota_bytes = vm->config.heap_bytes,
+    mu_gc_config heap = {.quota_bytes = vm->config.limits.heap_bytes,
                          .stress = substrate->config.gc_stress,
                          .verify = substrate->config.gc_verify,
                          .concurrent = substrate->config.gc_concurrent,
@@ -57,11 +49,13 @@ mu_status mu_vm_new(mu_substrate *substrate, const mu_vm_config *config, mu_vm *
     mu_gc_heap_set_native(vm->heap, vm_stack_reached, vm);
     mu_gc_heap_set_pins(vm->heap, vm_show_pins, vm);
     vm->env = mu_ir_env_retain(substrate->root);
-    vm->table_capacity = 16;
+    vm->table_capacity = FIRST_FUNCTIONS;
     vm->table = mu_allocate(vm->table_capacity * sizeof *vm->table);
     vm->functions = mu_allocate(vm->table_capacity * sizeof *vm->functions);
     vm->table[0].code = mu_jit_lazy_entry(substrate->jit);
     vm->table_count = 1;
+    vm_metadata_add(vm, sizeof *vm + vm_table_bytes(FIRST_FUNCTIONS));
+    pthread_mutex_init(&vm->limits_lock, NULL);
     pthread_mutex_init(&vm->lock, NULL);
     pthread_mutex_init(&vm->load_lock, NULL);
     pthread_mutex_init(&vm->irbuilder_lock, NULL);
@@ -134,9 +128,10 @@ void mu_vm_free(mu_vm *vm)
     if (vm->globals) {
         munmap(vm->globals, vm->globals_bytes);
     }
-    MU_ARRAY_FREE(&vm->cells);
+    mu_free(vm->cells);
     mu_free(vm->table);
     mu_free(vm->functions);
+    pthread_mutex_destroy(&vm->limits_lock);
     pthread_mutex_destroy(&vm->lock);
     pthread_mutex_destroy(&vm->load_lock);
     pthread_mutex_destroy(&vm->irbuilder_lock);
@@ -170,7 +165,13 @@ mu_vm_stats mu_vm_get_stats(mu_vm *vm)
     stats.threads_finished = vm->finished_count;
     stats.bundles = vm->bundles;
     stats.functions = vm->table_count - 1;
+    stats.stacks = vm->stack_count;
+    stats.stacks_bytes = vm->stack_bytes;
+    stats.threads = vm->thread_count;
+    stats.code_bytes = vm->code_bytes;
     pthread_mutex_unlock(&vm->lock);
+    stats.metadata_bytes = __atomic_load_n(&vm->metadata_bytes, __ATOMIC_RELAXED);
+    stats.context_handles = __atomic_load_n(&vm->handle_count, __ATOMIC_RELAXED);
     return stats;
 }
 

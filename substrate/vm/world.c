@@ -135,6 +135,7 @@ static void count_time(mu_times *times, uint64_t ns)
 {
     uint32_t bucket = 63 - (uint32_t)__builtin_clzll(ns | 1);
     times->buckets[bucket < MU_TIME_BUCKETS ? bucket : MU_TIME_BUCKETS - 1]++;
+    times->total_ns += ns;
     times->longest_ns = ns > times->longest_ns ? ns : times->longest_ns;
 }
 
@@ -251,8 +252,8 @@ static void trace_thread(mu_gc_tracer *tracer, mu_thread *thread)
 static void trace_roots(mu_gc_tracer *tracer, void *context)
 {
     mu_vm *vm = context;
-    for (uint32_t i = 0; i < vm->cells.count; i++) {
-        const vm_cell *cell = &vm->cells.items[i];
+    for (uint32_t i = 0; i < vm->cell_count; i++) {
+        const vm_cell *cell = &vm->cells[i];
         mu_gc_trace_area(tracer, vm->globals + cell->offset_bytes, cell->type, 1);
     }
     for (uint32_t i = 0; i < vm->script_object_count; i++) {
@@ -326,6 +327,9 @@ mu_status vm_allocate(mu_thread *thread, const mu_abi_type *type, uint64_t lengt
     if (status == MU_NO_MEMORY) {
         vm_collect(vm, thread, true);
         status = mu_gc_allocate(vm->heap, &buffer, type, length, ref);
+    }
+    if (status != MU_OK) {
+        thread->exceeded = QUOTA_HEAP;
     }
     return status;
 }

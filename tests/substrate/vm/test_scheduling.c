@@ -47,7 +47,7 @@ Test(mu_scheduling, yield_stress_changes_the_worker_at_every_yieldpoint, .timeou
 static mu_vm *second_vm(vm_fixture *f, uint32_t cpu_share)
 {
     mu_vm *vm;
-    mu_vm_config config = {.heap_bytes = 8u << 20, .cpu_share = cpu_share};
+    mu_vm_config config = {.limits.heap_bytes = 8u << 20, .cpu_share = cpu_share};
     cr_assert_eq(mu_vm_new(f->substrate, &config, &vm), MU_OK);
     cr_assert_eq(mu_vm_load(vm, "count", bundle, strlen(bundle), f->report, NULL), MU_OK);
     return vm;

@@ -11,7 +11,7 @@ void vm_fixture_open(vm_fixture *self, uint32_t workers, const char *name, const
 void vm_fixture_open_with(vm_fixture *self, const mu_substrate_config *config, const char *name,
                           const char *text)
 {
-    mu_vm_config vm_config = {.heap_bytes = 256u << 20};
+    mu_vm_config vm_config = {.limits.heap_bytes = 256u << 20};
     *self = (vm_fixture){.report = mu_report_new(),
                          .lock = PTHREAD_MUTEX_INITIALIZER,
                          .changed = PTHREAD_COND_INITIALIZER};
