@@ -21,7 +21,7 @@ static const char program[] =
 static mu_vm *new_vm(mu_substrate *substrate)
 {
     mu_vm *vm;
-    mu_vm_config config = {.heap_bytes = 8u << 20};
+    mu_vm_config config = {.limits.heap_bytes = 8u << 20};
     if (mu_vm_new(substrate, &config, &vm) != MU_OK ||
         mu_vm_load(vm, "latency", program, sizeof program - 1, NULL, NULL) != MU_OK) {
         fprintf(stderr, "no VM with the program\n");

@@ -147,7 +147,7 @@ static void load(mu_vm *vm, text *source)
 static mu_vm *new_vm(race *self)
 {
     mu_vm *vm;
-    mu_vm_config config = {.heap_bytes = 16u << 20, .grant_native = true};
+    mu_vm_config config = {.limits.heap_bytes = 16u << 20, .grant_native = true};
     text source = {0};
     check(mu_vm_new(self->substrate, &config, &vm) == MU_OK, "a VM is made");
     add(&source, program, (unsigned long)(uintptr_t)sleep_in_c);
