@@ -93,6 +93,10 @@ struct mu_vm {
     bool stopping;       /* the world is stopped or being stopped */
     uint64_t stopped_ns; /* when it was, on the monotonic clock */
     mu_times stops, to_safepoints;
+    uint32_t stops_wanted;      /* threads that wait to stop it */
+    uint32_t calms;             /* who keeps it from being stopped: calm.c */
+    mu_vm_calm_fn *calm_wanted; /* by whom that waits for it; NULL: nobody */
+    void *calm_context;
     uint32_t in_world; /* threads that run */
     uint32_t active;   /* threads started and not finished with */
     bool is_ending;    /* threads made from now on are killed at once */
@@ -326,6 +330,9 @@ void vm_allow_running(mu_thread *thread);
 void vm_trace_frames(mu_gc_tracer *tracer, const mu_vm *vm, bool more, mu_stack_cursor *cursor);
 /* Takes the lock at a time when the world is not being stopped. */
 void vm_lock_quiet(mu_vm *vm);
+/* The world has been started: gives the calm to who waits for it, if it may be; to be called then,
+ * without the lock. VM's lock held. */
+mu_vm_calm_fn *vm_take_calm(mu_vm *vm, void **context);
 /* Collects, the whole heap if `full`; `self` as in vm_stop_world. */
 void vm_collect(mu_vm *vm, mu_thread *self, bool full);
 /* The same, by whoever has stopped the world. */

@@ -92,9 +92,11 @@ void vm_stop_world(mu_vm *vm, mu_thread *self)
     if (self) {
         vm_leave_world_locked(self);
     }
-    while (vm->stopping) {
+    vm->stops_wanted++;
+    while (vm->stopping || vm->calms) {
         pthread_cond_wait(&vm->changed, &vm->lock);
     }
+    vm->stops_wanted--;
     vm->stopping = true;
     uint64_t wanted_ns = now_ns();
     for (mu_thread *thread = vm->threads; thread; thread = thread->next) {
@@ -119,8 +121,13 @@ void vm_start_world(mu_vm *vm, mu_thread *self)
     if (self) {
         come_in(self);
     }
+    void *context;
+    mu_vm_calm_fn *granted = vm_take_calm(vm, &context);
     pthread_cond_broadcast(&vm->changed);
     pthread_mutex_unlock(&vm->lock);
+    if (granted) {
+        granted(context);
+    }
 }
 
 void vm_lock_quiet(mu_vm *vm)
