@@ -43,6 +43,7 @@ struct mu_substrate {
     mu_stack_pool *stacks;
     mu_stack_pool *native_stacks; /* for C */
     mu_thread_pool *workers;
+    uint32_t worker_count;
     mu_timer_queue *timers;
     mu_ir_env *root;
     pthread_mutex_t lock; /* of what follows; taken before a VM's lock, never after */
@@ -92,6 +93,10 @@ struct mu_vm {
     bool stopping;       /* the world is stopped or being stopped; atomic to look at */
     uint64_t stopped_ns; /* when it was, on the monotonic clock */
     mu_times stops, to_safepoints;
+    uint32_t stops_wanted;      /* threads that wait to stop it */
+    uint32_t calms;             /* who keeps it from being stopped: calm.c */
+    mu_vm_calm_fn *calm_wanted; /* by whom that waits for it; NULL: nobody */
+    void *calm_context;
     uint32_t in_world;                       /* threads that run */
     mu_thread *first_stopped, *last_stopped; /* that wait, without a worker, until it goes on */
     uint32_t active;                         /* threads started and not finished with */
@@ -324,11 +329,12 @@ void vm_stop_world(mu_vm *vm, mu_thread *self);
 void vm_start_world(mu_vm *vm, mu_thread *self);
 /* A yieldpoint: lets the world stop if someone wants it to, and waits until it goes on. */
 void vm_pause_for_world(mu_thread *thread);
-/* The same for a thread, which does not wait on its worker: false when it has to make room. */
+/* The same for a thread, which collects first if that is due, and does not wait on its worker:
+ * false when it has to make room. */
 bool vm_goes_on(mu_thread *thread);
 /* Is another thread about to collect already? Then it is better to make room than to wait. */
 bool vm_is_stopping_to_collect(const mu_thread *thread);
-/* Asks a thread to come to a yieldpoint; VM's lock held. */
+/* Asks a thread to come to a yieldpoint; VM's lock held, or by the thread itself. */
 void vm_request_stop(mu_thread *thread);
 /* Gives the true stack limit back when nothing is wanted of the thread; VM's lock held. */
 void vm_allow_running(mu_thread *thread);
@@ -336,6 +342,9 @@ void vm_allow_running(mu_thread *thread);
 void vm_trace_frames(mu_gc_tracer *tracer, const mu_vm *vm, bool more, mu_stack_cursor *cursor);
 /* Takes the lock at a time when the world is not being stopped. */
 void vm_lock_quiet(mu_vm *vm);
+/* The world has been started: gives the calm to who waits for it, if it may be; to be called then,
+ * without the lock. VM's lock held. */
+mu_vm_calm_fn *vm_take_calm(mu_vm *vm, void **context);
 /* Collects, the whole heap if `full`; `self` as in vm_stop_world. */
 void vm_collect(mu_vm *vm, mu_thread *self, bool full);
 /* The same, by whoever has stopped the world. */

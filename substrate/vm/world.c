@@ -75,18 +75,6 @@ bool vm_enter_world_or_wait(mu_thread *thread)
     return enters;
 }
 
-bool vm_goes_on(mu_thread *thread)
-{
-    mu_vm *vm = thread->vm;
-    pthread_mutex_lock(&vm->lock);
-    bool goes_on = !vm->stopping;
-    if (goes_on) {
-        vm_allow_running(thread);
-    }
-    pthread_mutex_unlock(&vm->lock);
-    return goes_on;
-}
-
 void vm_leave_world_locked(mu_thread *thread)
 {
     mu_vm *vm = thread->vm;
@@ -145,9 +133,11 @@ void vm_stop_world(mu_vm *vm, mu_thread *self)
     if (self) {
         vm_leave_world_locked(self);
     }
-    while (vm->stopping) {
+    vm->stops_wanted++;
+    while (vm->stopping || vm->calms) {
         pthread_cond_wait(&vm->changed, &vm->lock);
     }
+    vm->stops_wanted--;
     __atomic_store_n(&vm->stopping, true, __ATOMIC_RELAXED);
     uint64_t wanted_ns = now_ns();
     for (mu_thread *thread = vm->threads; thread; thread = thread->next) {
@@ -173,8 +163,13 @@ void vm_start_world(mu_vm *vm, mu_thread *self)
     if (self) {
         come_in(self);
     }
+    void *context;
+    mu_vm_calm_fn *granted = vm_take_calm(vm, &context);
     pthread_cond_broadcast(&vm->changed);
     pthread_mutex_unlock(&vm->lock);
+    if (granted) {
+        granted(context);
+    }
 }
 
 void vm_lock_quiet(mu_vm *vm)
@@ -315,6 +310,22 @@ bool vm_is_stopping_to_collect(const mu_thread *thread)
     return mu_gc_is_due(vm->heap) && __atomic_load_n(&vm->stopping, __ATOMIC_RELAXED);
 }
 
+bool vm_goes_on(mu_thread *thread)
+{
+    mu_vm *vm = thread->vm;
+    if (mu_gc_is_due(vm->heap) && !__atomic_load_n(&vm->stopping, __ATOMIC_RELAXED)) {
+        vm_collect(vm, thread, false);
+        return true;
+    }
+    pthread_mutex_lock(&vm->lock);
+    bool goes_on = !vm->stopping;
+    if (goes_on) {
+        vm_allow_running(thread);
+    }
+    pthread_mutex_unlock(&vm->lock);
+    return goes_on;
+}
+
 /* Only a full collection lets a thread fail for want of memory. */
 mu_status vm_allocate(mu_thread *thread, const mu_abi_type *type, uint64_t length, mu_ref *ref)
 {
@@ -336,8 +347,11 @@ mu_status vm_allocate(mu_thread *thread, const mu_abi_type *type, uint64_t lengt
 
 void vm_log_store(uintptr_t object, uintptr_t address, uint64_t bytes, mu_abi_thread *abi)
 {
-    const mu_thread *thread = (const mu_thread *)(const void *)abi;
+    mu_thread *thread = (mu_thread *)(void *)abi;
     mu_gc_log(thread->vm->heap, (mu_ref){object}, address, bytes);
+    if (mu_gc_is_due(thread->vm->heap)) {
+        vm_request_stop(thread); /* a program that stores much may allocate nothing */
+    }
 }
 
 void mu_vm_collect(mu_vm *vm)
