@@ -119,10 +119,7 @@ static slice_end at_yieldpoint(mu_thread *thread)
     if (end != SLICE_GOES_ON) {
         return end;
     }
-    if (mu_gc_is_due(thread->vm->heap) && !vm_is_stopping_to_collect(thread)) {
-        vm_collect(thread->vm, thread, false);
-    }
-    return yields || !vm_goes_on(thread) ? SLICE_QUEUED : SLICE_GOES_ON;
+    return !vm_goes_on(thread) || yields ? SLICE_QUEUED : SLICE_GOES_ON;
 }
 
 /* The thread will go on at a function's entry, with its arguments in the saved registers. */

@@ -329,7 +329,8 @@ void vm_stop_world(mu_vm *vm, mu_thread *self);
 void vm_start_world(mu_vm *vm, mu_thread *self);
 /* A yieldpoint: lets the world stop if someone wants it to, and waits until it goes on. */
 void vm_pause_for_world(mu_thread *thread);
-/* The same for a thread, which does not wait on its worker: false when it has to make room. */
+/* The same for a thread, which collects first if that is due, and does not wait on its worker:
+ * false when it has to make room. */
 bool vm_goes_on(mu_thread *thread);
 /* Is another thread about to collect already? Then it is better to make room than to wait. */
 bool vm_is_stopping_to_collect(const mu_thread *thread);

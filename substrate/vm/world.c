@@ -75,18 +75,6 @@ bool vm_enter_world_or_wait(mu_thread *thread)
     return enters;
 }
 
-bool vm_goes_on(mu_thread *thread)
-{
-    mu_vm *vm = thread->vm;
-    pthread_mutex_lock(&vm->lock);
-    bool goes_on = !vm->stopping;
-    if (goes_on) {
-        vm_allow_running(thread);
-    }
-    pthread_mutex_unlock(&vm->lock);
-    return goes_on;
-}
-
 void vm_leave_world_locked(mu_thread *thread)
 {
     mu_vm *vm = thread->vm;
@@ -320,6 +308,22 @@ bool vm_is_stopping_to_collect(const mu_thread *thread)
 {
     const mu_vm *vm = thread->vm;
     return mu_gc_is_due(vm->heap) && __atomic_load_n(&vm->stopping, __ATOMIC_RELAXED);
+}
+
+bool vm_goes_on(mu_thread *thread)
+{
+    mu_vm *vm = thread->vm;
+    if (mu_gc_is_due(vm->heap) && !__atomic_load_n(&vm->stopping, __ATOMIC_RELAXED)) {
+        vm_collect(vm, thread, false);
+        return true;
+    }
+    pthread_mutex_lock(&vm->lock);
+    bool goes_on = !vm->stopping;
+    if (goes_on) {
+        vm_allow_running(thread);
+    }
+    pthread_mutex_unlock(&vm->lock);
+    return goes_on;
 }
 
 /* Only a full collection lets a thread fail for want of memory. */
