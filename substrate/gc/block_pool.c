@@ -29,8 +29,11 @@
 #define RESERVED_CHUNKS 2
 /* With fewer free blocks than these a spare chunk is wanted: young space takes that many, and some
  * old space. */
-#define FEW_BLOCKS   128u
-#define STATES_BYTES (MU_GC_ADDRESS_END / MU_GC_BLOCK_BYTES)
+#define FEW_BLOCKS 128u
+/* Free blocks that a trim leaves their memory. */
+#define FREE_KEPT      64u
+#define TRIMMED_CHUNKS 1024u /* that it looks at, at most */
+#define STATES_BYTES   (MU_GC_ADDRESS_END / MU_GC_BLOCK_BYTES)
 
 _Static_assert(MU_GC_FRONT_BLOCKS < 64, "the front's blocks are in the first word of `used`");
 
@@ -257,6 +260,15 @@ static void forget_contents(mu_gc_block *block)
     }
 }
 
+/* Free chunks beyond the peak go. The lock is held. */
+static void drop_spare(mu_gc_pool *pool)
+{
+    uint64_t wanted = (pool->peak_blocks + ROOM_BLOCKS - 1) / ROOM_BLOCKS + RESERVED_CHUNKS;
+    while (pool->free_chunks > 0 && pool->chunk_count > wanted) {
+        drop_chunk(pool, pool->last);
+    }
+}
+
 void mu_gc_pool_give(mu_gc_pool *pool, mu_gc_block *list, bool heap_ends)
 {
     pthread_mutex_lock(&pool->lock);
@@ -271,11 +283,49 @@ void mu_gc_pool_give(mu_gc_pool *pool, mu_gc_block *list, bool heap_ends)
     }
     uint64_t sunk = pool->peak_blocks - pool->peak_blocks / 8;
     pool->peak_blocks = heap_ends ? pool->used_blocks : before > sunk ? before : sunk;
-    uint64_t wanted = (pool->peak_blocks + ROOM_BLOCKS - 1) / ROOM_BLOCKS + RESERVED_CHUNKS;
-    while (pool->free_chunks > 0 && pool->chunk_count > wanted) {
-        drop_chunk(pool, pool->last);
-    }
+    drop_spare(pool);
     pthread_mutex_unlock(&pool->lock);
+}
+
+/* Gives back the memory of the chunk's free blocks that were touched; `kept` may stay. */
+static void trim_chunk(mu_gc_chunk *chunk, uint32_t *kept)
+{
+    for (uint32_t i = 0; i < MU_GC_CHUNK_BLOCKS; i++) {
+        uint64_t mask = (uint64_t)1 << i % 64;
+        bool is_held = !(chunk->used[i / 64] & mask) && chunk->touched[i / 64] & mask;
+        if (is_held && *kept) {
+            --*kept;
+        } else if (is_held) {
+            (void)madvise((char *)mu_gc_block_start(&chunk->blocks[i]), MU_GC_BLOCK_BYTES,
+                          MADV_DONTNEED);
+            chunk->touched[i / 64] &= ~mask;
+        }
+    }
+}
+
+/* A chunk at a time, so that nobody waits long for a block. */
+void mu_gc_pool_trim(mu_gc_pool *pool)
+{
+    uint32_t kept = FREE_KEPT;
+    uint64_t number = 0;
+    bool more = true;
+    while (more) {
+        pthread_mutex_lock(&pool->lock);
+        if (!number) {
+            pool->peak_blocks = pool->used_blocks;
+            drop_spare(pool);
+        }
+        mu_gc_chunk *chunk = pool->first;
+        for (uint64_t i = 0; chunk && i < number; i++) {
+            chunk = chunk->next;
+        }
+        more = chunk && number < TRIMMED_CHUNKS;
+        if (chunk) {
+            trim_chunk(chunk, &kept);
+        }
+        number++;
+        pthread_mutex_unlock(&pool->lock);
+    }
 }
 
 void mu_gc_pool_count_large(mu_gc_pool *pool, int64_t bytes)

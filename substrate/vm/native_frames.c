@@ -259,12 +259,19 @@ mu_status vm_expose(mu_vm *vm, uint64_t function, uint64_t cookie, uintptr_t *ad
     if (__atomic_load_n(&vm->exposed.count, __ATOMIC_RELAXED) >= EXPOSED_MOST) {
         return MU_LIMIT;
     }
-    return mu_jit_expose(vm->substrate->jit, &vm->exposed, func, cookie, address);
+    if (!vm_metadata_take(vm, sizeof(mu_jit_exposed))) {
+        return MU_LIMIT;
+    }
+    mu_status status = mu_jit_expose(vm->substrate->jit, &vm->exposed, func, cookie, address);
+    vm_metadata_give(vm, status == MU_OK ? 0 : sizeof(mu_jit_exposed));
+    return status;
 }
 
 mu_status vm_unexpose(mu_vm *vm, uintptr_t address)
 {
-    return mu_jit_unexpose(vm->substrate->jit, &vm->exposed, address);
+    mu_status status = mu_jit_unexpose(vm->substrate->jit, &vm->exposed, address);
+    vm_metadata_give(vm, status == MU_OK ? sizeof(mu_jit_exposed) : 0);
+    return status;
 }
 
 uintptr_t vm_exposed_address(const mu_ir_expose *expose)

@@ -100,6 +100,7 @@ void mu_vm_free(mu_vm *vm)
     }
     MU_INVARIANT(!vm->mutators, "a VM is freed before its contexts");
     end_threads(vm);
+    vm_forget_idle(vm);
     unlink_vm(vm);
     while (vm->threads) {
         mu_thread_free(vm->threads);
