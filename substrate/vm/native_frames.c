@@ -54,7 +54,7 @@ void vm_stack_bind_native(mu_thread *thread)
 void vm_stack_drop_native(mu_vm *vm, vm_stack *stack)
 {
     if (stack->native) {
-        vm->stack_bytes -= stack->native_bytes;
+        vm_stacks_count(vm, 0, -(int64_t)stack->native_bytes);
         vm_metadata_give(vm, sizeof *stack->native);
         mu_stack_give(vm->substrate->native_stacks, stack->native, stack->native_bytes);
         stack->native = NULL;
@@ -76,7 +76,7 @@ static mu_status take_native(mu_thread *thread, vm_quota *exceeded)
         *exceeded = QUOTA_NONE;
         status = mu_stack_take(vm->substrate->native_stacks, bytes, &stack->native);
         stack->native_bytes = status == MU_OK ? bytes : 0;
-        vm->stack_bytes += stack->native_bytes;
+        vm_stacks_count(vm, 0, (int64_t)stack->native_bytes);
         vm_metadata_give(vm, status == MU_OK ? 0 : sizeof *stack->native);
     }
     pthread_mutex_unlock(&vm->lock);

@@ -150,8 +150,8 @@ mu_vm_stats mu_vm_get_stats(mu_vm *vm)
     stats.threads_finished = vm->finished_count;
     stats.bundles = vm->bundles;
     stats.functions = vm->table_count - 1;
-    stats.stacks = vm->stack_count;
-    stats.stacks_bytes = vm->stack_bytes;
+    stats.stacks = __atomic_load_n(&vm->stack_count, __ATOMIC_RELAXED);
+    stats.stacks_bytes = __atomic_load_n(&vm->stack_bytes, __ATOMIC_RELAXED);
     stats.threads = vm->thread_count;
     stats.code_bytes = vm->code_bytes;
     pthread_mutex_unlock(&vm->lock);

@@ -382,6 +382,9 @@ mu_thread *thread_new_on(mu_vm *vm, vm_stack *stack, const mu_ir_func *function)
  * exceeds. VM's lock held. */
 MU_MUST_CHECK mu_status vm_stack_new(mu_vm *vm, const mu_ir_func *func, vm_quota *exceeded,
                                      vm_stack **stack);
+/* Counts stacks, and bytes that they take. VM's lock held or world stopped; statistics look at any
+ * time. */
+void vm_stacks_count(mu_vm *vm, int32_t stacks, int64_t bytes);
 /* May the VM's stacks take so many bytes more? VM's lock held. */
 bool vm_stacks_have_room(const mu_vm *vm, uint64_t more);
 /* Kills and frees it; VM's lock held or world stopped. */

@@ -217,7 +217,8 @@ static void go_beside(mu_substrate *substrate, int cycles)
 
 /* ---- many */
 
-/* Until the idle VMs have been collected, as the stacks that nobody refers to tell; a generous time.
+/* Until the idle VMs have been collected, as the stacks that nobody refers to tell; a generous
+ * time.
  */
 static void wait_until_idle(mu_vm **vms, int number)
 {
