@@ -28,7 +28,7 @@ typedef struct mu_substrate_config {
     bool gc_stress;      /* collect at every allocation */
     bool gc_verify;      /* check heaps after every collection */
     bool gc_concurrent;  /* mark old objects beside the program at every opportunity */
-    bool yield_stress;   /* leave and re-enter Mu code at every yieldpoint */
+    bool yield_stress;   /* make room, and go on on another worker, at every yieldpoint */
 } mu_substrate_config;
 /* The settings of the environment: MU_GC_STRESS, MU_GC_VERIFY, MU_GC_CONCURRENT, MU_YIELD_STRESS,
  * MU_PERF_MAP, MU_GDB (each "1"), MU_WORKERS (a number). */
@@ -39,6 +39,13 @@ MU_MUST_CHECK mu_status mu_substrate_new(const mu_substrate_config *config, mu_r
 void mu_substrate_free(mu_substrate *substrate);           /* all VMs are gone */
 uint64_t mu_substrate_heap_bytes(mu_substrate *substrate); /* blocks and large objects in use */
 uint64_t mu_substrate_code_bytes(mu_substrate *substrate);
+/* What the workers have done. */
+typedef struct mu_substrate_stats {
+    uint64_t slices;       /* of threads and jobs, that began */
+    uint64_t worker_moves; /* slices of threads that began on another worker than the one before */
+    uint64_t preemptions;  /* how often a thread was asked to make room */
+} mu_substrate_stats;
+mu_substrate_stats mu_substrate_get_stats(mu_substrate *substrate);
 /* Runs `job(context)` once on a worker. For work such as parsing that must not hold up a caller. */
 void mu_substrate_submit(mu_substrate *substrate, void (*job)(void *context), void *context);
 
@@ -166,6 +173,7 @@ MU_MUST_CHECK mu_status mu_vm_load_built(mu_vm *vm, uint64_t node, const char *n
 typedef struct mu_times {
     uint64_t buckets[MU_TIME_BUCKETS];
     uint64_t longest_ns;
+    uint64_t total_ns;
 } mu_times;
 
 typedef struct mu_vm_stats {

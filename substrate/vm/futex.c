@@ -231,6 +231,7 @@ static slice_end park(mu_thread *thread, location at, const uint64_t *timeout_ns
         mu_timer_set(vm->substrate->timers, &thread->timer, *timeout_ns, time_out, thread);
     }
     vm_leave_world_locked(thread);
+    thread_end_slice(thread);
     pthread_mutex_unlock(&vm->lock);
     return SLICE_WAITING;
 }

@@ -10,6 +10,8 @@
 #include <time.h>
 
 #define IDLE_NS 1000000000ull
+/* How long a job goes on before it makes room for others. */
+#define TURN_NS 2000000ull
 /* Of an idle heap of more, only the young part is collected: all of it would take long. */
 #define FULL_BYTES ((uint64_t)4 << 20)
 
@@ -22,27 +24,21 @@ static uint64_t now_ns(void)
 
 /* ---- the list; its lock is held */
 
-static void put_in(vm_idle_list *list, mu_vm *vm)
+static void put_last(vm_idle_list *list, mu_vm *vm)
 {
-    vm->idle_place = (idle_place){.next = list->first, .is_listed = true};
-    if (list->first) {
-        list->first->idle_place.previous = vm;
-    }
-    list->first = vm;
+    vm->idle_place = (idle_place){.previous = list->last, .is_listed = true};
+    *(list->last ? &list->last->idle_place.next : &list->first) = vm;
+    list->last = vm;
+    list->count++;
 }
 
 static void take_out(vm_idle_list *list, mu_vm *vm)
 {
     idle_place *place = &vm->idle_place;
-    if (place->previous) {
-        place->previous->idle_place.next = place->next;
-    } else {
-        list->first = place->next;
-    }
-    if (place->next) {
-        place->next->idle_place.previous = place->previous;
-    }
+    *(place->previous ? &place->previous->idle_place.next : &list->first) = place->next;
+    *(place->next ? &place->next->idle_place.previous : &list->last) = place->previous;
     *place = (idle_place){0};
+    list->count--;
 }
 
 static void tidy(void *context);
@@ -95,32 +91,30 @@ static bool is_busy(mu_vm *vm)
     return is_busy;
 }
 
-/* Takes out of the list the first VM after `at` that is idle long enough, and those that are not
- * idle, which come back by themselves. */
-static mu_vm *next_to_rest(vm_idle_list *list, uint64_t now)
+/* Goes on with the pass through the list: the next VM that is idle long enough, taken out, or NULL
+ * at its end. One that is not idle goes, and comes back by itself. */
+static mu_vm *next_to_rest(vm_idle_list *list)
 {
-    mu_vm *next;
-    for (mu_vm *vm = list->first; vm; vm = next) {
-        next = vm->idle_place.next;
-        if (now - __atomic_load_n(&vm->idle_since_ns, __ATOMIC_RELAXED) >= IDLE_NS) {
-            take_out(list, vm);
-            if (!is_busy(vm)) {
-                return vm;
-            }
+    uint64_t now = now_ns();
+    while (list->first && list->to_look_at && !list->is_ending) {
+        mu_vm *vm = list->first;
+        uint64_t since_ns = __atomic_load_n(&vm->idle_since_ns, __ATOMIC_RELAXED);
+        list->to_look_at--;
+        take_out(list, vm);
+        if (now < since_ns + IDLE_NS) {
+            put_last(list, vm);
+        } else if (!is_busy(vm)) {
+            return vm;
         }
     }
     return NULL;
 }
 
-/* A job of a worker's. */
-static void tidy(void *context)
+/* Until the pass is over, which is true, or so long that others should have the worker. */
+static bool rest_some(vm_idle_list *list)
 {
-    mu_substrate *substrate = context;
-    vm_idle_list *list = &substrate->idle;
-    uint64_t now = now_ns();
-    pthread_mutex_lock(&list->lock);
-    list->is_due = false;
-    mu_vm *vm = list->is_ending ? NULL : next_to_rest(list, now);
+    uint64_t until_ns = now_ns() + TURN_NS;
+    mu_vm *vm = next_to_rest(list);
     while (vm) {
         list->resting = vm;
         pthread_mutex_unlock(&list->lock);
@@ -128,14 +122,43 @@ static void tidy(void *context)
         pthread_mutex_lock(&list->lock);
         list->resting = NULL;
         pthread_cond_broadcast(&list->rested);
-        vm = list->is_ending ? NULL : next_to_rest(list, now);
+        if (now_ns() > until_ns) {
+            return false;
+        }
+        vm = next_to_rest(list);
     }
-    if (list->first) {
-        set_timer(substrate);
+    return true;
+}
+
+static void tidy_more(void *context)
+{
+    mu_substrate *substrate = context;
+    vm_idle_list *list = &substrate->idle;
+    pthread_mutex_lock(&list->lock);
+    bool is_over = rest_some(list);
+    if (is_over) {
+        list->is_due = false;
+        if (list->first) {
+            set_timer(substrate);
+        }
     }
     pthread_mutex_unlock(&list->lock);
-    mu_gc_pool_trim(substrate->blocks);
-    mu_memory_purge();
+    if (is_over) {
+        mu_gc_pool_trim(substrate->blocks);
+        mu_memory_purge();
+    } else {
+        mu_thread_pool_submit(substrate->workers, tidy_more, substrate);
+    }
+}
+
+/* A job of a worker's: begins a pass. */
+static void tidy(void *context)
+{
+    mu_substrate *substrate = context;
+    pthread_mutex_lock(&substrate->idle.lock);
+    substrate->idle.to_look_at = substrate->idle.count;
+    pthread_mutex_unlock(&substrate->idle.lock);
+    tidy_more(substrate);
 }
 
 /* ---- from outside */
@@ -146,7 +169,7 @@ void vm_note_idle(mu_vm *vm)
     __atomic_store_n(&vm->idle_since_ns, now_ns(), __ATOMIC_RELAXED);
     pthread_mutex_lock(&list->lock);
     if (!vm->idle_place.is_listed) {
-        put_in(list, vm);
+        put_last(list, vm);
     }
     set_timer(vm->substrate);
     pthread_mutex_unlock(&list->lock);

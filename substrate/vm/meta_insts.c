@@ -179,6 +179,7 @@ static slice_end begin_load(mu_thread *thread, const program_load *load)
         }
         *link = thread;
         vm_leave_world_locked(thread);
+        thread_end_slice(thread);
         pthread_mutex_unlock(&vm->lock);
         return SLICE_WAITING;
     }

@@ -73,6 +73,7 @@ mu_thread *thread_new_on(mu_vm *vm, vm_stack *stack, const mu_ir_func *function)
 {
     mu_thread *thread = mu_allocate(sizeof *thread);
     thread->vm = vm;
+    thread->task = (mu_task){.run = thread_run_slice, .context = thread, .share = vm->share};
     thread->abi.barrier = vm_log_store;
     thread->function = function;
     thread->pending = PENDING_ARGUMENTS;

@@ -5,8 +5,9 @@
 void thread_park(mu_thread *thread)
 {
     mu_vm *vm = thread->vm;
-    vm_leave_world(thread);
     pthread_mutex_lock(&vm->lock);
+    vm_leave_world_locked(thread);
+    thread_end_slice(thread);
     bool is_killed = thread_is_killed(thread);
     bool tells = !is_killed && thread->trapped;
     thread->state = is_killed ? MU_THREAD_RUNNING : MU_THREAD_TRAPPED;

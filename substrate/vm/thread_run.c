@@ -10,12 +10,35 @@
 
 void thread_submit(mu_thread *thread)
 {
-    mu_thread_pool_submit(thread->vm->substrate->workers, thread_run_slice, thread);
+    mu_thread_pool_run(thread->vm->substrate->workers, &thread->task);
 }
 
-/* Under MU_YIELD_STRESS every yieldpoint leaves Mu code; going through the queue, and perhaps to
- * another worker, each time would make long loops take hours. */
-#define YIELD_STRESS_QUEUE_EVERY 16
+void thread_preempt(mu_task *task)
+{
+    mu_thread *thread = task->context;
+    __atomic_store_n(&thread->yield_wanted, true, __ATOMIC_SEQ_CST);
+    vm_request_stop(thread);
+}
+
+void thread_end_slice(mu_thread *thread)
+{
+    thread->cpu_ns += mu_thread_pool_end_slice(thread->vm->substrate->workers);
+}
+
+/* Makes room for others. Under MU_YIELD_STRESS another worker goes on. */
+static void queue_again(mu_thread *thread)
+{
+    mu_vm *vm = thread->vm;
+    pthread_mutex_lock(&vm->lock);
+    vm_leave_world_locked(thread);
+    thread_end_slice(thread);
+    pthread_mutex_unlock(&vm->lock);
+    if (vm->substrate->config.yield_stress) {
+        mu_thread_pool_run_elsewhere(vm->substrate->workers, &thread->task);
+    } else {
+        mu_thread_pool_run_again(vm->substrate->workers, &thread->task);
+    }
+}
 
 /* ---- errors */
 
@@ -82,11 +105,8 @@ static slice_end at_yieldpoint(mu_thread *thread)
     mu_vm *vm = thread->vm;
     pthread_mutex_lock(&vm->lock);
     bool killed = thread_is_killed(thread);
-    bool yields = thread->yield_wanted;
-    if (vm->substrate->config.yield_stress) {
-        yields = ++thread->stressed_yields % YIELD_STRESS_QUEUE_EVERY == 0;
-    }
-    thread->yield_wanted = false;
+    bool yields = __atomic_exchange_n(&thread->yield_wanted, false, __ATOMIC_SEQ_CST) ||
+                  vm->substrate->config.yield_stress;
     pthread_mutex_unlock(&vm->lock);
     if (killed) {
         thread->outcome = MU_OUTCOME_KILLED;
@@ -364,6 +384,7 @@ static void finish(mu_thread *thread)
     vm_lock_quiet(vm); /* a collection under way may be freeing stacks */
     thread->state = MU_THREAD_FINISHED;
     bool is_last = --vm->thread_count == 0;
+    thread_end_slice(thread);
     vm->finished_count++;
     bool collects = vm_stacks_are_due(vm);
     pthread_mutex_unlock(&vm->lock);
@@ -399,10 +420,7 @@ void thread_run_slice(void *context)
     fault_handler_enter(NULL, NULL);
     switch (end) {
     case SLICE_TRAPPED: thread_park(thread); break;
-    case SLICE_QUEUED:
-        vm_leave_world(thread);
-        thread_submit(thread);
-        break;
+    case SLICE_QUEUED: queue_again(thread); break;
     case SLICE_FINISHED: finish(thread); break;
     case SLICE_WAITING:
     case SLICE_GOES_ON: break;

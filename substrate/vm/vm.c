@@ -5,12 +5,14 @@
 #include <string.h>
 #include <sys/mman.h>
 
-#define FIRST_FUNCTIONS 16u
+#define FIRST_FUNCTIONS   16u
+#define DEFAULT_CPU_SHARE 1u
 
 /* The collector's background work goes on the workers, in small pieces. */
-static void vm_run_later(void *workers, void (*job)(void *argument), void *argument)
+static void vm_run_later(void *context, void (*job)(void *argument), void *argument)
 {
-    mu_thread_pool_submit(workers, job, argument);
+    mu_vm *vm = context;
+    mu_thread_pool_submit_for(vm->substrate->workers, vm->share, job, argument);
 }
 
 mu_status mu_vm_new(mu_substrate *substrate, const mu_vm_config *config, mu_vm **out)
@@ -28,7 +30,8 @@ mu_status mu_vm_new(mu_substrate *substrate, const mu_vm_config *config, mu_vm *
                          .verify = substrate->config.gc_verify,
                          .concurrent = substrate->config.gc_concurrent,
                          .run_later = vm_run_later,
-                         .run_context = substrate->workers};
+                         .run_context = vm};
+    vm->share = mu_share_new(substrate->workers, DEFAULT_CPU_SHARE);
     vm->heap = mu_gc_heap_new(substrate->blocks, &heap);
     mu_gc_heap_set_native(vm->heap, vm_stack_reached, vm);
     mu_gc_heap_set_pins(vm->heap, vm_show_pins, vm);
@@ -124,6 +127,7 @@ void mu_vm_free(mu_vm *vm)
     pthread_mutex_destroy(&vm->load_lock);
     pthread_mutex_destroy(&vm->irbuilder_lock);
     mu_irbuilder_free(vm->irbuilder);
+    mu_share_free(vm->share);
     pthread_cond_destroy(&vm->changed);
     mu_free(vm);
 }

@@ -39,8 +39,10 @@ typedef struct env_record {
 typedef struct vm_idle_list {
     pthread_mutex_t lock; /* taken before a VM's */
     pthread_cond_t rested;
-    mu_vm *first;
-    mu_vm *resting; /* is being collected */
+    mu_vm *first, *last; /* those that were not looked at for longest first */
+    uint32_t count;
+    uint32_t to_look_at; /* in the pass under way */
+    mu_vm *resting;      /* is being collected */
     mu_timer timer;
     bool is_due; /* the timer is set, or a worker is to come */
     bool is_ending;
@@ -100,6 +102,7 @@ struct mu_vm {
     mu_substrate *substrate;
     mu_vm_config config;         /* `limits` as they are now: see vm_limit */
     pthread_mutex_t limits_lock; /* of changes to them; no other is taken but the heap's */
+    mu_share *share;             /* of the workers' time */
     mu_vm *next, *previous;      /* under the substrate's lock */
     pthread_mutex_t load_lock;   /* one load at a time; taken before `lock` */
     pthread_mutex_t lock;        /* of everything below */
@@ -252,9 +255,10 @@ struct mu_thread {
     uint64_t held_changes; /* of that stack, when it was taken */
     bool exit_wanted;      /* ends once it runs, as by @uvm.thread_exit */
     bool kill_wanted;      /* atomic */
-    bool yield_wanted;
-    uint32_t stressed_yields; /* MU_YIELD_STRESS */
-    futex_queue *queue;       /* it waits in, or did until it was killed or its time was over */
+    bool yield_wanted;     /* atomic: the pool asks it to make room */
+    mu_task task;          /* its slices */
+    uint64_t cpu_ns;       /* of those that have ended; VM's lock */
+    futex_queue *queue;    /* it waits in, or did until it was killed or its time was over */
     mu_thread *next_waiter, *previous_waiter;
     bool has_waited; /* since the last slice */
     mu_timer timer;  /* of the wait */
@@ -594,6 +598,10 @@ const void *thread_keepalive(const mu_thread *thread, uint32_t frame, uint32_t i
 
 /* Puts a thread whose state has just become RUNNING into the queue. */
 void thread_submit(mu_thread *thread);
+/* Ends the accounting of its slice, before anybody else may have the thread. VM's lock held. */
+void thread_end_slice(mu_thread *thread);
+/* Of the pool: asks the thread of this task to make room. */
+void thread_preempt(mu_task *task);
 
 /* ---- thread_park.c */
 /* Ends a slice at a trap: leaves the world, tells the handler. The thread is somebody else's

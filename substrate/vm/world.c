@@ -5,16 +5,19 @@
 
 void vm_request_stop(mu_thread *thread)
 {
-    __atomic_store_n(&thread->abi.stack_limit, MU_ABI_LIMIT_STOP, __ATOMIC_RELAXED);
+    __atomic_store_n(&thread->abi.stack_limit, MU_ABI_LIMIT_STOP, __ATOMIC_SEQ_CST);
 }
 
 void vm_allow_running(mu_thread *thread)
 {
     mu_vm *vm = thread->vm;
-    bool stays = vm->stopping || thread_is_killed(thread) || thread->yield_wanted ||
-                 vm->substrate->config.yield_stress;
+    bool stays = vm->stopping || thread_is_killed(thread) || vm->substrate->config.yield_stress;
     __atomic_store_n(&thread->abi.stack_limit, stays ? MU_ABI_LIMIT_STOP : thread->abi.stack_floor,
-                     __ATOMIC_RELAXED);
+                     __ATOMIC_SEQ_CST);
+    /* The pool asks without the lock: it says so first, and then sets the limit. */
+    if (__atomic_load_n(&thread->yield_wanted, __ATOMIC_SEQ_CST)) {
+        vm_request_stop(thread);
+    }
 }
 
 static void come_in(mu_thread *thread)
@@ -79,6 +82,7 @@ static void count_time(mu_times *times, uint64_t ns)
 {
     uint32_t bucket = 63 - (uint32_t)__builtin_clzll(ns | 1);
     times->buckets[bucket < MU_TIME_BUCKETS ? bucket : MU_TIME_BUCKETS - 1]++;
+    times->total_ns += ns;
     times->longest_ns = ns > times->longest_ns ? ns : times->longest_ns;
 }
 
