@@ -54,6 +54,9 @@ static void finish(mud_call *call)
         mud_guest_thread_log_end(call);
         mud_thread_wait_check(vm);
     } else {
+        if (call->logs_traps) {
+            LIST_REMOVE(call, of_log);
+        }
         vm->calls_running--;
         vm->calls_done++;
         daemon->calls_done++;
@@ -259,6 +262,9 @@ static void start(mud_session *session, mud_vm *vm, const Mud__ClientFrame *fram
                        .logs_traps = frame->call->log_traps};
     mud_id_table_put(&daemon->calls, call->id, call);
     LIST_INSERT_HEAD(&vm->calls, call, of_vm);
+    if (call->logs_traps) {
+        LIST_INSERT_HEAD(&vm->log_calls, call, of_log);
+    }
     session->calls++;
     vm->calls_running++;
     mud_vm_pin(vm);

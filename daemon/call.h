@@ -17,6 +17,7 @@ typedef struct mud_call {
     mud_ticket ticket;
     mud_vm *vm;
     LIST_ENTRY(mud_call) of_vm;
+    LIST_ENTRY(mud_call) of_log; /* of one that logs traps and is no thread */
     mu_thread *thread;
     const mu_function *callee;
     uint64_t started_ns;

@@ -47,6 +47,7 @@ typedef struct mud_vm {
     struct mud_load *first_load, *last_load; /* the first one is running: bundle_load.c */
     uint32_t loads, collections, code_views; /* under way */
     struct mud_call_list calls;              /* that run or wait in a trap */
+    struct mud_call_list log_calls;          /* of these, that log traps: not threads */
     uint64_t calls_running, calls_trapped, calls_done;
     mud_call_counts ended;
     struct mud_limit_changes limit_changes; /* the first one is being made: vm_limits.c */

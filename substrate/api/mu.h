@@ -82,9 +82,10 @@ typedef struct mu_vm_limits {
 
 typedef struct mu_vm_config {
     mu_vm_limits limits;
-    bool grant_native; /* the unsafe native interface */
+    bool grant_native;  /* the unsafe native interface */
+    uint32_t cpu_share; /* see mu_vm_set_cpu_share; 0: the default; at most MU_VM_MAX_CPU_SHARE */
 } mu_vm_config;
-/* Errors: INVALID, a limit that cannot be one. */
+/* Errors: INVALID, a limit or a share that cannot be one. */
 MU_MUST_CHECK mu_status mu_vm_new(mu_substrate *substrate, const mu_vm_config *config, mu_vm **vm);
 /* Changes limits; those that are 0 stay. Where more is used than is allowed now, nothing is taken
  * away, and what asks for more fails until it fits. Stacks that are there grow no deeper than they
@@ -186,8 +187,17 @@ typedef struct mu_vm_stats {
     /* What is used of the limits of these names; of heap_bytes, heap_used_bytes. */
     uint64_t stacks_bytes, code_bytes, metadata_bytes;
     uint32_t stacks, threads, context_handles;
+    uint64_t cpu_ns; /* time of workers: for its threads, its collections, marking its heap */
+    uint32_t cpu_share;
 } mu_vm_stats;
 mu_vm_stats mu_vm_get_stats(mu_vm *vm);
+
+/* The VM's weight among VMs that want to run: when there are too few workers, each has time in
+ * proportion to its weight, as far as it has threads enough for that. A VM that did not run does
+ * not save up time. 0 is the default, and more than MU_VM_MAX_CPU_SHARE that. At any time. */
+#define MU_VM_DEFAULT_CPU_SHARE 1u
+#define MU_VM_MAX_CPU_SHARE     1000u
+void mu_vm_set_cpu_share(mu_vm *vm, uint32_t share);
 /* Collects the heap now. May be called from a trap handler; waits for the VM's running threads to
  * reach a yieldpoint. */
 void mu_vm_collect(mu_vm *vm);
@@ -324,8 +334,21 @@ MU_MUST_CHECK mu_status mu_thread_new(mu_vm *vm, const mu_function *function,
 void mu_thread_start(mu_thread *thread, mu_thread_trapped_fn *trapped,
                      mu_thread_finished_fn *finished, void *context);
 /* Kills it: no handler of the guest sees it, and it finishes as KILLED at its next yieldpoint or at
- * once when trapped or waiting. Later calls do nothing. */
+ * once when trapped or waiting, also for a worker: it goes before other threads. While it is in a C
+ * function that is when that returns. Later calls do nothing. */
 void mu_thread_kill(mu_thread *thread);
+/* Cancels it: throws the guest error CANCELLED at its next yieldpoint, or out of what it waits for
+ * (a futex, a trap, also one that a context has taken, a load). The program may catch it, once; a
+ * thread that has not finished `grace_ns` nanoseconds later is killed. One whose trap a context has
+ * taken and whose stack it has changed is killed at once, there being nothing to throw into. Later
+ * calls only shorten the grace. Does nothing to a finished thread. */
+void mu_thread_cancel(mu_thread *thread, uint64_t grace_ns);
+/* Time of workers that ran it, so far. Collections that it does count, too. */
+uint64_t mu_thread_cpu_ns(mu_thread *thread);
+/* When mu_thread_cpu_ns has come to `cpu_ns`, the thread ends with the guest error CPU_BUDGET,
+ * which no handler of the program sees, at a yieldpoint within about a slice of 5 ms. 0: no budget.
+ * May be changed at any time before it has finished. */
+void mu_thread_set_cpu_budget(mu_thread *thread, uint64_t cpu_ns);
 /* Frees a thread that is new or finished. */
 void mu_thread_free(mu_thread *thread);
 

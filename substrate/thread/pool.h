@@ -93,7 +93,9 @@ typedef struct pool_worker {
     mu_task *task;   /* NULL: a job */
     mu_share *share; /* NULL: on nobody's account */
     uint64_t started_ns;
+    uint64_t settled_ns;  /* up to when its share has had it added to its time */
     uint64_t alarm_at_ns; /* POOL_NEVER: none */
+    bool is_asked;        /* to make room for who waits */
 } __attribute__((aligned(64))) pool_worker;
 
 struct mu_thread_pool {
@@ -135,10 +137,9 @@ void run_queue_take_out(run_queue *queue, mu_task *task);
 /* ---- share.c */
 /* Raises the share's time to what it may be behind. */
 void share_catch_up(const mu_thread_pool *pool, mu_share *share);
-/* What a slice of the share that began then adds to its time: nothing for time in which nobody
- * waited, but a slice. */
-uint64_t share_price(const mu_thread_pool *pool, const mu_share *share, uint64_t started_ns,
-                     uint64_t now_ns);
+/* Adds what the share has had since `from_ns` to its time; of time in which nobody waited, a slice
+ * at most. */
+void share_settle(const mu_thread_pool *pool, mu_share *share, uint64_t from_ns, uint64_t now_ns);
 void share_retain(mu_share *share);
 
 /* ---- ticker.c */

@@ -47,17 +47,16 @@ void share_catch_up(const mu_thread_pool *pool, mu_share *share)
     pool_raise(&share->time, pool_load(&pool->clock_ns) - POOL_LAG_NS);
 }
 
-uint64_t share_price(const mu_thread_pool *pool, const mu_share *share, uint64_t started_ns,
-                     uint64_t now_ns)
+void share_settle(const mu_thread_pool *pool, mu_share *share, uint64_t from_ns, uint64_t now_ns)
 {
-    uint64_t ns = now_ns - started_ns;
+    uint64_t ns = now_ns > from_ns ? now_ns - from_ns : 0;
     uint64_t quiet = pool_load(&pool->quiet_ns);
-    if (quiet > started_ns) {
+    if (quiet > from_ns) {
         uint64_t since = now_ns > quiet ? now_ns - quiet : 0;
         uint64_t most = since + (uint64_t)MU_THREAD_SLICE_NS;
         ns = ns < most ? ns : most;
     }
-    return by_weight(share, ns);
+    __atomic_fetch_add(&share->time, by_weight(share, ns), __ATOMIC_RELAXED);
 }
 
 /* Slices under way count, too; one that ends meanwhile must not count twice, or not at all. */

@@ -38,36 +38,71 @@ static void ask(mu_thread_pool *pool, pool_worker *worker)
     }
 }
 
-/* Looks at a worker's slice; when to do so again. The slice's lock is held. */
-static uint64_t look_at(mu_thread_pool *pool, pool_worker *worker, waiting_tasks *waiting,
-                        uint64_t now)
+/* A slice that has lasted long enough. */
+typedef struct long_slice {
+    uint32_t worker;
+    uint64_t started_ns;
+    uint64_t time; /* of its share */
+} long_slice;
+
+/* Looks at a worker's slice: brings its share's time up to date, notes it if it is long. When to
+ * look again. The slice's lock is held. */
+static uint64_t look_at(mu_thread_pool *pool, pool_worker *worker, const waiting_tasks *waiting,
+                        uint64_t now, long_slice *slice)
 {
-    uint64_t slice = (uint64_t)MU_THREAD_SLICE_NS;
+    uint64_t next = now + (uint64_t)MU_THREAD_SLICE_NS;
     if (!worker->is_running || !worker->task) {
-        return waiting->count ? now + slice : POOL_NEVER;
+        return waiting->count ? next : POOL_NEVER;
     }
     if (worker->alarm_at_ns <= now) {
         ask(pool, worker);
-        return now + slice;
-    }
-    uint64_t next = worker->alarm_at_ns;
-    if (!waiting->count) {
         return next;
     }
-    uint64_t ends = worker->started_ns + slice;
+    if (!waiting->count) {
+        return worker->alarm_at_ns;
+    }
+    share_settle(pool, worker->share, worker->settled_ns, now);
+    worker->settled_ns = now > worker->settled_ns ? now : worker->settled_ns;
+    uint64_t ends = worker->started_ns + (uint64_t)MU_THREAD_SLICE_NS;
+    uint64_t time = pool_load(&worker->share->time);
     if (ends > now) {
-        return next < ends ? next : ends;
-    }
-    uint64_t time =
-        pool_load(&worker->share->time) + share_price(pool, worker->share, worker->started_ns, now);
-    if (waiting->has_urgent || waiting->least_key <= time) {
+        next = ends;
+    } else if (worker->is_asked) { /* it may be long in C code, and who waits has another asked */
         ask(pool, worker);
-        waiting->count--;
+    } else if (waiting->has_urgent || waiting->least_key <= time) {
+        *slice = (long_slice){worker->index, worker->started_ns, time};
     }
-    return next < now + slice ? next : now + slice;
+    return next < worker->alarm_at_ns ? next : worker->alarm_at_ns;
 }
 
-static uint64_t look(mu_thread_pool *pool)
+/* Asks no more of them than there are who wait: those whose shares have had most, the longest
+ * first. */
+static void ask_some(mu_thread_pool *pool, long_slice *slices, uint32_t waiting)
+{
+    for (uint32_t asked = 0; asked < waiting; asked++) {
+        long_slice *worst = slices;
+        for (uint32_t i = 1; i < pool->worker_count; i++) {
+            bool is_worse =
+                slices[i].time > worst->time ||
+                (slices[i].time == worst->time && slices[i].started_ns < worst->started_ns);
+            bool is_one = slices[i].started_ns;
+            worst = is_one && (!worst->started_ns || is_worse) ? &slices[i] : worst;
+        }
+        if (!worst->started_ns) {
+            return;
+        }
+        pool_worker *worker = &pool->workers[worst->worker];
+        pthread_mutex_lock(&worker->slice_lock);
+        if (worker->is_running && worker->task && worker->started_ns == worst->started_ns) {
+            worker->is_asked = true;
+            ask(pool, worker);
+        }
+        pthread_mutex_unlock(&worker->slice_lock);
+        *worst = (long_slice){0};
+    }
+}
+
+static uint64_t look(mu_thread_pool *pool, long_slice *slices)
 {
     uint64_t next = POOL_NEVER;
     uint64_t now = pool_now_ns();
@@ -77,22 +112,25 @@ static uint64_t look(mu_thread_pool *pool)
     }
     for (uint32_t i = 0; i < pool->worker_count; i++) {
         pool_worker *worker = &pool->workers[i];
+        slices[i] = (long_slice){0};
         pthread_mutex_lock(&worker->slice_lock);
-        uint64_t at = look_at(pool, worker, &waiting, now);
+        uint64_t at = look_at(pool, worker, &waiting, now, &slices[i]);
         pthread_mutex_unlock(&worker->slice_lock);
         next = at < next ? at : next;
     }
+    ask_some(pool, slices, waiting.count);
     return next;
 }
 
 void *ticker_run(void *argument)
 {
     mu_thread_pool *pool = argument;
+    long_slice *slices = mu_allocate(pool->worker_count * sizeof *slices);
     pthread_mutex_lock(&pool->tick_lock);
     while (!pool->ticker_ending) {
         __atomic_store_n(&pool->tick_at_ns, POOL_NEVER, __ATOMIC_SEQ_CST);
         __atomic_thread_fence(__ATOMIC_SEQ_CST);
-        uint64_t at = look(pool);
+        uint64_t at = look(pool, slices);
         __atomic_store_n(&pool->tick_at_ns, at, __ATOMIC_SEQ_CST);
         if (at == POOL_NEVER) {
             pthread_cond_wait(&pool->tick_wanted, &pool->tick_lock);
@@ -103,6 +141,7 @@ void *ticker_run(void *argument)
         }
     }
     pthread_mutex_unlock(&pool->tick_lock);
+    mu_free(slices);
     return NULL;
 }
 

@@ -23,10 +23,8 @@ pool_worker *worker_self(const mu_thread_pool *pool)
 static void begin_slice(pool_worker *worker, mu_task *task, mu_share *share)
 {
     uint64_t now = pool_now_ns();
-    uint64_t alarm = POOL_NEVER;
     pool_count(&worker->slices);
     if (task) {
-        alarm = task->alarm_ns ? now + task->alarm_ns : POOL_NEVER;
         if (task->last_ran && task->last_ran != worker->index + 1) {
             pool_count(&worker->moves);
         }
@@ -40,12 +38,10 @@ static void begin_slice(pool_worker *worker, mu_task *task, mu_share *share)
     worker->is_running = true;
     worker->task = task;
     worker->share = share;
-    worker->started_ns = now;
-    worker->alarm_at_ns = alarm;
+    worker->started_ns = worker->settled_ns = now;
+    worker->alarm_at_ns = POOL_NEVER;
+    worker->is_asked = false;
     pthread_mutex_unlock(&worker->slice_lock);
-    if (alarm != POOL_NEVER) {
-        ticker_wake_by(worker->pool, alarm, false);
-    }
     if (mu_thread_pool_is_contended(worker->pool)) {
         ticker_wake_by(worker->pool, now, true);
     }
@@ -73,13 +69,29 @@ static uint64_t end_slice(pool_worker *worker)
     worker->share = NULL;
     if (share) {
         __atomic_fetch_add(&share->cpu_ns, ns, __ATOMIC_RELEASE);
-        __atomic_fetch_add(&share->time, share_price(worker->pool, share, worker->started_ns, now),
-                           __ATOMIC_RELAXED);
+        share_settle(worker->pool, share, worker->settled_ns, now);
     }
     pthread_mutex_unlock(&worker->slice_lock);
     count_jobs(worker, was_job, ns);
     mu_share_free(share);
     return ns;
+}
+
+void mu_thread_pool_set_alarm(mu_thread_pool *pool, uint64_t alarm_ns)
+{
+    pool_worker *worker = worker_self(pool);
+    uint64_t at = worker->started_ns + alarm_ns;
+    pthread_mutex_lock(&worker->slice_lock);
+    worker->alarm_at_ns = at < alarm_ns ? POOL_NEVER : at;
+    pthread_mutex_unlock(&worker->slice_lock);
+    if (worker->alarm_at_ns != POOL_NEVER) {
+        ticker_wake_by(pool, at, false);
+    }
+}
+
+uint64_t mu_thread_pool_own_slice_ns(mu_thread_pool *pool)
+{
+    return pool_now_ns() - worker_self(pool)->started_ns;
 }
 
 uint64_t mu_thread_pool_end_slice(mu_thread_pool *pool)

@@ -250,9 +250,9 @@ static slice_end wait_at(mu_thread *thread, const mu_ir_type *type, bool has_tim
     pthread_mutex_lock(&vm->lock);
     if (load(at, type) != wanted) {
         result = DIFFERS;
-    } else if (thread_is_killed(thread)) {
+    } else if (thread_is_called(thread)) {
         result = SPURIOUS;
-        end = SLICE_QUEUED; /* where the kill is seen */
+        end = SLICE_QUEUED; /* where that is heeded */
     } else if (has_timeout && !timeout_ns) {
         result = TIMED_OUT;
     } else {

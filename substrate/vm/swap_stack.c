@@ -137,7 +137,9 @@ void vm_thread_start_made(mu_thread *thread)
         thread->finished = callbacks.finished;
         thread->context = callbacks.context;
     }
+    pthread_mutex_lock(&thread->vm->lock);
     thread_submit(thread);
+    pthread_mutex_unlock(&thread->vm->lock);
 }
 
 slice_end thread_newthread(mu_thread *thread)

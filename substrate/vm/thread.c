@@ -123,19 +123,8 @@ void mu_thread_start(mu_thread *thread, mu_thread_trapped_fn *trapped,
     thread->context = context;
     thread->state = MU_THREAD_RUNNING;
     vm->active++;
-    pthread_mutex_unlock(&vm->lock);
     thread_submit(thread);
-}
-
-void mu_thread_kill(mu_thread *thread)
-{
-    pthread_mutex_lock(&thread->vm->lock);
-    thread_want_killed(thread);
-    vm_request_stop(thread);
-    if (thread->state == MU_THREAD_TRAPPED || thread->state == MU_THREAD_WAITING) {
-        thread_wake(thread);
-    }
-    pthread_mutex_unlock(&thread->vm->lock);
+    pthread_mutex_unlock(&vm->lock);
 }
 
 /* Beside the thread itself. */
@@ -152,6 +141,9 @@ void mu_thread_free(mu_thread *thread)
         return;
     }
     mu_vm *vm = thread->vm;
+    if (thread->has_grace) { /* it was cancelled, but not started */
+        mu_timer_cancel(vm->substrate->timers, &thread->grace);
+    }
     vm_lock_quiet(vm);
     MU_INVARIANT(thread->state == MU_THREAD_NEW || thread->state == MU_THREAD_FINISHED,
                  "a thread is freed while it runs");

@@ -10,7 +10,12 @@
 
 void thread_submit(mu_thread *thread)
 {
-    mu_thread_pool_run(thread->vm->substrate->workers, &thread->task);
+    mu_thread_pool *workers = thread->vm->substrate->workers;
+    if (thread_is_called(thread)) {
+        mu_thread_pool_run_first(workers, &thread->task);
+    } else {
+        mu_thread_pool_run(workers, &thread->task);
+    }
 }
 
 void thread_preempt(mu_task *task)
@@ -20,11 +25,6 @@ void thread_preempt(mu_task *task)
     vm_request_stop(thread);
 }
 
-void thread_end_slice(mu_thread *thread)
-{
-    thread->cpu_ns += mu_thread_pool_end_slice(thread->vm->substrate->workers);
-}
-
 /* Makes room for others. Under MU_YIELD_STRESS another worker goes on. */
 static void queue_again(mu_thread *thread)
 {
@@ -32,12 +32,14 @@ static void queue_again(mu_thread *thread)
     pthread_mutex_lock(&vm->lock);
     vm_leave_world_locked(thread);
     thread_end_slice(thread);
-    pthread_mutex_unlock(&vm->lock);
     if (vm->substrate->config.yield_stress) {
         mu_thread_pool_run_elsewhere(vm->substrate->workers, &thread->task);
+    } else if (thread_is_called(thread)) {
+        mu_thread_pool_run_first(vm->substrate->workers, &thread->task);
     } else {
         mu_thread_pool_run_again(vm->substrate->workers, &thread->task);
     }
+    pthread_mutex_unlock(&vm->lock);
 }
 
 /* ---- errors */
@@ -91,10 +93,13 @@ slice_end thread_raise(mu_thread *thread, mu_guest_error error)
     return thread_throw(thread, 0, error);
 }
 
-slice_end thread_end_with_error(mu_thread *thread, mu_guest_error error)
+slice_end thread_end_with_error(mu_thread *thread, mu_guest_error error, bool has_frames)
 {
     thread->error = error;
     thread_forget_frames(thread);
+    if (has_frames) {
+        thread_note_frames(thread);
+    }
     return finish_with_error(thread);
 }
 
@@ -102,16 +107,11 @@ slice_end thread_end_with_error(mu_thread *thread, mu_guest_error error)
 
 static slice_end at_yieldpoint(mu_thread *thread)
 {
-    mu_vm *vm = thread->vm;
-    pthread_mutex_lock(&vm->lock);
-    bool killed = thread_is_killed(thread);
     bool yields = __atomic_exchange_n(&thread->yield_wanted, false, __ATOMIC_SEQ_CST) ||
-                  vm->substrate->config.yield_stress;
-    pthread_mutex_unlock(&vm->lock);
-    if (killed) {
-        thread->outcome = MU_OUTCOME_KILLED;
-        thread->error = MU_GUEST_ERROR_KILLED;
-        return SLICE_FINISHED;
+                  thread->vm->substrate->config.yield_stress;
+    slice_end end = thread_heed(thread);
+    if (end != SLICE_GOES_ON) {
+        return end;
     }
     if (yields) {
         return SLICE_QUEUED;
@@ -247,7 +247,7 @@ static slice_end leave_trap(mu_thread *thread)
 static slice_end leave_return(mu_thread *thread)
 {
     if (thread->stack->serial != thread->first_stack) {
-        return thread_end_with_error(thread, MU_GUEST_ERROR_STACK_BOTTOM);
+        return thread_end_with_error(thread, MU_GUEST_ERROR_STACK_BOTTOM, false);
     }
     if (thread->is_made_by_thread) { /* nobody waits for results */
         thread->outcome = MU_OUTCOME_EXITED;
@@ -339,9 +339,7 @@ static slice_end before_entering(mu_thread *thread)
         end = thread_load(thread);
     }
     if (thread_is_killed(thread)) {
-        thread->outcome = MU_OUTCOME_KILLED;
-        thread->error = MU_GUEST_ERROR_KILLED;
-        return SLICE_FINISHED;
+        return thread_heed(thread);
     }
     if (thread->exit_wanted) {
         thread->outcome = MU_OUTCOME_EXITED;
@@ -355,7 +353,7 @@ static slice_end before_entering(mu_thread *thread)
         thread->throw_wanted = false;
         return thread_throw(thread, thread->abi.exception, MU_GUEST_ERROR_EXCEPTION);
     }
-    return end;
+    return end == SLICE_GOES_ON ? thread_heed(thread) : end;
 }
 
 static void give_back_stack(mu_thread *thread)
@@ -388,6 +386,9 @@ static void finish(mu_thread *thread)
     vm->finished_count++;
     bool collects = vm_stacks_are_due(vm);
     pthread_mutex_unlock(&vm->lock);
+    if (thread->has_grace) {
+        mu_timer_cancel(vm->substrate->timers, &thread->grace);
+    }
     if (collects) { /* a thread may leave its first stack behind, and calls from outside cannot wait
                      */
         vm_collect(vm, NULL, true);
@@ -411,6 +412,7 @@ void thread_run_slice(void *context)
     mu_thread *thread = context;
     mu_substrate *substrate = thread->vm->substrate;
     vm_enter_world(thread);
+    thread_set_alarm(thread);
     slice_end end = before_entering(thread);
     fault_handler_enter(&thread->abi, mu_jit_leave_error(substrate->jit));
     while (end == SLICE_GOES_ON) {

@@ -5,8 +5,10 @@
 #include <string.h>
 #include <sys/mman.h>
 
-#define FIRST_FUNCTIONS   16u
-#define DEFAULT_CPU_SHARE 1u
+_Static_assert(MU_VM_MAX_CPU_SHARE == MU_SHARE_WEIGHT_MOST,
+               "what mu.h promises the pool must take");
+
+#define FIRST_FUNCTIONS 16u
 
 /* The collector's background work goes on the workers, in small pieces. */
 static void vm_run_later(void *context, void (*job)(void *argument), void *argument)
@@ -15,12 +17,23 @@ static void vm_run_later(void *context, void (*job)(void *argument), void *argum
     mu_thread_pool_submit_for(vm->substrate->workers, vm->share, job, argument);
 }
 
+static uint32_t share_weight(uint32_t share)
+{
+    uint32_t weight = share ? share : MU_VM_DEFAULT_CPU_SHARE;
+    return weight < MU_VM_MAX_CPU_SHARE ? weight : MU_VM_MAX_CPU_SHARE;
+}
+
+void mu_vm_set_cpu_share(mu_vm *vm, uint32_t share)
+{
+    mu_share_set_weight(vm->share, share_weight(share));
+}
+
 mu_status mu_vm_new(mu_substrate *substrate, const mu_vm_config *config, mu_vm **out)
 {
     mu_vm *vm = mu_allocate(sizeof *vm);
     vm->substrate = substrate;
     vm->config = *config;
-    mu_status status = vm_limits_init(vm);
+    mu_status status = config->cpu_share > MU_VM_MAX_CPU_SHARE ? MU_INVALID : vm_limits_init(vm);
     if (status != MU_OK) {
         mu_free(vm);
         return status;
@@ -31,7 +44,7 @@ mu_status mu_vm_new(mu_substrate *substrate, const mu_vm_config *config, mu_vm *
                          .concurrent = substrate->config.gc_concurrent,
                          .run_later = vm_run_later,
                          .run_context = vm};
-    vm->share = mu_share_new(substrate->workers, DEFAULT_CPU_SHARE);
+    vm->share = mu_share_new(substrate->workers, share_weight(vm->config.cpu_share));
     vm->heap = mu_gc_heap_new(substrate->blocks, &heap);
     mu_gc_heap_set_native(vm->heap, vm_stack_reached, vm);
     mu_gc_heap_set_pins(vm->heap, vm_show_pins, vm);
@@ -85,10 +98,7 @@ static void end_threads(mu_vm *vm)
     vm->is_ending = true;
     for (mu_thread *thread = vm->threads; thread; thread = thread->next) {
         thread_want_killed(thread);
-        vm_request_stop(thread);
-        if (thread->state == MU_THREAD_TRAPPED || thread->state == MU_THREAD_WAITING) {
-            thread_wake(thread);
-        }
+        thread_rouse(thread);
     }
     while (vm->active) {
         pthread_cond_wait(&vm->changed, &vm->lock);
@@ -142,7 +152,9 @@ mu_vm_stats mu_vm_get_stats(mu_vm *vm)
                          .young_collections = heap.young_collections,
                          .markings = heap.markings,
                          .collected_ns = heap.collected_ns,
-                         .longest_collection_ns = heap.longest_ns};
+                         .longest_collection_ns = heap.longest_ns,
+                         .cpu_ns = mu_share_cpu_ns(vm->substrate->workers, vm->share),
+                         .cpu_share = mu_share_weight(vm->share)};
     pthread_mutex_lock(&vm->lock);
     for (mu_thread *thread = vm->threads; thread; thread = thread->next) {
         stats.threads_running += thread->state == MU_THREAD_RUNNING;

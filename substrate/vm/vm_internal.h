@@ -252,13 +252,18 @@ struct mu_thread {
     /* Has taken it at its trap: it has no stack, that is in site_stack. The collector looks, so
      * this changes in the world, or under vm_lock_quiet; a killed thread keeps it until it runs. */
     mu_context *holder;
-    uint64_t held_changes; /* of that stack, when it was taken */
-    bool exit_wanted;      /* ends once it runs, as by @uvm.thread_exit */
-    bool kill_wanted;      /* atomic */
-    bool yield_wanted;     /* atomic: the pool asks it to make room */
-    mu_task task;          /* its slices */
-    uint64_t cpu_ns;       /* of those that have ended; VM's lock */
-    futex_queue *queue;    /* it waits in, or did until it was killed or its time was over */
+    uint64_t held_changes;  /* of that stack, when it was taken */
+    bool exit_wanted;       /* ends once it runs, as by @uvm.thread_exit */
+    bool kill_wanted;       /* atomic */
+    bool cancel_wanted;     /* atomic: CANCELLED is to be thrown */
+    bool is_cancelled;      /* it was, or will be */
+    bool has_grace;         /* `grace` was set */
+    mu_timer grace;         /* kills it */
+    uint64_t cpu_budget_ns; /* atomic; 0: none */
+    bool yield_wanted;      /* atomic: the pool asks it to make room */
+    mu_task task;           /* its slices */
+    uint64_t cpu_ns;        /* of those that have ended; VM's lock */
+    futex_queue *queue;     /* it waits in, or did until it was killed or its time was over */
     mu_thread *next_waiter, *previous_waiter;
     bool has_waited; /* since the last slice */
     mu_timer timer;  /* of the wait */
@@ -370,6 +375,11 @@ static inline bool thread_is_killed(const mu_thread *thread)
 {
     return __atomic_load_n(&thread->kill_wanted, __ATOMIC_ACQUIRE);
 }
+/* Does somebody outside want it to end, or to hear of that? */
+static inline bool thread_is_called(const mu_thread *thread)
+{
+    return thread_is_killed(thread) || __atomic_load_n(&thread->cancel_wanted, __ATOMIC_ACQUIRE);
+}
 static inline void thread_want_killed(mu_thread *thread)
 {
     __atomic_store_n(&thread->kill_wanted, true, __ATOMIC_RELEASE);
@@ -441,7 +451,8 @@ void thread_run_slice(void *thread);
 /* Throws from the thread's top frame. */
 slice_end thread_throw(mu_thread *thread, uintptr_t exception, mu_guest_error error);
 slice_end thread_raise(mu_thread *thread, mu_guest_error error);
-slice_end thread_end_with_error(mu_thread *thread, mu_guest_error error);
+/* Ends it, whatever handlers it has. */
+slice_end thread_end_with_error(mu_thread *thread, mu_guest_error error, bool has_frames);
 /* What people are told of the thread's error: static, of the thread, or written to `quota`. */
 const char *thread_error_sentence(const mu_thread *thread, mu_guest_error error,
                                   char quota[VM_QUOTA_TEXT_BYTES]);
@@ -480,8 +491,10 @@ void vm_futexes_free(mu_vm *vm);
 
 /* ---- meta_insts.c: programs that are their own clients */
 slice_end thread_meta_inst(mu_thread *thread, const mu_ir_inst *inst);
-/* Loads what `load` says, which is its turn now. */
+/* Loads what `load` says, if it is its turn; else it was called away. */
 slice_end thread_load(mu_thread *thread);
+/* Takes a thread out of those that wait to load, if it is there. VM's lock held. */
+bool thread_stop_queueing_to_load(mu_thread *thread);
 /* Begins the program's own trap handler, which there is. */
 slice_end thread_handle_own_trap(mu_thread *thread, const mu_ir_version *version,
                                  const mu_ir_inst *trap);
@@ -596,10 +609,19 @@ void thread_apply_replacement(mu_thread *thread, const mu_replacement *replaceme
 const void *thread_keepalive(const mu_thread *thread, uint32_t frame, uint32_t index,
                              const mu_ir_variable **variable);
 
-/* Puts a thread whose state has just become RUNNING into the queue. */
+/* Puts a thread whose state has just become RUNNING into the queue. VM's lock held. */
 void thread_submit(mu_thread *thread);
+
+/* ---- thread_end.c: cancel, kill, budgets */
+/* At a yieldpoint: ends the thread, or throws at it, if somebody wants that. */
+slice_end thread_heed(mu_thread *thread);
+/* Brings a thread of which something is wanted to where it heeds that, whatever it waits for. VM's
+ * lock held. */
+void thread_rouse(mu_thread *thread);
 /* Ends the accounting of its slice, before anybody else may have the thread. VM's lock held. */
 void thread_end_slice(mu_thread *thread);
+/* At the beginning of a slice: has it asked when its budget is used up. */
+void thread_set_alarm(mu_thread *thread);
 /* Of the pool: asks the thread of this task to make room. */
 void thread_preempt(mu_task *task);
 
@@ -607,6 +629,9 @@ void thread_preempt(mu_task *task);
 /* Ends a slice at a trap: leaves the world, tells the handler. The thread is somebody else's
  * afterwards. */
 void thread_park(mu_thread *thread);
+/* Gives the stack of a trapped thread that a context has taken back to it; false: that was changed,
+ * so nothing can be thrown into it. VM's lock held, quiet. */
+bool thread_take_back(mu_thread *thread);
 /* Lets a trapped or waiting thread run on; VM's lock held. */
 void thread_wake(mu_thread *thread);
 

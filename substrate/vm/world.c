@@ -11,7 +11,7 @@ void vm_request_stop(mu_thread *thread)
 void vm_allow_running(mu_thread *thread)
 {
     mu_vm *vm = thread->vm;
-    bool stays = vm->stopping || thread_is_killed(thread) || vm->substrate->config.yield_stress;
+    bool stays = vm->stopping || thread_is_called(thread) || vm->substrate->config.yield_stress;
     __atomic_store_n(&thread->abi.stack_limit, stays ? MU_ABI_LIMIT_STOP : thread->abi.stack_floor,
                      __ATOMIC_SEQ_CST);
     /* The pool asks without the lock: it says so first, and then sets the limit. */

@@ -278,6 +278,8 @@ typedef struct mu_abi_alloca {
     E(TRAP_HANDLER_GONE, "the trap handler went away and its session had chosen to throw")       \
     E(BUNDLE_REFUSED,    "a bundle that the program loads was refused")                          \
     E(COMPILE_FAILED,    "the function could not be compiled")                                   \
+    E(CANCELLED,         "cancelled")                                                              \
+    E(CPU_BUDGET,        "the call's budget of processor time is used up")                          \
     E(KILLED,            "killed")
 /* clang-format on */
 typedef enum mu_guest_error {

@@ -17,15 +17,13 @@ typedef struct mu_share mu_share;
 typedef void mu_thread_job_fn(void *context);
 
 /* What runs by slices. It belongs to the caller, and stays where it is from when it is queued until
- * its slice has ended. Begins zeroed; the first four are the caller's, and do not change while it
+ * its slice has ended. Begins zeroed; the first three are the caller's, and do not change while it
  * is queued. */
 typedef struct mu_task mu_task;
 struct mu_task {
     mu_thread_job_fn *run; /* one slice */
     void *context;
     mu_share *share;
-    uint64_t
-        alarm_ns; /* `preempt` comes when a slice has lasted so long, whoever waits; 0: never */
     mu_task *next, *previous;
     uint32_t queued_at; /* atomic; 1 + the worker's index; 0: not queued */
     uint32_t last_ran;  /* 1 + index of the worker that ran its last slice; 0: none has */
@@ -72,8 +70,12 @@ void mu_thread_pool_hasten(mu_thread_pool *pool, mu_task *task);
 /* Ends the accounting of the task's slice, on its worker: before it is queued again, or somebody
  * else may queue or free it. Returns the slice's time. The pool does so itself for who does not. */
 uint64_t mu_thread_pool_end_slice(mu_thread_pool *pool);
+/* Has `preempt` called when the present slice has lasted so long, whoever waits. On its worker. */
+void mu_thread_pool_set_alarm(mu_thread_pool *pool, uint64_t alarm_ns);
 /* How long the present slice of the task has lasted; 0: it does not run. */
 uint64_t mu_thread_pool_slice_ns(mu_thread_pool *pool, const mu_task *task);
+/* The same of the slice on this worker. */
+uint64_t mu_thread_pool_own_slice_ns(mu_thread_pool *pool);
 
 /* ---- shares */
 

@@ -127,7 +127,7 @@ typedef struct hog {
     uint32_t asked; /* atomic: how often the ticker asked */
     uint32_t waited_ms;
     uint32_t second_ran; /* atomic */
-    uint64_t slice_ns;
+    uint64_t alarm_ns, slice_ns;
     bool signals_blocked, was_contended;
 } hog;
 
@@ -142,6 +142,9 @@ static void run_long(void *context)
 {
     hog *self = context;
     sigset_t blocked;
+    if (self->alarm_ns) {
+        mu_thread_pool_set_alarm(self->pool, self->alarm_ns);
+    }
     pthread_sigmask(SIG_SETMASK, NULL, &blocked);
     self->signals_blocked =
         sigismember(&blocked, SIGTERM) == 1 && sigismember(&blocked, SIGSEGV) == 0;
@@ -168,8 +171,8 @@ static void check_preemption(uint64_t alarm_ns)
     check(mu_thread_pool_new(&config, &pool) == MU_OK, "a pool is made");
     mu_share *share = mu_share_new(pool, 1);
     mu_task second = {.run = run_second, .context = &state, .share = share};
-    state.task =
-        (mu_task){.run = run_long, .context = &state, .share = share, .alarm_ns = alarm_ns};
+    state.task = (mu_task){.run = run_long, .context = &state, .share = share};
+    state.alarm_ns = alarm_ns;
     state.pool = pool;
     check(!mu_thread_pool_is_contended(pool), "an idle pool is not contended");
     mu_thread_pool_run(pool, &state.task);
