@@ -468,6 +468,36 @@ Test(mu_limits, a_bundle_is_charged_to_each_vm_that_loads_it_and_exact_to_a_byte
     end(&f);
 }
 
+Test(mu_limits, a_bundle_that_is_far_too_large_is_not_made_first, .timeout = 60)
+{
+    enum { FUNCTIONS = 20000, LINE_BYTES = 120 };
+    vm_fixture f = fixture();
+    mu_vm *vm = vm_with(&f, (mu_vm_limits){0});
+    char *text = mu_allocate((size_t)FUNCTIONS * LINE_BYTES);
+    size_t length = 0;
+    for (int i = 0; i < FUNCTIONS; i++) {
+        length += (size_t)sprintf(
+            text + length, ".funcdef @f%d VERSION %%v <@i_v> { %%b(<@i64> %%n): RET () }\n", i);
+    }
+    uint64_t used = mu_vm_get_stats(vm).metadata_bytes;
+    uint64_t allocated = mu_memory_used_bytes();
+    set(vm, (mu_vm_limits){.metadata_bytes = used + length});
+    cr_assert_eq(mu_vm_load(vm, "large", text, length, f.report, NULL), MU_LIMIT);
+    is_said(&f, "metadata_bytes = ");
+    set(vm, (mu_vm_limits){.metadata_bytes = used + length + 300000});
+    cr_assert_eq(mu_vm_load(vm, "large", text, length, f.report, NULL), MU_LIMIT);
+    is_said(&f, "needs more memory than it may have");
+    cr_assert_eq(mu_vm_get_stats(vm).metadata_bytes, used);
+    uint64_t now = mu_memory_used_bytes();
+    cr_assert_leq(now, allocated + MIB, "%llu, then %llu", (unsigned long long)allocated,
+                  (unsigned long long)now);
+    set(vm, (mu_vm_limits){.metadata_bytes = used + 200 * length});
+    cr_assert_eq(mu_vm_load(vm, "large", text, length, f.report, NULL), MU_OK);
+    mu_free(text);
+    mu_vm_free(vm);
+    end(&f);
+}
+
 Test(mu_limits, threads_and_what_is_known_of_code_are_metadata, .timeout = 60)
 {
     vm_fixture f = fixture();

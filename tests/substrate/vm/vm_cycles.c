@@ -1,6 +1,6 @@
 /* VMs come and go: each loads a bundle, is called, uses a little of everything and is unloaded.
  * However often, no memory is left: not of the allocator's, no block, no code. And many VMs at once
- * cost little each, and leave nothing. load_cycles [CYCLES [VMS]] */
+ * cost little each, and leave nothing. vm_cycles [CYCLES [VMS]] */
 #include "mu.h"
 #include "mu_context.h"
 
@@ -39,7 +39,7 @@ static const char bundle[] =
 static void check(bool claim, const char *what)
 {
     if (!claim) {
-        fprintf(stderr, "load_cycles: not so: %s\n", what);
+        fprintf(stderr, "vm_cycles: not so: %s\n", what);
         exit(1);
     }
 }
