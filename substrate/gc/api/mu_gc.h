@@ -41,7 +41,7 @@ void mu_gc_pool_free(mu_gc_pool *pool); /* all heaps are gone */
 uint64_t mu_gc_pool_used_bytes(mu_gc_pool *pool);
 uint64_t mu_gc_pool_held_bytes(mu_gc_pool *pool);
 /* Gives memory of free blocks back to the system, but for some that may be wanted soon. */
-void mu_gc_pool_trim(mu_gc_pool *pool);
+void mu_gc_pool_release(mu_gc_pool *pool);
 
 typedef struct mu_gc_config {
     uint64_t quota_bytes; /* hard limit on blocks and large objects, copies included; at least 8
@@ -49,10 +49,12 @@ typedef struct mu_gc_config {
     bool stress; /* MU_GC_STRESS: buffers are always empty, so that each allocation comes here */
     bool verify; /* check the whole heap at every collection */
     bool concurrent; /* begin to mark old space at every opportunity */
+    bool report;     /* say on stderr what took the time of each stop above 1 ms */
     /* Runs `job(argument)` once, soon, on some thread that is no mutator in its world. NULL: old
      * space is marked in full collections only. */
     void (*run_later)(void *context, void (*job)(void *argument), void *argument);
     void *run_context;
+    uint32_t helpers; /* of those threads, how many may trace beside who collects; 0 or more */
 } mu_gc_config;
 /* Cheap: takes no block until something is allocated. */
 mu_gc_heap *mu_gc_heap_new(mu_gc_pool *pool, const mu_gc_config *config);
@@ -121,8 +123,8 @@ typedef struct mu_gc_collection {
     bool begins_marking; /* of old ones, beside the mutators */
     bool ended_marking;  /* out: what is not marked died */
 } mu_gc_collection;
-/* Is a collection worth while, young objects being many? Cheap; for before an allocation that comes
- * here. Thread: any. */
+/* Is a collection worth while, young objects being many, or stores that were logged? Cheap; for
+ * before an allocation that comes here, and after mu_gc_log for the next safepoint. Thread: any. */
 bool mu_gc_is_due(const mu_gc_heap *heap);
 /* Decides what the next collection is; `full` demands a full one, as after a NO_MEMORY. The
  * mutators are stopped, and mu_gc_collect follows. */
