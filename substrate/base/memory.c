@@ -5,6 +5,15 @@
 
 #ifdef MU_JEMALLOC
 #include <jemalloc/jemalloc.h>
+#define AS_TEXT(number)    #number
+#define AS_TEXT_OF(number) AS_TEXT(number)
+#define ALL_ARENAS         AS_TEXT_OF(MALLCTL_ARENAS_ALL)
+#else
+#include <malloc.h>
+#endif
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+/* Not every compiler brings the header. */
+size_t __sanitizer_get_current_allocated_bytes(void);
 #endif
 
 static void *checked(void *memory, size_t size_bytes)
@@ -38,6 +47,31 @@ mu_status mu_try_allocate(size_t size_bytes, void **out)
 void mu_free(void *memory)
 {
     free(memory);
+}
+
+void mu_memory_purge(void)
+{
+#ifdef MU_JEMALLOC
+    (void)mallctl("arena." ALL_ARENAS ".purge", NULL, NULL, NULL, 0);
+#else
+    (void)malloc_trim(0);
+#endif
+}
+
+uint64_t mu_memory_used_bytes(void)
+{
+#ifdef MU_JEMALLOC
+    uint64_t epoch = 1;
+    size_t used = 0;
+    size_t size = sizeof used;
+    (void)mallctl("epoch", NULL, NULL, &epoch, sizeof epoch); /* brings what is told up to date */
+    (void)mallctl("stats.allocated", &used, &size, NULL, 0);
+    return used;
+#elif defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+    return __sanitizer_get_current_allocated_bytes();
+#else
+    return mallinfo2().uordblks;
+#endif
 }
 
 char *mu_string_copy(const char *text, size_t length)

@@ -34,8 +34,11 @@
 #define HURRY_NS   ((uint64_t)100000000)
 #define LEISURE_NS ((uint64_t)1000000000)
 /* The peak of use sinks by an eighth in such a time. */
-#define SINK_NS      ((uint64_t)500000000)
-#define STATES_BYTES (MU_GC_ADDRESS_END / MU_GC_BLOCK_BYTES)
+#define SINK_NS ((uint64_t)500000000)
+/* Free blocks that keep their memory when the others give it back. */
+#define FREE_KEPT       64u
+#define RELEASED_CHUNKS 1024u /* that are looked at, at most */
+#define STATES_BYTES    (MU_GC_ADDRESS_END / MU_GC_BLOCK_BYTES)
 
 _Static_assert(MU_GC_FRONT_BLOCKS < 64, "the front's blocks are in the first word of `used`");
 
@@ -243,6 +246,48 @@ void mu_gc_pool_do_upkeep(mu_gc_pool *pool)
 {
     add_spare(pool);
     mu_gc_pool_trim(pool);
+}
+
+/* Gives back the memory of the chunk's free blocks that were touched; `kept` may stay. */
+static void release_free(mu_gc_chunk *chunk, uint32_t *kept)
+{
+    for (uint32_t i = 0; i < MU_GC_CHUNK_BLOCKS; i++) {
+        uint64_t mask = (uint64_t)1 << i % 64;
+        bool is_held =
+            !(chunk->used[i / 64] & mask) && (chunk->is_touched || chunk->touched[i / 64] & mask);
+        if (is_held && *kept) {
+            --*kept;
+        } else if (is_held) {
+            (void)madvise((char *)mu_gc_block_start(&chunk->blocks[i]), MU_GC_BLOCK_BYTES,
+                          MADV_DONTNEED);
+            chunk->touched[i / 64] &= ~mask;
+        }
+    }
+    chunk->is_touched = chunk->is_touched && *kept > 0;
+}
+
+/* A chunk at a time, so that nobody waits long for a block. */
+void mu_gc_pool_release(mu_gc_pool *pool)
+{
+    uint32_t kept = FREE_KEPT;
+    uint32_t number = 0;
+    pthread_mutex_lock(&pool->lock);
+    pool->peak_blocks = pool->used_blocks;
+    pool->spare_chunks = 1;
+    pthread_mutex_unlock(&pool->lock);
+    mu_gc_pool_trim(pool);
+    mu_gc_chunk *chunk;
+    do {
+        pthread_mutex_lock(&pool->lock);
+        chunk = pool->first;
+        for (uint32_t i = 0; chunk && i < number; i++) {
+            chunk = chunk->next;
+        }
+        if (chunk) {
+            release_free(chunk, &kept);
+        }
+        pthread_mutex_unlock(&pool->lock);
+    } while (chunk && ++number < RELEASED_CHUNKS);
 }
 
 void mu_gc_pool_sink(mu_gc_pool *pool)

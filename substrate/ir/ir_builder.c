@@ -20,6 +20,7 @@ mu_ir_builder *mu_ir_builder_new(const mu_ir_env *env, const char *name)
     bundle->base = env;
     builder->env = env;
     builder->bundle = bundle;
+    builder->most_bytes = UINT64_MAX;
     return builder;
 }
 
@@ -52,8 +53,16 @@ mu_ir_bundle *mu_ir_builder_bundle(mu_ir_builder *builder)
     return builder->bundle;
 }
 
+void mu_ir_builder_set_room(mu_ir_builder *builder, uint64_t arena_bytes)
+{
+    builder->most_bytes = arena_bytes;
+}
+
 mu_status mu_ir_builder_within_limits(const mu_ir_builder *builder)
 {
+    if (mu_arena_bytes(builder->bundle->arena) > builder->most_bytes) {
+        return MU_NO_MEMORY;
+    }
     return builder->entity_count <= ENTITIES_MAX ? MU_OK : MU_LIMIT;
 }
 

@@ -33,7 +33,8 @@ struct mu_ir_builder {
     MU_ARRAY(mu_ir_version *) versions;
     uint32_t entity_count;
     uint64_t name_bytes;
-    uint32_t next_id; /* given to the next entity; 0: none */
+    uint64_t most_bytes; /* of the bundle's arena */
+    uint32_t next_id;    /* given to the next entity; 0: none */
     mu_ir_body body;
 };
 

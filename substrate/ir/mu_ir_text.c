@@ -107,9 +107,7 @@ static void declare_all(mu_ir_parser *parser)
             continue;
         }
         declare(parser);
-        if (mu_ir_builder_within_limits(parser->builder) != MU_OK) {
-            mu_ir_parser_limit(parser, parser->token.where, "more than 4 M entities in one bundle");
-        }
+        mu_ir_parser_check_limits(parser);
     }
 }
 
@@ -179,21 +177,33 @@ static void close_parser(mu_ir_parser *parser)
 mu_status mu_ir_parse(const mu_ir_env *env, const char *name, const char *text, size_t length,
                       mu_report *report, mu_ir_bundle **bundle)
 {
+    return mu_ir_parse_within(env, name, text, length, UINT64_MAX, report, bundle);
+}
+
+mu_status mu_ir_parse_within(const mu_ir_env *env, const char *name, const char *text,
+                             size_t length, uint64_t most_bytes, mu_report *report,
+                             mu_ir_bundle **bundle)
+{
     if (length > MU_IR_TEXT_MAX) {
         return mu_report_add(report, MU_LIMIT, (mu_location){0},
                              "a bundle of %zu bytes; the limit is %u", length, MU_IR_TEXT_MAX);
     }
     mu_ir_parser parser = {.env = env, .report = report};
     parser.builder = mu_ir_builder_new(env, name);
+    mu_ir_builder_set_room(parser.builder, most_bytes);
     open_parser(&parser);
     mu_ir_parser_start(&parser, text, length);
     declare_all(&parser);
     mu_ir_parser_start(&parser, text, length);
     define_all(&parser);
     close_parser(&parser);
-    if (parser.status != MU_OK) {
+    mu_status status = parser.status;
+    if (status == MU_LIMIT && mu_ir_builder_within_limits(parser.builder) == MU_NO_MEMORY) {
+        status = MU_NO_MEMORY;
+    }
+    if (status != MU_OK) {
         mu_ir_builder_abort(parser.builder);
-        return parser.status;
+        return status;
     }
     return mu_ir_builder_finish(parser.builder, report, bundle);
 }

@@ -268,9 +268,7 @@ static void parse_block(mu_ir_parser *parser)
         if (!parse_instruction(parser)) {
             mu_ir_parser_recover(parser);
         }
-        if (mu_ir_builder_within_limits(parser->builder) != MU_OK) {
-            mu_ir_parser_limit(parser, parser->token.where, "more than 4 M entities in one bundle");
-        }
+        mu_ir_parser_check_limits(parser);
     }
     if (empty) {
         mu_ir_parser_error(parser, where, "the block has no instruction");

@@ -61,6 +61,16 @@ bool mu_ir_parser_limit(mu_ir_parser *parser, mu_location where, const char *wha
     return false;
 }
 
+void mu_ir_parser_check_limits(mu_ir_parser *parser)
+{
+    mu_status status = mu_ir_builder_within_limits(parser->builder);
+    if (status != MU_OK) {
+        mu_ir_parser_limit(parser, parser->token.where,
+                           status == MU_LIMIT ? "more than 4 M entities in one bundle"
+                                              : "the bundle needs more memory than it may have");
+    }
+}
+
 bool mu_ir_parser_expected(mu_ir_parser *parser, const char *what)
 {
     const mu_ir_token *token = &parser->token;

@@ -83,6 +83,8 @@ mu_ir_token mu_ir_parser_third(const mu_ir_parser *parser);
 bool mu_ir_parser_error(mu_ir_parser *parser, mu_location where, const char *format, ...)
     MU_PRINTF(3, 4);
 bool mu_ir_parser_limit(mu_ir_parser *parser, mu_location where, const char *what);
+/* Stops like that once the builder is beyond its limits. */
+void mu_ir_parser_check_limits(mu_ir_parser *parser);
 /* "expected <what>, found …" at the present token. Returns false. */
 bool mu_ir_parser_expected(mu_ir_parser *parser, const char *what);
 /* Takes a token of this kind. */

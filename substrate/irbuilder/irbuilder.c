@@ -3,15 +3,66 @@
 
 #include <stdio.h>
 
-mu_irbuilder *mu_irbuilder_new(void)
+/* ---- what is held */
+
+static bool take_any(void *context, uint64_t bytes)
+{
+    (void)context;
+    (void)bytes;
+    return true;
+}
+
+static void give_any(void *context, uint64_t bytes)
+{
+    (void)context;
+    (void)bytes;
+}
+
+mu_status irbuilder_take_bytes(irbuilder_bundle *bundle, uint64_t bytes)
+{
+    if (bytes && !bundle->account.take(bundle->account.context, bytes)) {
+        return MU_NO_MEMORY;
+    }
+    bundle->held_bytes += bytes;
+    return MU_OK;
+}
+
+irbuilder_bundle *irbuilder_bundle_new(const mu_irbuilder *builder)
+{
+    irbuilder_bundle *bundle = mu_allocate(sizeof *bundle);
+    bundle->account = builder->account;
+    bundle->arena = mu_arena_new();
+    bundle->names = mu_map_new();
+    bundle->defined = mu_map_new();
+    MU_ARRAY_PUSH(&bundle->nodes, NULL);
+    uint64_t bytes = sizeof *bundle + mu_arena_bytes(bundle->arena) + mu_map_bytes(bundle->names) +
+                     mu_map_bytes(bundle->defined) +
+                     bundle->nodes.capacity * sizeof *bundle->nodes.items;
+    if (irbuilder_take_bytes(bundle, bytes) != MU_OK) {
+        irbuilder_bundle_free(bundle);
+        return NULL;
+    }
+    return bundle;
+}
+
+/* ---- life */
+
+mu_irbuilder *mu_irbuilder_new(const mu_irbuilder_account *account)
 {
     mu_irbuilder *builder = mu_allocate(sizeof *builder);
     builder->next_id = MU_IR_FIRST_GIVEN_ID;
+    builder->account =
+        account ? *account : (mu_irbuilder_account){.take = take_any, .give = give_any};
+    if (!builder->account.take(builder->account.context, sizeof *builder)) {
+        mu_free(builder);
+        return NULL;
+    }
     return builder;
 }
 
 void irbuilder_bundle_free(irbuilder_bundle *bundle)
 {
+    bundle->account.give(bundle->account.context, bundle->held_bytes);
     mu_map_free(bundle->names);
     mu_map_free(bundle->defined);
     MU_ARRAY_FREE(&bundle->nodes);
@@ -28,6 +79,7 @@ void mu_irbuilder_free(mu_irbuilder *builder)
         irbuilder_bundle_free(builder->bundles[i]);
     }
     MU_ARRAY_FREE(&builder->words);
+    builder->account.give(builder->account.context, sizeof *builder);
     mu_free(builder);
 }
 

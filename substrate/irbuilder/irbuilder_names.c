@@ -103,9 +103,14 @@ static mu_status check_name(const irbuilder_call *call)
 
 mu_status irbuilder_set_name(const irbuilder_call *call)
 {
+    irbuilder_bundle *bundle = call->bundle;
     mu_status status = check_name(call);
     if (status == MU_OK) {
-        irbuilder_bundle *bundle = call->bundle;
+        status = irbuilder_take_bytes(bundle,
+                                      mu_arena_growth_bytes(bundle->arena, call->name_length + 1) +
+                                          mu_map_growth_bytes(bundle->names));
+    }
+    if (status == MU_OK) {
         irbuilder_node *node = irbuilder_node_at(bundle, call->builder->words.items[0]);
         uint64_t words = call->name_length / sizeof(uint64_t) + 2;
         node->name = mu_arena_string(bundle->arena, call->name, call->name_length);

@@ -75,6 +75,8 @@ struct mu_irbuilder_graph {
     mu_map *names;                    /* name → node */
     mu_map *defined;                  /* function's node or entity → VERSION */
     uint64_t words;                   /* of all nodes, names in words too */
+    mu_irbuilder_account account;
+    uint64_t held_bytes; /* as it was counted */
 };
 typedef mu_irbuilder_graph irbuilder_bundle;
 
@@ -84,6 +86,7 @@ struct mu_irbuilder {
     uint32_t last_serial;
     uint32_t next_id;
     uint64_t node_count, word_count;
+    mu_irbuilder_account account;
     MU_ARRAY(uint64_t) words; /* of the call at hand */
 };
 
@@ -133,7 +136,11 @@ const char *irbuilder_dest_name(irbuilder_dest kind);
 /* "@name (a type)" or "node 0x100000003 (a type)". */
 void irbuilder_describe(const irbuilder_bundle *bundle, uint64_t number,
                         char text[IRBUILDER_TEXT_BYTES]);
+/* NULL: the account has no room. */
+irbuilder_bundle *irbuilder_bundle_new(const mu_irbuilder *builder);
 void irbuilder_bundle_free(irbuilder_bundle *bundle);
+/* Counts memory that the bundle is about to take. Errors: NO_MEMORY. */
+MU_MUST_CHECK mu_status irbuilder_take_bytes(irbuilder_bundle *bundle, uint64_t bytes);
 
 /* ---- irbuilder_operands.c */
 typedef struct irbuilder_call {

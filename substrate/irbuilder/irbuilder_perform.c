@@ -3,6 +3,9 @@
 
 #include <string.h>
 
+/* Room for operands that a builder keeps from call to call. */
+#define KEPT_WORDS 4096u
+
 /* ---- making */
 
 mu_status irbuilder_check_room(const irbuilder_call *call, uint64_t nodes, uint64_t words)
@@ -42,26 +45,39 @@ static void hang(const irbuilder_bundle *bundle, irbuilder_node *node, uint32_t 
     }
 }
 
-/* A node of the row's kind with the call's operands. Errors: LIMIT. */
-mu_status irbuilder_make(const irbuilder_call *call, uint32_t *number)
+/* What one item more adds to the array of nodes. */
+static uint64_t nodes_growth(const irbuilder_bundle *bundle)
+{
+    bool is_full = bundle->nodes.count == bundle->nodes.capacity;
+    return is_full ? bundle->nodes.capacity * sizeof *bundle->nodes.items : 0;
+}
+
+/* A node of the row's kind with the call's operands; behind it, in one piece, its words and `more`
+ * of them. `more_bytes` are counted as well. Errors: LIMIT, NO_MEMORY. */
+static mu_status make(const irbuilder_call *call, uint32_t more, uint64_t more_bytes,
+                      uint32_t *number)
 {
     mu_irbuilder *builder = call->builder;
     irbuilder_bundle *bundle = call->bundle;
     uint32_t words = builder->words.count;
+    size_t size = sizeof(irbuilder_node) + ((size_t)words + more) * sizeof(uint64_t);
     mu_status status = irbuilder_check_room(call, 1, words);
+    if (status == MU_OK) {
+        status = irbuilder_take_bytes(bundle, mu_arena_growth_bytes(bundle->arena, size) +
+                                                  nodes_growth(bundle) + more_bytes);
+    }
     if (status != MU_OK) {
         return status;
     }
-    irbuilder_node *node = MU_ARENA_NEW(bundle->arena, irbuilder_node);
+    irbuilder_node *node = mu_arena_allocate(bundle->arena, size);
     node->kind = irbuilder_row_at(call->row)->makes;
     node->op = (uint8_t)call->op;
     node->row = (uint16_t)call->row;
     node->parent = call->first;
     node->word_count = words;
     if (words) {
-        uint64_t *copy = MU_ARENA_ARRAY(bundle->arena, uint64_t, words);
-        memcpy(copy, builder->words.items, words * sizeof *copy);
-        node->words = copy;
+        memcpy(node + 1, builder->words.items, words * sizeof *node->words);
+        node->words = (const uint64_t *)(node + 1);
     }
     *number = bundle->nodes.count;
     MU_ARRAY_PUSH(&bundle->nodes, node);
@@ -70,6 +86,11 @@ mu_status irbuilder_make(const irbuilder_call *call, uint32_t *number)
     builder->word_count += words;
     builder->node_count++;
     return MU_OK;
+}
+
+mu_status irbuilder_make(const irbuilder_call *call, uint32_t *number)
+{
+    return make(call, 0, 0, number);
 }
 
 static mu_status new_bundle(const irbuilder_call *call, uint64_t *result)
@@ -81,12 +102,11 @@ static mu_status new_bundle(const irbuilder_call *call, uint64_t *result)
                                   "or abort some",
                                   builder->bundle_count);
     }
-    irbuilder_bundle *bundle = mu_allocate(sizeof *bundle);
+    irbuilder_bundle *bundle = irbuilder_bundle_new(builder);
+    if (!bundle) {
+        return MU_NO_MEMORY;
+    }
     bundle->serial = ++builder->last_serial;
-    bundle->arena = mu_arena_new();
-    bundle->names = mu_map_new();
-    bundle->defined = mu_map_new();
-    MU_ARRAY_PUSH(&bundle->nodes, NULL);
     builder->bundles[builder->bundle_count++] = bundle;
     *result = (uint64_t)bundle->serial << 32;
     return MU_OK;
@@ -123,11 +143,12 @@ static mu_status new_version(const irbuilder_call *call, uint32_t *number)
         return irbuilder_complain(call, MU_INVALID, "%s has a version in this bundle already",
                                   text);
     }
-    mu_status status = irbuilder_make(call, number);
+    mu_status status = make(call, 1, mu_map_growth_bytes(bundle->defined), number);
     if (status == MU_OK) {
-        const void **key = MU_ARENA_NEW(bundle->arena, const void *);
+        irbuilder_node *made = irbuilder_node_at(bundle, *number);
+        const void **key = (const void **)((uint64_t *)(made + 1) + made->word_count);
         *key = subject;
-        mu_map_put(bundle->defined, key, sizeof *key, irbuilder_node_at(bundle, *number));
+        mu_map_put(bundle->defined, key, sizeof *key, made);
     }
     return status;
 }
@@ -293,5 +314,8 @@ mu_status mu_irbuilder_perform(mu_irbuilder *builder, const mu_ir_env *env, uint
     }
     *result = made;
 done:
+    if (builder->words.capacity > KEPT_WORDS) {
+        MU_ARRAY_FREE(&builder->words);
+    }
     return status;
 }

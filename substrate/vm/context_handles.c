@@ -45,19 +45,32 @@ static void grow(mu_context *context, uint32_t slot_count)
     mu_free(old);
 }
 
-/* Room for so many handles, the table being three quarters full at most. */
-static bool make_room(mu_context *context, uint64_t handles)
+/* The values of the operation's operands after the table has grown. */
+static void find_operands_again(context_call *call)
 {
+    for (uint32_t i = 0; i < CONTEXT_OPERANDS_MOST; i++) {
+        context_operand *operand = &call->operands[i];
+        if (operand->value) {
+            operand->value = context_find(call->context, operand->integer);
+        }
+    }
+}
+
+/* Room for so many handles, the table being three quarters full at most. */
+static bool make_room(context_call *call, uint64_t handles)
+{
+    mu_context *context = call->context;
     uint64_t wanted = context->slot_count ? context->slot_count : FIRST_SLOTS;
     while (handles > wanted / 4 * 3) {
         wanted *= 2;
     }
     uint64_t more = wanted - context->slot_count;
-    if (more && !vm_metadata_take(context->mutator.vm, more * sizeof *context->slots)) {
+    if (more && !vm_metadata_take(call->vm, more * sizeof *context->slots)) {
         return false;
     }
     if (more) {
         grow(context, (uint32_t)wanted);
+        find_operands_again(call);
     }
     return true;
 }
@@ -89,7 +102,7 @@ mu_status context_check_free(context_call *call, uint64_t handle, uint32_t more)
         }
         call->promised = more;
     }
-    if (!make_room(call->context, (uint64_t)call->context->held + more)) {
+    if (!make_room(call, (uint64_t)call->context->held + more)) {
         return context_refuse_quota(call, QUOTA_METADATA);
     }
     return MU_OK;

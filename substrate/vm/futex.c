@@ -74,16 +74,20 @@ static futex_queue *find_queue(const futex_table *table, location at)
     return queue;
 }
 
-static futex_queue *find_or_make_queue(futex_table *table, location at)
+static futex_queue *find_or_make_queue(mu_vm *vm, location at)
 {
+    futex_table *table = &vm->futexes;
     futex_queue *queue = find_queue(table, at);
     if (queue) {
         return queue;
     }
     if (table->queue_count == table->bucket_count) {
-        refill(table, table->bucket_count ? 2 * table->bucket_count : FIRST_BUCKETS);
+        uint32_t more = table->bucket_count ? table->bucket_count : FIRST_BUCKETS;
+        vm_metadata_add(vm, more * sizeof(futex_queue *));
+        refill(table, table->bucket_count + more);
     }
     futex_queue **bucket = bucket_of(table, at.base + at.offset);
+    vm_metadata_add(vm, sizeof *queue);
     queue = mu_allocate(sizeof *queue);
     *queue = (futex_queue){.next = *bucket, .base = at.base, .offset = at.offset};
     *bucket = queue;
@@ -91,14 +95,16 @@ static futex_queue *find_or_make_queue(futex_table *table, location at)
     return queue;
 }
 
-static void free_queue(futex_table *table, futex_queue *queue)
+static void free_queue(mu_vm *vm, futex_queue *queue)
 {
+    futex_table *table = &vm->futexes;
     futex_queue **link = bucket_of(table, address_of(queue));
     while (*link != queue) {
         link = &(*link)->next;
     }
     *link = queue->next;
     table->queue_count--;
+    vm_metadata_give(vm, sizeof *queue);
     mu_free(queue);
 }
 
@@ -118,7 +124,7 @@ static void append(futex_queue *queue, mu_thread *thread)
 }
 
 /* Takes the thread out of its queue, which goes with its last thread. */
-static void take_out(futex_table *table, mu_thread *thread)
+static void take_out(mu_thread *thread)
 {
     futex_queue *queue = thread->queue;
     if (thread->previous_waiter) {
@@ -133,7 +139,7 @@ static void take_out(futex_table *table, mu_thread *thread)
     }
     thread->queue = NULL;
     if (!queue->first) {
-        free_queue(table, queue);
+        free_queue(thread->vm, queue);
     }
 }
 
@@ -145,14 +151,14 @@ static void end_wait(mu_thread *thread, int32_t result)
 }
 
 /* How many it woke. */
-static int32_t wake_first(futex_table *table, location at, int32_t most)
+static int32_t wake_first(const futex_table *table, location at, int32_t most)
 {
     int32_t woken = 0;
     futex_queue *queue = find_queue(table, at);
     mu_thread *next;
     for (mu_thread *thread = queue ? queue->first : NULL; thread && woken < most; thread = next) {
         next = thread->next_waiter;
-        take_out(table, thread);
+        take_out(thread);
         if (thread->state == MU_THREAD_WAITING) {
             end_wait(thread, WOKEN);
             woken++;
@@ -161,17 +167,17 @@ static int32_t wake_first(futex_table *table, location at, int32_t most)
     return woken;
 }
 
-static void move_all(futex_table *table, location from, location to)
+static void move_all(mu_vm *vm, location from, location to)
 {
-    futex_queue *queue = find_queue(table, from);
+    futex_queue *queue = find_queue(&vm->futexes, from);
     if (!queue || from.base + from.offset == to.base + to.offset) {
         return;
     }
-    futex_queue *target = find_or_make_queue(table, to);
+    futex_queue *target = find_or_make_queue(vm, to);
     mu_thread *next;
     for (mu_thread *thread = queue->first; thread; thread = next) {
         next = thread->next_waiter;
-        take_out(table, thread);
+        take_out(thread);
         append(target, thread);
     }
 }
@@ -217,7 +223,7 @@ static void time_out(void *context)
 static slice_end park(mu_thread *thread, location at, const uint64_t *timeout_ns)
 {
     mu_vm *vm = thread->vm;
-    append(find_or_make_queue(&vm->futexes, at), thread);
+    append(find_or_make_queue(vm, at), thread);
     thread->pending = PENDING_NONE;
     thread->has_waited = true;
     thread->state = MU_THREAD_WAITING;
@@ -284,7 +290,7 @@ static slice_end requeue(mu_thread *thread, const mu_ir_type *type)
     pthread_mutex_lock(&vm->lock);
     if (load(from, type) == expected) {
         result = wake_first(&vm->futexes, from, (int32_t)thread->abi.gpr[5]);
-        move_all(&vm->futexes, from, to);
+        move_all(vm, from, to);
     }
     pthread_mutex_unlock(&vm->lock);
     thread->abi.gpr[0] = (uint32_t)result;
@@ -313,7 +319,7 @@ void thread_stop_waiting(mu_thread *thread)
     mu_timer_cancel(vm->substrate->timers, &thread->timer);
     pthread_mutex_lock(&vm->lock);
     if (thread->queue) {
-        take_out(&vm->futexes, thread);
+        take_out(thread);
     }
     pthread_mutex_unlock(&vm->lock);
 }

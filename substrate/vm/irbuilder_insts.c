@@ -10,6 +10,26 @@
 
 /* ---- from outside */
 
+static bool take(void *vm, uint64_t bytes)
+{
+    return vm_metadata_take(vm, bytes);
+}
+
+static void give(void *vm, uint64_t bytes)
+{
+    vm_metadata_give(vm, bytes);
+}
+
+/* The VM's builder, made when it is first wanted; its lock is held. NULL: no metadata is left. */
+static mu_irbuilder *builder_of(mu_vm *vm)
+{
+    if (!vm->irbuilder) {
+        vm->irbuilder =
+            mu_irbuilder_new(&(mu_irbuilder_account){.take = take, .give = give, .context = vm});
+    }
+    return vm->irbuilder;
+}
+
 mu_status vm_irbuilder_perform(mu_vm *vm, uint32_t op, const uint64_t *operands,
                                uint32_t operand_count, const char *name, size_t name_length,
                                mu_report *report, uint64_t *result)
@@ -19,24 +39,21 @@ mu_status vm_irbuilder_perform(mu_vm *vm, uint32_t op, const uint64_t *operands,
     const mu_ir_env *env = vm->env;
     pthread_mutex_unlock(&vm->lock);
     pthread_mutex_lock(&vm->irbuilder_lock);
-    if (!vm->irbuilder) {
-        vm->irbuilder = mu_irbuilder_new();
-    }
-    mu_status status = mu_irbuilder_perform(vm->irbuilder, env, op, operands, operand_count, name,
-                                            name_length, report, result);
+    mu_irbuilder *builder = builder_of(vm);
+    mu_status status = builder ? mu_irbuilder_perform(builder, env, op, operands, operand_count,
+                                                      name, name_length, report, result)
+                               : MU_NO_MEMORY;
     pthread_mutex_unlock(&vm->irbuilder_lock);
-    return status;
+    return status == MU_NO_MEMORY ? vm_report_quota(vm, QUOTA_METADATA, report) : status;
 }
 
 static mu_status detach(mu_vm *vm, uint64_t node, mu_report *report, mu_irbuilder_graph **graph)
 {
     pthread_mutex_lock(&vm->irbuilder_lock);
-    if (!vm->irbuilder) {
-        vm->irbuilder = mu_irbuilder_new();
-    }
-    mu_status status = mu_irbuilder_detach(vm->irbuilder, node, report, graph);
+    mu_irbuilder *builder = builder_of(vm);
+    mu_status status = builder ? mu_irbuilder_detach(builder, node, report, graph) : MU_NO_MEMORY;
     pthread_mutex_unlock(&vm->irbuilder_lock);
-    return status;
+    return status == MU_NO_MEMORY ? vm_report_quota(vm, QUOTA_METADATA, report) : status;
 }
 
 mu_status vm_load_built(mu_vm *vm, uint64_t node, const char *name, mu_report *report,

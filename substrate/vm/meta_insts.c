@@ -96,9 +96,15 @@ slice_end thread_refuse_reported(mu_thread *thread, mu_status status, mu_report 
     return end;
 }
 
+static uint64_t text_bytes(const program_load *load)
+{
+    return load->text ? load->length + 1 : 0;
+}
+
 static void free_load(mu_thread *thread)
 {
     mu_irbuilder_graph_free(thread->load->graph);
+    vm_metadata_give(thread->vm, text_bytes(thread->load));
     mu_free(thread->load->text);
     mu_free(thread->load);
     thread->load = NULL;
@@ -239,6 +245,9 @@ static slice_end load_operand(mu_thread *thread, bool is_script)
     }
     if (!take_budget(thread->vm, length)) {
         return thread_refuse(thread, too_much);
+    }
+    if (!vm_metadata_take(thread->vm, length + 1)) {
+        return thread_raise(thread, thread_exceed(thread, QUOTA_METADATA));
     }
     program_load load = {.text = mu_allocate(length + 1), .length = length, .is_script = is_script};
     memcpy(load.text, bytes, length);

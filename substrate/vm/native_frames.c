@@ -54,7 +54,7 @@ void vm_stack_bind_native(mu_thread *thread)
 void vm_stack_drop_native(mu_vm *vm, vm_stack *stack)
 {
     if (stack->native) {
-        vm->stack_bytes -= stack->native_bytes;
+        vm_stacks_count(vm, 0, -(int64_t)stack->native_bytes);
         vm_metadata_give(vm, sizeof *stack->native);
         mu_stack_give(vm->substrate->native_stacks, stack->native, stack->native_bytes);
         stack->native = NULL;
@@ -76,7 +76,7 @@ static mu_status take_native(mu_thread *thread, vm_quota *exceeded)
         *exceeded = QUOTA_NONE;
         status = mu_stack_take(vm->substrate->native_stacks, bytes, &stack->native);
         stack->native_bytes = status == MU_OK ? bytes : 0;
-        vm->stack_bytes += stack->native_bytes;
+        vm_stacks_count(vm, 0, (int64_t)stack->native_bytes);
         vm_metadata_give(vm, status == MU_OK ? 0 : sizeof *stack->native);
     }
     pthread_mutex_unlock(&vm->lock);
@@ -259,12 +259,19 @@ mu_status vm_expose(mu_vm *vm, uint64_t function, uint64_t cookie, uintptr_t *ad
     if (__atomic_load_n(&vm->exposed.count, __ATOMIC_RELAXED) >= EXPOSED_MOST) {
         return MU_LIMIT;
     }
-    return mu_jit_expose(vm->substrate->jit, &vm->exposed, func, cookie, address);
+    if (!vm_metadata_take(vm, sizeof(mu_jit_exposed))) {
+        return MU_LIMIT;
+    }
+    mu_status status = mu_jit_expose(vm->substrate->jit, &vm->exposed, func, cookie, address);
+    vm_metadata_give(vm, status == MU_OK ? 0 : sizeof(mu_jit_exposed));
+    return status;
 }
 
 mu_status vm_unexpose(mu_vm *vm, uintptr_t address)
 {
-    return mu_jit_unexpose(vm->substrate->jit, &vm->exposed, address);
+    mu_status status = mu_jit_unexpose(vm->substrate->jit, &vm->exposed, address);
+    vm_metadata_give(vm, status == MU_OK ? sizeof(mu_jit_exposed) : 0);
+    return status;
 }
 
 uintptr_t vm_exposed_address(const mu_ir_expose *expose)

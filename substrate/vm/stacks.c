@@ -20,6 +20,12 @@ static const mu_abi_type handle_type = {.size_bytes = sizeof(uintptr_t),
                                         .slot_count = 1,
                                         .name = "stack"};
 
+void vm_stacks_count(mu_vm *vm, int32_t stacks, int64_t bytes)
+{
+    __atomic_store_n(&vm->stack_count, vm->stack_count + (uint32_t)stacks, __ATOMIC_RELAXED);
+    __atomic_store_n(&vm->stack_bytes, vm->stack_bytes + (uint64_t)bytes, __ATOMIC_RELAXED);
+}
+
 bool vm_stacks_have_room(const mu_vm *vm, uint64_t more)
 {
     uint64_t limit = vm_limit(vm, stacks_bytes);
@@ -67,8 +73,7 @@ mu_status vm_stack_new(mu_vm *vm, const mu_ir_func *func, vm_quota *exceeded, vm
         stack->next->previous = stack;
     }
     vm->stacks = stack;
-    vm->stack_count++;
-    vm->stack_bytes += FIRST_ROOM_BYTES;
+    vm_stacks_count(vm, 1, FIRST_ROOM_BYTES);
     *out = stack;
     return MU_OK;
 }
@@ -88,8 +93,7 @@ void vm_stack_free(mu_vm *vm, vm_stack *stack)
         stack->next->previous = stack->previous;
     }
     vm_stack_drop_native(vm, stack);
-    vm->stack_count--;
-    vm->stack_bytes -= used_bytes;
+    vm_stacks_count(vm, -1, -(int64_t)used_bytes);
     vm_metadata_give(vm, STACK_METADATA_BYTES);
     mu_stack_give(vm->substrate->stacks, stack->memory, used_bytes + MU_ABI_STACK_RESERVE_BYTES);
     mu_free(stack);
@@ -196,7 +200,7 @@ bool vm_stack_grow(mu_vm *vm, vm_stack *stack, uintptr_t lowest, vm_quota *excee
         *exceeded = QUOTA_STACKS_BYTES;
         return false;
     }
-    vm->stack_bytes += wanted - room;
+    vm_stacks_count(vm, 0, (int64_t)(wanted - room));
     stack->floor = memory->top - wanted;
     return true;
 }

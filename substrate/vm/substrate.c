@@ -95,6 +95,7 @@ static mu_status open_parts(mu_substrate *substrate, mu_report *report)
 
 static void close_parts(mu_substrate *substrate)
 {
+    vm_idle_end(substrate);
     mu_thread_pool_free(substrate->workers);
     mu_timer_queue_free(substrate->timers);
     if (substrate->code) {
@@ -107,6 +108,7 @@ static void close_parts(mu_substrate *substrate)
     mu_stack_pool_free(substrate->native_stacks);
     mu_gc_pool_free(substrate->blocks);
     mu_free(substrate->records);
+    vm_idle_deinit(substrate);
     pthread_mutex_destroy(&substrate->lock);
     mu_free(substrate);
 }
@@ -116,6 +118,7 @@ mu_status mu_substrate_new(const mu_substrate_config *config, mu_report *report,
     mu_substrate *substrate = mu_allocate(sizeof *substrate);
     substrate->config = *config;
     pthread_mutex_init(&substrate->lock, NULL);
+    vm_idle_init(substrate);
     mu_status status = open_parts(substrate, report);
     if (status != MU_OK) {
         close_parts(substrate);

@@ -386,7 +386,7 @@ static void finish(mu_thread *thread)
     vm_leave_world(thread);
     vm_lock_quiet(vm); /* a collection under way may be freeing stacks */
     thread->state = MU_THREAD_FINISHED;
-    vm->thread_count--;
+    bool is_last = --vm->thread_count == 0;
     thread_end_slice(thread);
     vm->finished_count++;
     bool collects = vm_stacks_are_due(vm);
@@ -402,6 +402,9 @@ static void finish(mu_thread *thread)
         thread->finished(thread, thread->context); /* may free the thread */
     } else if (thread->is_made_by_thread) {
         mu_thread_free(thread);
+    }
+    if (is_last) {
+        vm_note_idle(vm);
     }
     pthread_mutex_lock(&vm->lock);
     vm->active--;

@@ -115,6 +115,7 @@ void mu_vm_free(mu_vm *vm)
     }
     MU_INVARIANT(!vm->mutators, "a VM is freed before its contexts");
     end_threads(vm);
+    vm_forget_idle(vm);
     unlink_vm(vm);
     while (vm->threads) {
         mu_thread_free(vm->threads);
@@ -167,8 +168,8 @@ mu_vm_stats mu_vm_get_stats(mu_vm *vm)
     stats.threads_finished = vm->finished_count;
     stats.bundles = vm->bundles;
     stats.functions = vm->table_count - 1;
-    stats.stacks = vm->stack_count;
-    stats.stacks_bytes = vm->stack_bytes;
+    stats.stacks = __atomic_load_n(&vm->stack_count, __ATOMIC_RELAXED);
+    stats.stacks_bytes = __atomic_load_n(&vm->stack_bytes, __ATOMIC_RELAXED);
     stats.threads = vm->thread_count;
     stats.code_bytes = vm->code_bytes;
     pthread_mutex_unlock(&vm->lock);

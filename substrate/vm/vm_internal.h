@@ -35,6 +35,23 @@ typedef struct env_record {
     uint32_t functions_defined;
 } env_record;
 
+/* VMs that have had no thread for a while; idle.c. */
+typedef struct vm_idle_list {
+    pthread_mutex_t lock; /* taken before a VM's */
+    pthread_cond_t rested;
+    mu_vm *first, *last; /* those that were not looked at for longest first */
+    uint32_t count;
+    uint32_t to_look_at; /* in the pass under way */
+    mu_vm *resting;      /* is being collected */
+    mu_timer timer;
+    bool is_due; /* the timer is set, or a worker is to come */
+    bool is_ending;
+} vm_idle_list;
+typedef struct idle_place {
+    mu_vm *next, *previous;
+    bool is_listed;
+} idle_place;
+
 struct mu_substrate {
     mu_substrate_config config;
     mu_gc_pool *blocks;
@@ -48,6 +65,7 @@ struct mu_substrate {
     mu_ir_env *root;
     pthread_mutex_t lock; /* of what follows; taken before a VM's lock, never after */
     mu_vm *vms;
+    vm_idle_list idle;    /* has its own lock */
     env_record **records; /* hash table, chained */
     uint32_t record_buckets;
     uint32_t record_count;
@@ -132,6 +150,8 @@ struct mu_vm {
     uint64_t trap_handler;          /* the program's own: a function's number; atomic; 0: none */
     uintptr_t trap_userdata;        /* root */
     uint64_t finished_count;
+    idle_place idle_place;      /* the list's lock */
+    uint64_t idle_since_ns;     /* atomic */
     uint64_t code_bytes;        /* of what its table leads to, or led to */
     uint64_t metadata_bytes;    /* atomic */
     uint32_t handle_count;      /* of its contexts, or promised to an operation; atomic */
@@ -305,6 +325,16 @@ mu_status vm_report_quota(const mu_vm *vm, vm_quota quota, mu_report *report);
  * to its context. */
 mu_guest_error thread_exceed(mu_thread *thread, vm_quota quota);
 
+/* ---- idle.c */
+void vm_idle_init(mu_substrate *substrate);
+/* Nothing is begun afterwards; while there still are workers. */
+void vm_idle_end(mu_substrate *substrate);
+void vm_idle_deinit(mu_substrate *substrate);
+/* The VM has no threads any more. Without its lock. */
+void vm_note_idle(mu_vm *vm);
+/* It ends: nobody collects it any more. Without its lock. */
+void vm_forget_idle(mu_vm *vm);
+
 /* ---- env_records.c */
 mu_ir_env *vm_find_loaded(mu_substrate *substrate, const mu_ir_env *parent, const char *text,
                           size_t length, bool allow_native, uint32_t *functions_defined);
@@ -393,6 +423,9 @@ mu_thread *thread_new_on(mu_vm *vm, vm_stack *stack, const mu_ir_func *function)
  * exceeds. VM's lock held. */
 MU_MUST_CHECK mu_status vm_stack_new(mu_vm *vm, const mu_ir_func *func, vm_quota *exceeded,
                                      vm_stack **stack);
+/* Counts stacks, and bytes that they take. VM's lock held or world stopped; statistics look at any
+ * time. */
+void vm_stacks_count(mu_vm *vm, int32_t stacks, int64_t bytes);
 /* May the VM's stacks take so many bytes more? VM's lock held. */
 bool vm_stacks_have_room(const mu_vm *vm, uint64_t more);
 /* Kills and frees it; VM's lock held or world stopped. */

@@ -53,8 +53,16 @@ static mu_status load_text(const mu_vm *vm, mu_ir_env *parent, const bundle_sour
     }
     mu_ir_bundle *bundle = NULL;
     mu_ir_env *made = NULL;
-    mu_status status =
-        mu_ir_parse(parent, source->name, source->text, source->length, report, &bundle);
+    uint64_t left = vm_metadata_left(vm);
+    if (source->length >= left) { /* it keeps the text, too */
+        return vm_report_quota(vm, QUOTA_METADATA, report);
+    }
+    left -= source->length + 1;
+    mu_status status = mu_ir_parse_within(parent, source->name, source->text, source->length, left,
+                                          report, &bundle);
+    if (status == MU_NO_MEMORY) {
+        return vm_report_quota(vm, QUOTA_METADATA, report);
+    }
     if (status == MU_OK) {
         status = extend(vm, parent, bundle, report, &made);
     }

@@ -63,6 +63,15 @@ bool vm_watchpoint_is_enabled(mu_vm *vm, uint32_t id)
     return is_enabled;
 }
 
+/* The list's, of one more; there is a limit of its own. */
+static void count_growth(mu_vm *vm)
+{
+    vm_watchpoints *set = &vm->watchpoints;
+    uint64_t before = set->enabled.capacity;
+    MU_ARRAY_RESERVE(&set->enabled, set->enabled.count + 1);
+    vm_metadata_add(vm, (set->enabled.capacity - before) * sizeof *set->enabled.items);
+}
+
 mu_status mu_vm_enable_watchpoint(mu_vm *vm, uint32_t id)
 {
     vm_watchpoints *set = &vm->watchpoints;
@@ -73,6 +82,7 @@ mu_status mu_vm_enable_watchpoint(mu_vm *vm, uint32_t id)
         if (set->enabled.count == MU_VM_MAX_WATCHPOINTS) {
             status = MU_LIMIT;
         } else {
+            count_growth(vm);
             MU_ARRAY_PUSH(&set->enabled, id);
             memmove(&set->enabled.items[place + 1], &set->enabled.items[place],
                     (set->enabled.count - 1 - place) * sizeof id);

@@ -58,7 +58,7 @@ void fuzz_irbuilder(const uint8_t *bytes, size_t length)
     if (!root) {
         root = mu_ir_env_new_root();
     }
-    builder_script script = {.builder = mu_irbuilder_new(),
+    builder_script script = {.builder = mu_irbuilder_new(NULL),
                              .env = mu_ir_env_retain(root),
                              .load = load,
                              .context = &script,

@@ -146,7 +146,7 @@ bool do_irbuilder_comminst(oracle *self, frame *at)
         return false;
     }
     if (!self->irbuilder) {
-        self->irbuilder = mu_irbuilder_new();
+        self->irbuilder = mu_irbuilder_new(NULL);
     }
     call of = {.self = self, .at = at, .error = MU_GUEST_ERROR_NONE};
     take_operands(&of, op);

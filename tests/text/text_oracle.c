@@ -36,7 +36,7 @@ static void *open_oracle(const text_settings *settings)
 static void *open_rebuilt(const text_settings *settings)
 {
     oracle_state *state = open_oracle(settings);
-    state->builder = mu_irbuilder_new();
+    state->builder = mu_irbuilder_new(NULL);
     return state;
 }
 

@@ -76,6 +76,10 @@ void *mu_allocate(size_t size_bytes);
 void *mu_reallocate(void *old, size_t size_bytes); /* the grown part is not zeroed */
 MU_MUST_CHECK mu_status mu_try_allocate(size_t size_bytes, void **out);
 void mu_free(void *memory); /* NULL is allowed */
+/* Gives memory that the allocator holds and nobody uses back to the system; takes milliseconds. */
+void mu_memory_purge(void);
+/* Bytes that the process has allocated and not freed, as the allocator counts them. */
+uint64_t mu_memory_used_bytes(void);
 char *mu_string_copy(const char *text, size_t length);
 
 /* --- Arenas -----------------------------------------------------------------------------------

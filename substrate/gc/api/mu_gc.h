@@ -40,6 +40,8 @@ void mu_gc_pool_free(mu_gc_pool *pool); /* all heaps are gone */
 /* Bytes of blocks and large objects in use in all heaps; bytes held from the system. */
 uint64_t mu_gc_pool_used_bytes(mu_gc_pool *pool);
 uint64_t mu_gc_pool_held_bytes(mu_gc_pool *pool);
+/* Gives memory of free blocks back to the system, but for some that may be wanted soon. */
+void mu_gc_pool_release(mu_gc_pool *pool);
 
 typedef struct mu_gc_config {
     uint64_t quota_bytes; /* hard limit on blocks and large objects, copies included; at least 8
@@ -73,6 +75,10 @@ void mu_gc_buffer_retire(mu_gc_heap *heap, const mu_gc_buffer *buffer);
 /* Changes the quota, at any time. Below what is used it takes nothing away: no block is taken until
  * it fits. Takes the locks of a collection, so waits for one under way. */
 void mu_gc_heap_set_quota(mu_gc_heap *heap, uint64_t quota_bytes);
+
+/* After a collection, while the mutators are still stopped: gives pages back to the system in which
+ * nothing lives. For a heap that is not used for a while. */
+void mu_gc_heap_trim(mu_gc_heap *heap);
 
 /* Says where the references with MU_ABI_HEADER_IMMORTAL in their headers are, which the collector
  * leaves alone: for verification, which must not read the header of what may be no object. */

@@ -415,6 +415,11 @@ mu_ir_entity *mu_ir_env_by_id(const mu_ir_env *env, uint32_t id);
  * Thread-safe; time is linear in the text but for type equality (n log n). */
 MU_MUST_CHECK mu_status mu_ir_parse(const mu_ir_env *env, const char *name, const char *text,
                                     size_t length, mu_report *report, mu_ir_bundle **bundle);
+/* The same; NO_MEMORY as soon as the bundle, as far as it is parsed, holds more than `most_bytes`
+ * of host memory: by a definition or an instruction at most. */
+MU_MUST_CHECK mu_status mu_ir_parse_within(const mu_ir_env *env, const char *name, const char *text,
+                                           size_t length, uint64_t most_bytes, mu_report *report,
+                                           mu_ir_bundle **bundle);
 /* Lays out the bundle's types and global cells (sizes, offsets), on the environment it was parsed
  * against, whose own bundles are laid out. The verifier calls it before it looks at anything that
  * needs sizes.

@@ -26,12 +26,15 @@ mu_ir_builder *mu_ir_builder_new(const mu_ir_env *env, const char *name);
 void mu_ir_builder_abort(mu_ir_builder *builder);
 /* Links what was built: ids, function numbers, result types, canonical types. The builder is gone
  * in any case; the caller owns the bundle. Errors: LIMIT (too many entities, recursive types beyond
- * the limits of cyclic_types.c). */
+ * the limits of cyclic_types.c); NO_MEMORY, as mu_ir_builder_within_limits. */
 MU_MUST_CHECK mu_status mu_ir_builder_finish(mu_ir_builder *builder, mu_report *report,
                                              mu_ir_bundle **bundle);
 /* The arena that becomes the bundle's. Borrowed. */
 mu_arena *mu_ir_builder_arena(mu_ir_builder *builder);
-/* OK; or LIMIT once more than 4 M entities were made: the caller should stop then. */
+/* How large that arena may become, from now on; without this, any size. */
+void mu_ir_builder_set_room(mu_ir_builder *builder, uint64_t arena_bytes);
+/* OK; LIMIT once more than 4 M entities were made, NO_MEMORY once the arena is larger than it may
+ * be: the caller should stop then. */
 MU_MUST_CHECK mu_status mu_ir_builder_within_limits(const mu_ir_builder *builder);
 
 /* ------------------------------------------------------------------------------------- names */

@@ -36,7 +36,16 @@ const mu_irbuilder_op_info *mu_irbuilder_op_info_of(uint32_t number);
 #define MU_IRBUILDER_MAX_WORDS   (16u << 20) /* operands of 8 bytes that they remember, and names */
 #define MU_IRBUILDER_MAX_LIST    (1u << 20)  /* items of one list */
 
-mu_irbuilder *mu_irbuilder_new(void);
+/* Who counts the host memory of bundles under construction, from their first node until they are
+ * loaded or gone. `take` is false when there may be no more; `give` also comes from whoever frees a
+ * graph, on any thread. */
+typedef struct mu_irbuilder_account {
+    bool (*take)(void *context, uint64_t bytes);
+    void (*give)(void *context, uint64_t bytes);
+    void *context;
+} mu_irbuilder_account;
+/* `account` may be NULL: nobody counts. NULL when the account has no room for it. */
+mu_irbuilder *mu_irbuilder_new(const mu_irbuilder_account *account);
 void mu_irbuilder_free(mu_irbuilder *builder); /* and all bundles in it; NULL is nothing */
 
 /* Performs one function of the builder but LOAD_BUNDLE_FROM_NODE.
@@ -46,7 +55,8 @@ void mu_irbuilder_free(mu_irbuilder *builder); /* and all bundles in it; NULL is
  *             global name with its '@', of letters, digits, '-', '_' and '.'
  *   result    out: a node's number, or the integer; 0 where there is none
  * Errors: INVALID (a node that is not there, is of another bundle or of the wrong kind, or a number
- * that is not a flag; the report says which operand), LIMIT. */
+ * that is not a flag; the report says which operand), LIMIT; NO_MEMORY, the account has no room, of
+ * which the report says nothing. */
 MU_MUST_CHECK mu_status mu_irbuilder_perform(mu_irbuilder *builder, const mu_ir_env *env,
                                              uint32_t op, const uint64_t *operands,
                                              uint32_t operand_count, const char *name,

@@ -123,8 +123,8 @@ typedef struct attempt {
 static attempt begin(void)
 {
     attempt at = {.env = mu_ir_env_new_root()};
-    at.script =
-        (builder_script){.env = at.env, .builder = mu_irbuilder_new(), .report = mu_report_new()};
+    at.script = (builder_script){
+        .env = at.env, .builder = mu_irbuilder_new(NULL), .report = mu_report_new()};
     return at;
 }
 

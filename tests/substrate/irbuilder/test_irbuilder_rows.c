@@ -179,7 +179,7 @@ Test(mu_irbuilder, every_function_makes_what_the_text_form_calls_so, .timeout = 
     mu_ir_env *env = env_with_known();
     builder_script script = {.env = env};
     for (size_t i = 0; i < sizeof examples / sizeof *examples; i++) {
-        script.builder = mu_irbuilder_new();
+        script.builder = mu_irbuilder_new(NULL);
         script.report = mu_report_new();
         mu_ir_bundle *bundle = built(&script, examples[i].script);
         char *text = mu_ir_print(bundle);
@@ -241,7 +241,8 @@ static uint64_t id_of(builder_script *script, uint64_t node)
 Test(mu_irbuilder, ids_given_before_loading_are_those_of_the_entities, .timeout = 60)
 {
     mu_ir_env *env = env_with_known();
-    builder_script script = {.env = env, .builder = mu_irbuilder_new(), .report = mu_report_new()};
+    builder_script script = {
+        .env = env, .builder = mu_irbuilder_new(NULL), .report = mu_report_new()};
     static const char text[] =
         "b = new_bundle\nt = new_type_int b 5\ns = new_funcsig b [t] [t]\nf = new_func b s\n"
         "v = new_func_ver b f\ne = new_bb v\nx = new_nor_param e t\ni = new_trap e [t]\n"

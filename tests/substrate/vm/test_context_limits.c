@@ -316,3 +316,69 @@ Test(mu_context_limits, every_row_checks_its_operands, .timeout = 60)
     context_refused(&f, MU_INVALID, "no operation has the number 767", 0x2ff, wrong, 1);
     context_fixture_close(&f);
 }
+
+/* ---- limits of the VM */
+
+static uint32_t handles_of(mu_vm *vm)
+{
+    return mu_vm_get_stats(vm).context_handles;
+}
+
+Test(mu_context_limits, a_vms_contexts_hold_as_many_values_as_it_may, .timeout = 60)
+{
+    context_fixture f;
+    context_fixture_open(&f, bundle, (context_settings){0});
+    mu_context *first = f.context;
+    mu_vm_limits limits = {.context_handles = 3};
+    cr_assert_eq(mu_vm_set_limits(f.vm, &limits, NULL), MU_OK);
+    uint64_t numbers[] = {context_int(&f, 64, 1), context_int(&f, 64, 2)};
+    cr_assert_eq(mu_context_new(f.vm, &f.context), MU_OK);
+    context_int(&f, 64, 3);
+    cr_assert_eq(handles_of(f.vm), 3);
+    REFUSED(&f, MU_LIMIT, "context_handles = 3", FROM_INT, 64, 4, 0);
+    REFUSED(&f, MU_LIMIT, "context_handles = 3", NEW_FIXED, context_id(&f, "@pair"));
+    cr_assert_eq(handles_of(f.vm), 3);
+    limits.context_handles = 4;
+    cr_assert_eq(mu_vm_set_limits(f.vm, &limits, NULL), MU_OK);
+    context_int(&f, 64, 4);
+    limits.context_handles = 2;
+    cr_assert_eq(mu_vm_set_limits(f.vm, &limits, NULL), MU_OK);
+    cr_assert_eq(handles_of(f.vm), 4);
+    REFUSED(&f, MU_LIMIT, "context_handles = 2", FROM_INT, 64, 5, 0);
+    mu_context_free(f.context);
+    cr_assert_eq(handles_of(f.vm), 2);
+    f.context = first;
+    REFUSED(&f, MU_LIMIT, "context_handles = 2", FROM_INT, 64, 5, 0);
+    DO(&f, DELETE_VALUE, numbers[0]);
+    context_int(&f, 64, 6);
+    cr_assert_eq(context_int_of(&f, numbers[1]), 2);
+    context_fixture_close(&f);
+}
+
+Test(mu_context_limits, contexts_and_large_values_are_metadata_and_give_all_of_it_back,
+     .timeout = 60)
+{
+    context_fixture f;
+    context_fixture_open(&f, bundle, (context_settings){0});
+    uint64_t cell = DO(&f, GET_IREF, DO(&f, NEW_FIXED, context_id(&f, "@big")));
+    uint64_t big = DO(&f, LOAD, NOT_ATOMIC, cell);
+    uint64_t used = mu_vm_get_stats(f.vm).metadata_bytes;
+    mu_vm_limits limits = {.metadata_bytes = used + 3999};
+    cr_assert_eq(mu_vm_set_limits(f.vm, &limits, NULL), MU_OK);
+    REFUSED(&f, MU_LIMIT, "metadata_bytes = ", LOAD, NOT_ATOMIC, cell);
+    cr_assert_eq(mu_vm_get_stats(f.vm).metadata_bytes, used);
+    limits.metadata_bytes = used + 4000;
+    cr_assert_eq(mu_vm_set_limits(f.vm, &limits, NULL), MU_OK);
+    uint64_t again = DO(&f, LOAD, NOT_ATOMIC, cell);
+    cr_assert_eq(mu_vm_get_stats(f.vm).metadata_bytes, used + 4000);
+    mu_context *second;
+    cr_assert_eq(mu_context_new(f.vm, &second), MU_LIMIT);
+    DO(&f, DELETE_VALUE, again);
+    DO(&f, DELETE_VALUE, big);
+    cr_assert_eq(mu_vm_get_stats(f.vm).metadata_bytes, used - 4000);
+    cr_assert_eq(mu_context_new(f.vm, &second), MU_OK);
+    cr_assert_gt(mu_vm_get_stats(f.vm).metadata_bytes, used - 4000);
+    mu_context_free(second);
+    cr_assert_eq(mu_vm_get_stats(f.vm).metadata_bytes, used - 4000);
+    context_fixture_close(&f);
+}

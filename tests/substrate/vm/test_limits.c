@@ -468,6 +468,36 @@ Test(mu_limits, a_bundle_is_charged_to_each_vm_that_loads_it_and_exact_to_a_byte
     end(&f);
 }
 
+Test(mu_limits, a_bundle_that_is_far_too_large_is_not_made_first, .timeout = 60)
+{
+    enum { FUNCTIONS = 20000, LINE_BYTES = 120 };
+    vm_fixture f = fixture();
+    mu_vm *vm = vm_with(&f, (mu_vm_limits){0});
+    char *text = mu_allocate((size_t)FUNCTIONS * LINE_BYTES);
+    size_t length = 0;
+    for (int i = 0; i < FUNCTIONS; i++) {
+        length += (size_t)sprintf(
+            text + length, ".funcdef @f%d VERSION %%v <@i_v> { %%b(<@i64> %%n): RET () }\n", i);
+    }
+    uint64_t used = mu_vm_get_stats(vm).metadata_bytes;
+    uint64_t allocated = mu_memory_used_bytes();
+    set(vm, (mu_vm_limits){.metadata_bytes = used + length});
+    cr_assert_eq(mu_vm_load(vm, "large", text, length, f.report, NULL), MU_LIMIT);
+    is_said(&f, "metadata_bytes = ");
+    set(vm, (mu_vm_limits){.metadata_bytes = used + length + 300000});
+    cr_assert_eq(mu_vm_load(vm, "large", text, length, f.report, NULL), MU_LIMIT);
+    is_said(&f, "needs more memory than it may have");
+    cr_assert_eq(mu_vm_get_stats(vm).metadata_bytes, used);
+    uint64_t now = mu_memory_used_bytes();
+    cr_assert_leq(now, allocated + MIB, "%llu, then %llu", (unsigned long long)allocated,
+                  (unsigned long long)now);
+    set(vm, (mu_vm_limits){.metadata_bytes = used + 200 * length});
+    cr_assert_eq(mu_vm_load(vm, "large", text, length, f.report, NULL), MU_OK);
+    mu_free(text);
+    mu_vm_free(vm);
+    end(&f);
+}
+
 Test(mu_limits, threads_and_what_is_known_of_code_are_metadata, .timeout = 60)
 {
     vm_fixture f = fixture();
@@ -492,6 +522,85 @@ Test(mu_limits, threads_and_what_is_known_of_code_are_metadata, .timeout = 60)
     cr_assert_gt(called, loaded);
     returns(&f, "nothing", 0);
     cr_assert_eq(mu_vm_get_stats(vm).metadata_bytes, called);
+    mu_vm_free(vm);
+    end(&f);
+}
+
+/* ---- bundles under construction */
+
+enum { NEW_BUNDLE = 0x300, ABORT_BUNDLE = 0x302, SET_NAME = 0x305, NEW_TYPE_INT = 0x306 };
+
+static mu_status build(vm_fixture *f, uint32_t op, const uint64_t *operands, uint32_t count,
+                       const char *name, uint64_t *result)
+{
+    mu_report_free(f->report);
+    f->report = mu_report_new();
+    return mu_vm_irbuilder_perform(f->vm, op, operands, count, name, strlen(name), f->report,
+                                   result);
+}
+
+/* Nodes with names until that is refused; returns how many there are. */
+static uint64_t build_until_refused(vm_fixture *f, uint64_t bundle_node)
+{
+    uint64_t node;
+    uint64_t limit = mu_vm_get_limits(f->vm).metadata_bytes;
+    for (uint64_t i = 0;; i++) {
+        char name[40];
+        snprintf(name, sizeof name, "@node-%llu", (unsigned long long)i);
+        if (build(f, NEW_TYPE_INT, (uint64_t[]){bundle_node, 8}, 2, "", &node) != MU_OK ||
+            build(f, SET_NAME, (uint64_t[]){bundle_node, node}, 2, name, &node) != MU_OK) {
+            return i;
+        }
+        cr_assert_leq(mu_vm_get_stats(f->vm).metadata_bytes, limit);
+    }
+}
+
+Test(mu_limits, bundles_under_construction_are_metadata_and_give_all_of_it_back, .timeout = 60)
+{
+    vm_fixture f = fixture();
+    mu_vm *vm = empty_vm(&f, (mu_vm_limits){0});
+    uint64_t node;
+    uint64_t empty = mu_vm_get_stats(vm).metadata_bytes;
+    set(vm, (mu_vm_limits){.metadata_bytes = empty});
+    cr_assert_eq(build(&f, NEW_BUNDLE, NULL, 0, "", &node), MU_LIMIT);
+    is_said(&f, "metadata_bytes = ");
+    cr_assert_eq(mu_vm_get_stats(vm).metadata_bytes, empty);
+    set(vm, (mu_vm_limits){.metadata_bytes = empty + 200000});
+    cr_assert_eq(build(&f, NEW_BUNDLE, NULL, 0, "", &node), MU_OK);
+    uint64_t begun = mu_vm_get_stats(vm).metadata_bytes;
+    cr_assert_gt(begun, empty);
+    uint64_t few = build_until_refused(&f, node);
+    is_said(&f, "metadata_bytes = ");
+    cr_assert(few > 100 && few < 2000, "%llu", (unsigned long long)few);
+    set(vm, (mu_vm_limits){.metadata_bytes = empty + 2000000});
+    cr_assert_eq(build(&f, ABORT_BUNDLE, &node, 1, "", &node), MU_OK);
+    cr_assert_eq(build(&f, NEW_BUNDLE, NULL, 0, "", &node), MU_OK);
+    cr_assert_eq(mu_vm_get_stats(vm).metadata_bytes, begun);
+    cr_assert_gt(build_until_refused(&f, node), few);
+    mu_vm_free(vm);
+    end(&f);
+}
+
+/* ---- idle VMs */
+
+Test(mu_limits, an_idle_vm_gives_its_blocks_and_stacks_back, .timeout = 120)
+{
+    vm_fixture f = fixture();
+    mu_vm *vm = vm_with(&f, (mu_vm_limits){0});
+    returns(&f, "drop_stacks", 20);
+    returns(&f, "churn", 1000);
+    for (;;) { /* within the test's time */
+        mu_vm_stats stats = mu_vm_get_stats(vm);
+        if (!stats.heap_used_bytes && !stats.stacks) {
+            break;
+        }
+    }
+    returns(&f, "make_stacks", 20);
+    returns(&f, "keep", 100);
+    while (mu_vm_get_stats(vm).heap_used_bytes != 32768) {
+    }
+    cr_assert_eq(mu_vm_get_stats(vm).stacks, 20);
+    returns(&f, "churn", 100000);
     mu_vm_free(vm);
     end(&f);
 }
