@@ -326,11 +326,12 @@ typedef struct mu_gc_report_entry {
 typedef struct mu_gc_report {
     mu_gc_report_entry phases[MU_GC_REPORT_PHASES];
     uint32_t count;
+    uint64_t kept_bytes;
 } mu_gc_report;
 /* A phase of a stop begins; `phase` is a literal. Nothing unless config.report. */
 void mu_gc_report_phase(mu_gc_heap *heap, const char *phase);
 /* The stop ends: says on stderr what took how long, if it was long. */
-void mu_gc_report_end(mu_gc_heap *heap, uint64_t kept_bytes);
+void mu_gc_report_end(mu_gc_heap *heap);
 
 /* --- The heap (heap.c) ------------------------------------------------------------------------*/
 
