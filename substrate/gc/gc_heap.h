@@ -283,8 +283,7 @@ typedef struct mu_gc_marker {
     uint64_t kept_bytes;
     uintptr_t large; /* being scanned; 0: none */
     uint64_t large_from;
-    bool is_drained;  /* nothing was left to scan */
-    bool ignores_due; /* the job has waited long enough for a stop that is due */
+    bool is_drained; /* nothing was left to scan */
 } mu_gc_marker;
 
 /* --- Pace (pacing.c) ---------------------------------------------------------------------------*/
