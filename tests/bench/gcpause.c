@@ -70,7 +70,7 @@ static double run_program(mu_vm *vm, mu_vm_stats *before)
 static void open_vm(uint64_t heap_bytes, mu_substrate **substrate, mu_vm **vm)
 {
     mu_substrate_config config = mu_substrate_config_from_environment();
-    mu_vm_config vm_config = {.heap_bytes = heap_bytes, .grant_native = true};
+    mu_vm_config vm_config = {.limits.heap_bytes = heap_bytes, .grant_native = true};
     if (mu_substrate_new(&config, NULL, substrate) != MU_OK ||
         mu_vm_new(*substrate, &vm_config, vm) != MU_OK) {
         exit(1);
