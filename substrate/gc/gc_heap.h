@@ -283,8 +283,7 @@ typedef struct mu_gc_marker {
     uint64_t kept_bytes;
     uintptr_t large; /* being scanned; 0: none */
     uint64_t large_from;
-    bool is_drained;  /* nothing was left to scan */
-    bool ignores_due; /* the job has waited long enough for a stop that is due */
+    bool is_drained; /* nothing was left to scan */
 } mu_gc_marker;
 
 /* --- Pace (pacing.c) ---------------------------------------------------------------------------*/
@@ -326,11 +325,12 @@ typedef struct mu_gc_report_entry {
 typedef struct mu_gc_report {
     mu_gc_report_entry phases[MU_GC_REPORT_PHASES];
     uint32_t count;
+    uint64_t kept_bytes;
 } mu_gc_report;
 /* A phase of a stop begins; `phase` is a literal. Nothing unless config.report. */
 void mu_gc_report_phase(mu_gc_heap *heap, const char *phase);
 /* The stop ends: says on stderr what took how long, if it was long. */
-void mu_gc_report_end(mu_gc_heap *heap, uint64_t kept_bytes);
+void mu_gc_report_end(mu_gc_heap *heap);
 
 /* --- The heap (heap.c) ------------------------------------------------------------------------*/
 
