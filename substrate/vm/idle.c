@@ -64,8 +64,8 @@ static void set_timer(mu_substrate *substrate)
 static bool stop_idle(mu_vm *vm)
 {
     pthread_mutex_lock(&vm->lock);
-    bool is_idle = !vm->thread_count && !vm->in_world && !vm->stopping && !vm->stops_wanted &&
-                   !vm->calms;
+    bool is_idle =
+        !vm->thread_count && !vm->in_world && !vm->stopping && !vm->stops_wanted && !vm->calms;
     if (is_idle) {
         __atomic_store_n(&vm->stopping, true, __ATOMIC_RELAXED);
         vm->stopped_ns = now_ns();
