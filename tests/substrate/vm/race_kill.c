@@ -12,7 +12,7 @@
 #include <string.h>
 #include <time.h>
 
-enum { ENDINGS = 1000, AT_ONCE = 8, HOGS = 6, CHAIN = 12, CHAIN_INSTRUCTIONS = 200 };
+enum { ENDINGS = 1000, AT_ONCE = 8, HOGS = 6, CHAIN = 8, CHAIN_INSTRUCTIONS = 60 };
 #define MS            1000000ull
 #define WORST_NS_MOST (20000 * MS) /* nobody waits longer on the slowest machine */
 
