@@ -36,7 +36,8 @@ static bool returned_view(proto_arena *arena, const Mud__Returned *from, muclien
     muclient_returned view = {.call = from->call,
                               .result_count = from->n_results,
                               .exited = from->exited != 0,
-                              .wall_us = from->wall_us};
+                              .wall_us = from->wall_us,
+                              .cpu_us = from->cpu_us};
     if (!muclient_values_view(arena, from->n_results, from->results, &view.results)) {
         return false;
     }

@@ -155,6 +155,19 @@ muclient_code muclient_call_kill(muclient *client, uint64_t call, muclient_error
     return muclient_exchange(client, &frame, MUD__SERVER_FRAME__REPLY_DONE, NULL, error);
 }
 
+muclient_code muclient_call_cancel(muclient *client, uint64_t call, uint64_t grace_ms,
+                                   muclient_error **error)
+{
+    Mud__ClientFrame frame;
+    Mud__CancelCall request;
+    muclient_frame_begin(client, &frame, MUD__CLIENT_FRAME__REQUEST_CANCEL_CALL);
+    mud__cancel_call__init(&request);
+    frame.cancel_call = &request;
+    request.call = call;
+    request.grace_ms = grace_ms;
+    return muclient_exchange(client, &frame, MUD__SERVER_FRAME__REPLY_DONE, NULL, error);
+}
+
 /* --- Calls --- */
 
 muclient_code muclient_call_start(muclient *client, const muclient_call_spec *spec,
@@ -178,6 +191,7 @@ muclient_code muclient_call_start(muclient *client, const muclient_call_spec *sp
     call.arguments = arguments;
     call.n_arguments = spec->argument_count;
     call.timeout_ms = spec->timeout_ms;
+    call.cpu_us = spec->cpu_us;
     call.log_traps = spec->log_traps;
     call.check_arguments = spec->check_arguments;
     muclient_pending *pending = NULL;

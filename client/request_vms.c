@@ -8,6 +8,7 @@ static Mud__VmLimits limits_message(const muclient_vm_limits *limits)
     message.heap_bytes = limits->heap_bytes;
     message.calls = limits->calls;
     message.output_bytes = limits->output_bytes;
+    message.cpu_share = limits->cpu_share;
     message.stack_bytes = limits->stack_bytes;
     message.stacks_bytes = limits->stacks_bytes;
     message.stacks = limits->stacks;

@@ -28,6 +28,7 @@ muclient_vm_limits muclient_limits_view(const Mud__VmLimits *from)
                         : (muclient_vm_limits){.heap_bytes = from->heap_bytes,
                                                .calls = from->calls,
                                                .output_bytes = from->output_bytes,
+                                               .cpu_share = from->cpu_share,
                                                .stack_bytes = from->stack_bytes,
                                                .stacks_bytes = from->stacks_bytes,
                                                .stacks = from->stacks,
@@ -84,7 +85,8 @@ static muclient_vm_stats vm_stats_view(const Mud__VmStats *from)
                                .stacks_bytes = from->stacks_bytes,
                                .stacks = from->stacks,
                                .code_bytes = from->code_bytes,
-                               .metadata_bytes = from->metadata_bytes};
+                               .metadata_bytes = from->metadata_bytes,
+                               .cpu_ns = from->cpu_ns};
 }
 
 bool muclient_stats_view(proto_arena *arena, const Mud__Stats *from, muclient_stats *out)
@@ -118,6 +120,7 @@ bool muclient_call_listing_view(proto_arena *arena, const Mud__CallListing *from
                                         .made_by_program = call->made_by_program != 0,
                                         .state = call->state,
                                         .age_us = call->age_us,
+                                        .cpu_us = call->cpu_us,
                                         .has_deadline = call->has_deadline != 0,
                                         .deadline_left_us = call->deadline_left_us,
                                         .client_pid = call->client_pid,

@@ -1,4 +1,5 @@
 #include "backtrace.h"
+#include "calm_work.h"
 #include "client_context.h"
 #include "trap_wait.h"
 
@@ -33,15 +34,11 @@ static Mud__ThreadTrace *trace_of(const mud_call *call, proto_arena *arena)
     return trace;
 }
 
-void mud_request_backtrace(mud_session *session, const Mud__ClientFrame *frame)
+static void answer_traces(mud_session *session, const Mud__ClientFrame *frame, mud_vm *vm)
 {
     mud_daemon *daemon = session->daemon;
     mud_ticket ticket = {session->id, frame->id};
     proto_arena *arena = daemon->answer_arena;
-    mud_vm *vm = mud_vm_require(daemon, ticket, frame->backtrace->vm);
-    if (vm == NULL) {
-        return;
-    }
     Mud__ServerFrame reply;
     Mud__Backtraces traces;
     const mud_call *call = NULL;
@@ -59,4 +56,13 @@ void mud_request_backtrace(mud_session *session, const Mud__ClientFrame *frame)
     reply.reply_case = MUD__SERVER_FRAME__REPLY_BACKTRACES;
     reply.backtraces = &traces;
     mud_answer_send(daemon, ticket, &reply);
+}
+
+void mud_request_backtrace(mud_session *session, const Mud__ClientFrame *frame)
+{
+    mud_vm *vm =
+        mud_vm_require(session->daemon, (mud_ticket){session->id, frame->id}, frame->backtrace->vm);
+    if (vm != NULL) {
+        mud_calm_request(session, frame, vm, answer_traces);
+    }
 }

@@ -101,7 +101,7 @@ static void on_ended(void *context)
     free_load(load);
     if (vm->first_load != NULL) {
         start_first(vm);
-    } else if (vm->made_for_load && !vm->is_removed && vm->pins == 1) {
+    } else if (vm->made_for_load && !vm->is_removed && vm->pins == 1 + vm->calm_job_count) {
         mud_vm_remove(vm);
     }
     mud_vm_unpin(vm);

@@ -1,4 +1,5 @@
 #include "call.h"
+#include "calm_work.h"
 #include "drain.h"
 #include "guest_thread.h"
 #include "thread_wait.h"
@@ -43,8 +44,10 @@ static void free_thread(void *context)
     mud_mailbox_post(&call->daemon->mailbox, on_thread_freed, call);
 }
 
-static void finish(mud_call *call)
+/* With the VM kept calm when the thread ended with an error, for its frames. */
+static void end_call(void *context)
 {
+    mud_call *call = context;
     mud_daemon *daemon = call->daemon;
     mud_vm *vm = call->vm;
     mud_session *session = mud_session_find(daemon, call->ticket.session);
@@ -70,6 +73,16 @@ static void finish(mud_call *call)
     }
     daemon->jobs_pending++;
     mu_substrate_submit(daemon->substrate, free_thread, call);
+}
+
+/* Behind what of the call was put off. */
+static void finish(mud_call *call)
+{
+    if (mu_thread_outcome(call->thread) == MU_OUTCOME_ERROR || mud_calm_is_waiting(call->vm)) {
+        mud_calm_work(call->vm, end_call, call);
+    } else {
+        end_call(call);
+    }
 }
 
 /* On the loop's thread: the thread has told its last. */
@@ -204,6 +217,32 @@ void mud_request_kill_call(mud_session *session, const Mud__ClientFrame *frame)
     mud_answer_done(daemon, ticket);
 }
 
+void mud_request_cancel_call(mud_session *session, const Mud__ClientFrame *frame)
+{
+    mud_daemon *daemon = session->daemon;
+    mud_ticket ticket = {session->id, frame->id};
+    const Mud__CancelCall *request = frame->cancel_call;
+    uint64_t grace_ms = request->grace_ms != 0 ? request->grace_ms : MUD_GRACE_DEFAULT_MS;
+    mud_call *call = mud_id_table_get(&daemon->calls, request->call);
+    if (call == NULL) {
+        mud_answer_error(daemon, ticket, MUD__CODE__NOT_FOUND, "", "no call %llu is running",
+                         (unsigned long long)request->call);
+        return;
+    }
+    if (grace_ms > MUD_GRACE_MOST_MS) {
+        mud_answer_error(daemon, ticket, MUD__CODE__INVALID_ARGUMENT, "",
+                         "the grace of a cancelled call is a day at most");
+        return;
+    }
+    if (!call->is_killed) {
+        call->is_cancelled = true;
+        /* First, as when it is killed. It may trap again. */
+        mu_thread_cancel(call->thread, grace_ms * 1000000);
+        mud_trap_leave(call);
+    }
+    mud_answer_done(daemon, ticket);
+}
+
 void mud_request_kill_calls(mud_session *session, const Mud__ClientFrame *frame)
 {
     mud_daemon *daemon = session->daemon;
@@ -227,7 +266,7 @@ void mud_request_kill_calls(mud_session *session, const Mud__ClientFrame *frame)
 static void on_deadline(uv_timer_t *timer)
 {
     mud_call *call = timer->data;
-    mud_call_condemn(call, MUD__CODE__DEADLINE_EXCEEDED, "give it more time with --timeout", false,
+    mud_call_condemn(call, MUD__CODE__DEADLINE_EXCEEDED, "give it more time with --deadline", false,
                      "call %llu of %s.%s did not end within %llu ms", (unsigned long long)call->id,
                      call->vm->name, mu_function_name(call->callee),
                      (unsigned long long)call->timeout_ms);
@@ -276,6 +315,8 @@ static void start(mud_session *session, mud_vm *vm, const Mud__ClientFrame *fram
         call->has_timer = true;
         uv_timer_start(&call->timer, on_deadline, call->timeout_ms, 0);
     }
+    uint64_t cpu_us = frame->call->cpu_us;
+    mu_thread_set_cpu_budget(thread, cpu_us < UINT64_MAX / 1000 ? cpu_us * 1000 : UINT64_MAX);
     /* What the call does comes as letters, so the announcement is still the first. */
     mu_thread_start(thread, mud_call_thread_trapped, mud_call_thread_finished, call);
     announce(call);
@@ -305,13 +346,12 @@ static bool has_room(mud_session *session, mud_ticket ticket, mud_vm *vm)
     return true;
 }
 
-void mud_request_call(mud_session *session, const Mud__ClientFrame *frame)
+static void begin_call(mud_session *session, const Mud__ClientFrame *frame, mud_vm *vm)
 {
     mud_daemon *daemon = session->daemon;
     mud_ticket ticket = {session->id, frame->id};
     const Mud__Call *request = frame->call;
-    mud_vm *vm = mud_vm_require(daemon, ticket, request->vm);
-    if (vm == NULL || !has_room(session, ticket, vm)) {
+    if (!has_room(session, ticket, vm)) {
         return;
     }
     uint32_t count = (uint32_t)request->n_arguments;
@@ -341,4 +381,13 @@ void mud_request_call(mud_session *session, const Mud__ClientFrame *frame)
         start(session, vm, frame, thread, callee);
     }
     mu_report_free(report);
+}
+
+void mud_request_call(mud_session *session, const Mud__ClientFrame *frame)
+{
+    mud_vm *vm =
+        mud_vm_require(session->daemon, (mud_ticket){session->id, frame->id}, frame->call->vm);
+    if (vm != NULL) {
+        mud_calm_request(session, frame, vm, begin_call);
+    }
 }

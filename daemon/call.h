@@ -6,6 +6,8 @@
 
 #define MUD_CALLS_MOST         8192u
 #define MUD_SESSION_CALLS_MOST 1024u
+#define MUD_GRACE_DEFAULT_MS   1000u
+#define MUD_GRACE_MOST_MS      86400000u
 
 /* Of "call" or "thread", number, VM, limit. */
 #define MUD_OUTPUT_OVER_FORMAT                                                                     \
@@ -27,9 +29,13 @@ typedef struct mud_call {
     bool logs_traps;
     bool is_thread; /* made by the program: guest_thread.c */
     bool is_killed;
-    uint64_t trap;               /* waiting for a handler's answer; 0: not */
-    struct mud_context *context; /* that holds the trap: context_trap.c */
-    bool waits_for_context;      /* too many traps have one */
+    bool is_cancelled;
+    bool goes_on;                      /* out of its trap, once its VM's world runs */
+    uint64_t trap;                     /* waiting for a handler's answer; 0: not */
+    struct mud_context *context;       /* that holds the trap: context_trap.c */
+    bool waits_for_context;            /* too many traps have one */
+    bool is_admitted;                  /* and it is next, once its VM's world runs */
+    Mud__OnDisconnect without_handler; /* what it does now that its trap handler has gone */
     /* A job of the context uses the thread: what the thread tells meanwhile waits. */
     bool is_held, has_trapped, has_finished;
     bool waits_for_output; /* in a logged trap, until the session has read earlier ones */
@@ -45,6 +51,7 @@ bool mud_call_may_send(mud_call *call, const Mud__ServerFrame *frame);
 
 void mud_request_call(mud_session *session, const Mud__ClientFrame *frame);
 void mud_request_kill_call(mud_session *session, const Mud__ClientFrame *frame);
+void mud_request_cancel_call(mud_session *session, const Mud__ClientFrame *frame);
 void mud_request_kill_calls(mud_session *session, const Mud__ClientFrame *frame);
 /* Kills the call; does nothing when that was done before. */
 void mud_call_kill(mud_call *call);

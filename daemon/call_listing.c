@@ -80,6 +80,9 @@ static const char *state_text(const mud_call *call)
     if (call->is_killed || state == MU_THREAD_FINISHED) {
         return "ending";
     }
+    if (call->is_cancelled) {
+        return "cancelled";
+    }
     switch (state) {
     case MU_THREAD_TRAPPED: return "trapped";
     case MU_THREAD_WAITING: return "waiting";
@@ -99,6 +102,7 @@ static Mud__CallInfo *info_of(const mud_call *call, uint64_t now_ns, proto_arena
     info->made_by_program = call->is_thread;
     info->state = mud_answer_copy(arena, state_text(call));
     info->age_us = age_ns / 1000;
+    info->cpu_us = mu_thread_cpu_ns(call->thread) / 1000;
     info->has_deadline = call->timeout_ms != 0;
     uint64_t timeout_us = call->timeout_ms * 1000;
     info->deadline_left_us = timeout_us > info->age_us ? timeout_us - info->age_us : 0;

@@ -47,6 +47,7 @@ static void answer_returned(mud_call *call, bool exited)
     returned.call = call->id;
     returned.exited = exited;
     returned.wall_us = (mud_now_ns() - call->started_ns) / 1000;
+    returned.cpu_us = mu_thread_cpu_ns(call->thread) / 1000;
     uint32_t count = exited ? 0 : mu_function_result_count(call->callee);
     returned.results = mud_answer_allocate(arena, (count + 1) * sizeof(Mud__Value *));
     for (uint32_t i = 0; i < count; i++) {
@@ -67,22 +68,35 @@ static void answer_returned(mud_call *call, bool exited)
     mud_answer_send(daemon, call->ticket, &frame);
 }
 
+/* What a guest error is to the caller, and what to do about it. */
+static void judge(const mud_call *call, const char *kind, Mud__Error *error)
+{
+    bool is_limit = strcmp(kind, "OUT_OF_MEMORY") == 0 || strcmp(kind, "STACK_OVERFLOW") == 0;
+    bool is_budget = strcmp(kind, "CPU_BUDGET") == 0;
+    if (strcmp(kind, "CANCELLED") == 0 && call->is_cancelled) {
+        error->code = MUD__CODE__CANCELLED;
+    } else {
+        error->code =
+            is_limit || is_budget ? MUD__CODE__RESOURCE_EXHAUSTED : MUD__CODE__GUEST_EXCEPTION;
+    }
+    error->hint = is_limit ? mud_limits_hint(call->vm)
+                           : mud_answer_copy(call->daemon->answer_arena,
+                                             is_budget ? "give it more time with --cpu" : "");
+}
+
 static void answer_guest_error(mud_call *call)
 {
     mud_daemon *daemon = call->daemon;
     proto_arena *arena = daemon->answer_arena;
     mu_thread_error thrown = mu_thread_get_error(call->thread);
-    bool is_limit =
-        strcmp(thrown.kind, "OUT_OF_MEMORY") == 0 || strcmp(thrown.kind, "STACK_OVERFLOW") == 0;
     bool more = false;
     Mud__ServerFrame frame;
     Mud__Error error;
     mud__server_frame__init(&frame);
     mud__error__init(&error);
-    error.code = is_limit ? MUD__CODE__RESOURCE_EXHAUSTED : MUD__CODE__GUEST_EXCEPTION;
+    judge(call, thrown.kind, &error);
     error.kind = mud_answer_copy(arena, thrown.kind);
     error.message = mud_answer_copy(arena, thrown.message);
-    error.hint = is_limit ? mud_limits_hint(call->vm) : mud_answer_copy(arena, "");
     error.n_frames = mud_frames_of(call->thread, false, arena, &error.frames, &more);
     frame.reply_case = MUD__SERVER_FRAME__REPLY_ERROR;
     frame.error = &error;
@@ -95,9 +109,10 @@ static void answer_killed(mud_call *call)
     mud_daemon *daemon = call->daemon;
     if (call->verdict == NULL) {
         call->vm->ended.killed++;
-        mud_answer_error(daemon, call->ticket, MUD__CODE__KILLED, "",
-                         "call %llu of %s.%s was killed", (unsigned long long)call->id,
-                         call->vm->name, mu_function_name(call->callee));
+        mud_answer_error(
+            daemon, call->ticket, MUD__CODE__KILLED, "", "call %llu of %s.%s was %s",
+            (unsigned long long)call->id, call->vm->name, mu_function_name(call->callee),
+            call->is_killed ? "killed" : "cancelled, and killed since it did not end in time");
         return;
     }
     Mud__ServerFrame frame;

@@ -6,6 +6,7 @@
  *
  * Each arrow out of a job is taken on the loop's thread. A call that is killed leaves this picture
  * at any point: its context is doomed, and what still runs finds `context->call` gone. */
+#include "calm_work.h"
 #include "client_context.h"
 #include "trap_wait.h"
 #include "value_message.h"
@@ -108,6 +109,18 @@ static void stop_waiting(mud_call *call)
     }
 }
 
+static void admit(void *context)
+{
+    mud_call *call = context;
+    call->is_admitted = false;
+    if (call->waits_for_context && has_room(call->vm)) {
+        stop_waiting(call);
+        begin_taking(call);
+    } else {
+        mud_context_trap_admit(call->daemon);
+    }
+}
+
 void mud_context_trap_admit(mud_daemon *daemon)
 {
     uint32_t cursor = 0;
@@ -117,14 +130,14 @@ void mud_context_trap_admit(mud_daemon *daemon)
         return;
     }
     while ((call = mud_id_table_next(&daemon->traps, &cursor)) != NULL) {
-        if (call->waits_for_context && has_room(call->vm) &&
+        if (call->waits_for_context && !call->is_admitted && has_room(call->vm) &&
             (oldest == NULL || call->trap < oldest->trap)) {
             oldest = call;
         }
     }
     if (oldest != NULL) {
-        stop_waiting(oldest);
-        begin_taking(oldest);
+        oldest->is_admitted = true;
+        mud_calm_work(oldest->vm, admit, oldest);
     }
 }
 

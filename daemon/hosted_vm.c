@@ -48,7 +48,9 @@ mud_vm *mud_vm_create(mud_daemon *daemon, mud_ticket ticket, const char *name, u
     if (!check_creation(daemon, ticket, name, wish)) {
         return NULL;
     }
-    mu_vm_config config = {.limits = mud_limits_inner(&wish->limits), .grant_native = wish->native};
+    mu_vm_config config = {.limits = mud_limits_inner(&wish->limits),
+                           .cpu_share = (uint32_t)wish->limits.cpu_share,
+                           .grant_native = wish->native};
     if (config.limits.heap_bytes == 0) {
         config.limits.heap_bytes = daemon->options->heap_bytes;
     }
@@ -66,6 +68,7 @@ mud_vm *mud_vm_create(mud_daemon *daemon, mud_ticket ticket, const char *name, u
     vm->owner = owner;
     vm->has_native = wish->native;
     STAILQ_INIT(&vm->limit_changes);
+    STAILQ_INIT(&vm->calm_jobs);
     vm->calls_limit = MUD_CALLS_DEFAULT;
     vm->output_limit_bytes = MUD_OUTPUT_DEFAULT_BYTES;
     mud_limits_keep(vm, &wish->limits);

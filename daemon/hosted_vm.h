@@ -25,6 +25,8 @@ typedef struct mud_bundle {
 struct mud_load;
 struct mud_call;
 LIST_HEAD(mud_call_list, mud_call);
+struct mud_calm_job;
+STAILQ_HEAD(mud_calm_jobs, mud_calm_job);
 struct mud_limit_change;
 STAILQ_HEAD(mud_limit_changes, mud_limit_change);
 struct mud_context;
@@ -67,7 +69,10 @@ typedef struct mud_vm {
     /* Guest threads that ended with an error: told in the log since then, and not. */
     uint64_t told_since_ns;
     uint32_t told, untold;
-    MU_ARRAY(mud_ticket) removers; /* wait for it to be gone */
+    struct mud_calm_jobs calm_jobs; /* wait until its world runs: calm_work.c */
+    uint32_t calm_job_count;        /* of the pins */
+    bool is_calm;                   /* the loop keeps it from being stopped */
+    MU_ARRAY(mud_ticket) removers;  /* wait for it to be gone */
     uv_work_t freeing;
 } mud_vm;
 

@@ -49,6 +49,7 @@ static const mud_request_row rows[] = {
     ROW(WAIT_THREADS, mud_request_wait_threads,  false),
     ROW(SET_VM,       mud_request_set_vm,        false),
     ROW(LIST_CALLS,   mud_request_list_calls,    false),
+    ROW(CANCEL_CALL,  mud_request_cancel_call,   false),
     ROW(KILL_CALLS,   mud_request_kill_calls,    false),
     ROW(GET_STATS,    mud_request_get_stats,     false),
 };

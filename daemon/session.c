@@ -134,6 +134,8 @@ static void handle_frame(mud_session *session, const uint8_t *bytes, size_t leng
 {
     mud_daemon *daemon = session->daemon;
     Mud__ClientFrame *frame = NULL;
+    session->frame_bytes = bytes;
+    session->frame_length = length;
     proto_status status = proto_client_frame_unpack(bytes, length, daemon->request_arena, &frame);
     if (status != PROTO_OK) {
         refuse_session(session, 0, MUD__CODE__INVALID_ARGUMENT, proto_status_text(status));
@@ -145,12 +147,18 @@ static void handle_frame(mud_session *session, const uint8_t *bytes, size_t leng
     proto_arena_reset(daemon->request_arena);
 }
 
+static bool has_many_deferred(const mud_session *session)
+{
+    return session->deferred >= MUD_DEFERRED_MOST ||
+           session->deferred_bytes >= MUD_DEFERRED_BYTES_MOST;
+}
+
 void mud_session_pump(mud_session *session)
 {
     const uint8_t *bytes = NULL;
     size_t length = 0;
     session->is_corked = true;
-    while (!session->is_closing && !session->is_ending &&
+    while (!session->is_closing && !session->is_ending && !has_many_deferred(session) &&
            mud_session_output_bytes(session) <= MUD_OUTPUT_PAUSE_BYTES) {
         proto_status status = proto_decoder_next(session->decoder, &bytes, &length);
         if (status == PROTO_INCOMPLETE) {
@@ -164,6 +172,43 @@ void mud_session_pump(mud_session *session)
     }
     session->is_corked = false;
     mud_session_flush(session);
+    if (has_many_deferred(session) && session->is_reading) {
+        uv_read_stop((uv_stream_t *)&session->pipe);
+        session->is_reading = false;
+    }
+    session->waits_for_deferred = has_many_deferred(session);
+}
+
+typedef struct mud_resumption {
+    mud_daemon *daemon;
+    uint64_t session;
+} mud_resumption;
+
+static void on_deferred_done(void *context)
+{
+    mud_resumption *resumption = context;
+    mud_session *session = mud_session_find(resumption->daemon, resumption->session);
+    mu_free(resumption);
+    if (session != NULL) {
+        mud_session_pump(session);
+        mud_session_read(session);
+    }
+}
+
+void mud_session_handle_again(mud_session *session, const uint8_t *bytes, size_t length)
+{
+    session->deferred--;
+    session->deferred_bytes -= length;
+    if (!session->is_ending) {
+        handle_frame(session, bytes, length);
+    }
+    if (session->waits_for_deferred && !has_many_deferred(session)) {
+        session->waits_for_deferred = false;
+        /* By a letter: what has arrived meanwhile must not be handled while the VM is kept calm. */
+        mud_resumption *resumption = mu_allocate(sizeof *resumption);
+        *resumption = (mud_resumption){session->daemon, session->id};
+        mud_mailbox_post(&session->daemon->mailbox, on_deferred_done, resumption);
+    }
 }
 
 /* ----------------------------------------------------------------------------------- reading */
@@ -195,7 +240,7 @@ static void on_read(uv_stream_t *stream, ssize_t count, const uv_buf_t *buffer)
 void mud_session_read(mud_session *session)
 {
     if (session->is_closing || session->is_ending || session->is_reading ||
-        mud_session_output_bytes(session) > MUD_OUTPUT_PAUSE_BYTES) {
+        has_many_deferred(session) || mud_session_output_bytes(session) > MUD_OUTPUT_PAUSE_BYTES) {
         return;
     }
     int failed = uv_read_start((uv_stream_t *)&session->pipe, on_allocate, on_read);

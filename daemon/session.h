@@ -12,8 +12,11 @@
 #define MUD_SESSIONS_MOST      1024u
 #define MUD_OUTPUT_PAUSE_BYTES (1u << 20)
 #define MUD_OUTPUT_MOST_BYTES  (8u << 20)
-#define MUD_HELLO_MS           10000u
-#define MUD_STALL_MS           30000u
+/* Requests that were put off; with more of them, or more bytes, a session is not read from. */
+#define MUD_DEFERRED_MOST       64u
+#define MUD_DEFERRED_BYTES_MOST (1u << 20)
+#define MUD_HELLO_MS            10000u
+#define MUD_STALL_MS            30000u
 
 /* Names a request to be answered. */
 typedef struct mud_ticket {
@@ -35,8 +38,13 @@ typedef struct mud_session {
     uv_write_t write;
     bool has_greeted;
     bool is_reading;
-    bool is_corked;    /* replies are collected while requests are being handled */
-    bool is_ending;    /* to be closed when all is written */
+    const uint8_t *frame_bytes; /* of the request that is being handled */
+    size_t frame_length;
+    uint32_t deferred; /* requests that wait for a VM's world to run: calm_work.c */
+    uint64_t deferred_bytes;
+    bool waits_for_deferred; /* it is not read from, because they are too many */
+    bool is_corked;          /* replies are collected while requests are being handled */
+    bool is_ending;          /* to be closed when all is written */
     const char *doom;  /* why it is going to be closed at the loop's next turn; NULL: it is not */
     bool is_closing;   /* out of the table; memory goes when the handles are closed */
     uint32_t calls;    /* of this session that have not ended */
@@ -57,6 +65,8 @@ mud_session *mud_session_find(mud_daemon *daemon, uint64_t id);
 void mud_session_close(mud_session *session, const char *reason);
 /* Handles the complete frames that have arrived, until output piles up. */
 void mud_session_pump(mud_session *session);
+/* Handles a frame of it that was put off. */
+void mud_session_handle_again(mud_session *session, const uint8_t *bytes, size_t length);
 
 /* --- Output: session_output.c. None of these closes the session before the loop's next turn, so
  * that callers can go on with what they were about. */

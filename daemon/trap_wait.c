@@ -1,4 +1,5 @@
 #include "trap_wait.h"
+#include "calm_work.h"
 #include "client_context.h"
 #include "guest.h"
 #include "value_message.h"
@@ -49,7 +50,7 @@ void mud_trap_leave(mud_call *call)
 {
     bool is_told = call->trap != 0 && mud_context_trap_is_told(call);
     uint64_t trap = call->trap;
-    call->waits_for_output = false;
+    call->waits_for_output = call->goes_on = false;
     mud_context_trap_leave(call);
     mud_trap_forget(call);
     if (!is_told) {
@@ -117,9 +118,13 @@ static void enter_unhandled(mud_call *call)
     }
 }
 
-void mud_trap_enter(mud_call *call)
+static void enter(void *context)
 {
-    if (call->is_killed) {
+    mud_call *call = context;
+    /* Cancelled before this was heard of, it may have left the trap, or be in another that has been
+     * entered by now. */
+    if (call->is_killed || call->trap != 0 || call->waits_for_output || call->goes_on ||
+        mu_thread_get_state(call->thread) != MU_THREAD_TRAPPED) {
         return;
     }
     if (call->logs_traps) {
@@ -131,6 +136,20 @@ void mud_trap_enter(mud_call *call)
     }
 }
 
+void mud_trap_enter(mud_call *call)
+{
+    mud_calm_work(call->vm, enter, call);
+}
+
+static void resume_logged(void *context)
+{
+    mud_call *call = context;
+    if (call->goes_on) {
+        call->goes_on = false;
+        resume_with_zeros(call);
+    }
+}
+
 void mud_trap_output_drained(mud_daemon *daemon, uint64_t session)
 {
     uint32_t cursor = 0;
@@ -138,16 +157,22 @@ void mud_trap_output_drained(mud_daemon *daemon, uint64_t session)
     while ((call = mud_id_table_next(&daemon->calls, &cursor)) != NULL) {
         if (call->waits_for_output && call->ticket.session == session) {
             call->waits_for_output = false;
-            resume_with_zeros(call);
+            call->goes_on = true;
+            mud_calm_work(call->vm, resume_logged, call);
         }
     }
 }
 
 /* --------------------------------------------------------------------------------- handlers */
 
-void mud_trap_continue(mud_call *call, Mud__OnDisconnect policy)
+static void go_on(void *context)
 {
-    switch (policy) {
+    mud_call *call = context;
+    if (!call->goes_on) {
+        return;
+    }
+    call->goes_on = false;
+    switch (call->without_handler) {
     case MUD__ON_DISCONNECT__RESUME: resume_with_zeros(call); return;
     case MUD__ON_DISCONNECT__THROW:
         if (mu_thread_throw_handler_gone(call->thread) == MU_OK) {
@@ -159,6 +184,13 @@ void mud_trap_continue(mud_call *call, Mud__OnDisconnect policy)
     mud_call_condemn(call, MUD__CODE__KILLED, "", true,
                      "call %llu of %s.%s was killed: its trap handler has gone",
                      (unsigned long long)call->id, call->vm->name, mu_function_name(call->callee));
+}
+
+void mud_trap_continue(mud_call *call, Mud__OnDisconnect policy)
+{
+    call->without_handler = policy;
+    call->goes_on = true;
+    mud_calm_work(call->vm, go_on, call);
 }
 
 static void release_vm(mud_vm *vm)
@@ -317,12 +349,13 @@ static mu_status carry_out(mud_call *call, const Mud__TrapAnswer *answer, mu_rep
     return mud_trap_carry_out(call->thread, answer, report);
 }
 
-void mud_request_answer_trap(mud_session *session, const Mud__ClientFrame *frame)
+static void answer_trap(mud_session *session, const Mud__ClientFrame *frame, mud_vm *vm)
 {
     mud_daemon *daemon = session->daemon;
     mud_ticket ticket = {session->id, frame->id};
     const Mud__AnswerTrap *request = frame->answer_trap;
     mud_call *call = mud_id_table_get(&daemon->traps, request->trap);
+    (void)vm;
     if (call == NULL || call->vm->handler != session->id || !mud_context_trap_is_told(call)) {
         mud_answer_error(daemon, ticket, MUD__CODE__NOT_FOUND,
                          "its call may have been killed meanwhile",
@@ -347,4 +380,14 @@ void mud_request_answer_trap(mud_session *session, const Mud__ClientFrame *frame
                          "the trap still waits", "%s", mud_report_message(report, status));
     }
     mu_report_free(report);
+}
+
+void mud_request_answer_trap(mud_session *session, const Mud__ClientFrame *frame)
+{
+    const mud_call *call = mud_id_table_get(&session->daemon->traps, frame->answer_trap->trap);
+    if (call == NULL) {
+        answer_trap(session, frame, NULL);
+    } else {
+        mud_calm_request(session, frame, call->vm, answer_trap);
+    }
 }

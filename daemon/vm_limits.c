@@ -37,6 +37,9 @@ bool mud_limits_check(mud_daemon *daemon, mud_ticket ticket, const mud_limits *l
 
 void mud_limits_keep(mud_vm *vm, const mud_limits *limits)
 {
+    if (limits->cpu_share != 0) {
+        mu_vm_set_cpu_share(vm->guest->substrate_vm(vm->inner), (uint32_t)limits->cpu_share);
+    }
     vm->calls_limit = limits->calls != 0 ? limits->calls : vm->calls_limit;
     vm->output_limit_bytes =
         limits->output_bytes != 0 ? limits->output_bytes : vm->output_limit_bytes;
@@ -60,6 +63,7 @@ Mud__VmLimits *mud_limits_message(const mud_vm *vm, proto_arena *arena)
 #define MUD_INNER_LIMIT(field, what, least, most) message->field = inner.field;
 #define MUD_LIMIT(field, what, least, most)
 #include "vm_limits.def"
+    message->cpu_share = mu_vm_get_stats(vm->guest->substrate_vm(vm->inner)).cpu_share;
     message->calls = vm->calls_limit;
     message->output_bytes = vm->output_limit_bytes;
     return message;

@@ -42,6 +42,7 @@ static void fill_inner(Mud__VmStats *out, const mu_vm_stats *from, proto_arena *
     out->collected_ns = from->collected_ns;
     out->stops = times_of(&from->stops, arena);
     out->to_safepoints = times_of(&from->to_safepoints, arena);
+    out->cpu_ns = from->cpu_ns;
     out->threads = from->threads;
     out->stacks_bytes = from->stacks_bytes;
     out->stacks = from->stacks;

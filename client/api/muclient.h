@@ -157,6 +157,7 @@ typedef struct muclient_returned {
     size_t result_count;
     bool exited; /* the thread ended by itself: there are no results */
     uint64_t wall_us;
+    uint64_t cpu_us; /* of workers that ran it */
 } muclient_returned;
 
 typedef struct muclient_vm_info {
@@ -204,6 +205,7 @@ typedef struct muclient_vm_limits {
     uint64_t code_bytes;   /* machine code of the functions that it has called */
     uint64_t metadata_bytes;  /* all else that is held for it: bundles, tables, contexts */
     uint64_t context_handles; /* values that contexts hold */
+    uint64_t cpu_share;       /* weight among VMs that want to run, 1 to 1000; the default is 1 */
 } muclient_vm_limits;
 
 /* Of muclient_vm_set. */
@@ -260,6 +262,7 @@ typedef struct muclient_vm_stats {
     uint64_t stacks;
     uint64_t code_bytes;
     uint64_t metadata_bytes;
+    uint64_t cpu_ns; /* of workers: for its threads, its collections, marking its heap */
 } muclient_vm_stats;
 
 /* A call that has not ended, or a thread of a program. */
@@ -268,8 +271,9 @@ typedef struct muclient_call_info {
     const char *vm;
     const char *function; /* that it began with */
     bool made_by_program; /* a thread */
-    const char *state;    /* "running", "trapped", "waiting", "ending" */
+    const char *state;    /* "running", "trapped", "waiting", "cancelled", "ending" */
     uint64_t age_us;
+    uint64_t cpu_us; /* of workers that ran it */
     bool has_deadline;
     uint64_t deadline_left_us;
     uint64_t client_pid; /* 0: a thread's */
@@ -497,6 +501,7 @@ typedef struct muclient_call_spec {
     const muclient_value *arguments;
     size_t argument_count;
     uint64_t timeout_ms;  /* 0: none */
+    uint64_t cpu_us;      /* processor time that it may use; 0: any */
     bool log_traps;       /* each trap comes to this connection's handler, already resumed */
     bool check_arguments; /* only check them, do not run */
 } muclient_call_spec;
@@ -523,6 +528,11 @@ void muclient_forget(muclient *client, uint64_t request);
 MUCLIENT_MUST_CHECK muclient_code muclient_call_kill(muclient *client, uint64_t call,
                                                      muclient_error **error);
 
+/* Cancels a call of this or another client: throws CANCELLED in it, which it may catch. When it has
+ * not ended `grace_ms` later (0: one second, at most a day) it is killed; cancelling it again can
+ * only shorten that. */
+MUCLIENT_MUST_CHECK muclient_code muclient_call_cancel(muclient *client, uint64_t call,
+                                                       uint64_t grace_ms, muclient_error **error);
 /* Kills all calls of a VM, and the threads that its program and contexts made; the reply says how
  * many that were. */
 MUCLIENT_MUST_CHECK muclient_code muclient_calls_kill(muclient *client, const char *vm,

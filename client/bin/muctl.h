@@ -62,8 +62,10 @@ int muctl_function_split(muctl_program *muctl, const char *target, char **vm,
                          const char **function);
 /* Calls, with ^C killing the call; prints the results. */
 int muctl_call_and_print(muctl_program *muctl, const muclient_call_spec *spec);
-/* Reads --deadline or --timeout; 0 and `*milliseconds`, or the exit status. */
-int muctl_timeout(const muctl_program *muctl, uint64_t *milliseconds);
+/* Reads --deadline or --timeout, and --cpu; 0 and what is not given as 0, or the exit status. */
+int muctl_call_times(const muctl_program *muctl, muclient_call_spec *spec);
+/* Reads an option that is a duration; 0 and `*milliseconds` (0: not given), or the exit status. */
+int muctl_duration_option(const muctl_program *muctl, muctl_option option, uint64_t *milliseconds);
 
 /* --- muctl_ps.c --- */
 

@@ -16,19 +16,31 @@ muclient_value *muctl_values(const char *const *words, size_t count)
     return values;
 }
 
-int muctl_timeout(const muctl_program *muctl, uint64_t *milliseconds)
+int muctl_duration_option(const muctl_program *muctl, muctl_option option, uint64_t *milliseconds)
 {
-    const char *const *values = muctl->arguments.values;
-    const char *text = values[values[MUCTL_DEADLINE] != NULL ? MUCTL_DEADLINE : MUCTL_TIMEOUT];
+    const char *text = muctl->arguments.values[option];
     *milliseconds = 0;
-    if (values[MUCTL_DEADLINE] != NULL && values[MUCTL_TIMEOUT] != NULL) {
-        return muctl_usage(muctl, "give one", "--timeout and --deadline are the same");
-    }
     if (text != NULL && !muctl_duration_parse(text, milliseconds)) {
         return muctl_usage(muctl, "write it like 300ms, 5s or 2m", "\"%s\" is not a duration",
                            text);
     }
     return 0;
+}
+
+int muctl_call_times(const muctl_program *muctl, muclient_call_spec *spec)
+{
+    uint64_t cpu_ms = 0;
+    bool has_deadline = muctl->arguments.given[MUCTL_DEADLINE];
+    if (has_deadline && muctl->arguments.given[MUCTL_TIMEOUT]) {
+        return muctl_usage(muctl, "give one", "--timeout and --deadline are the same");
+    }
+    int status = muctl_duration_option(muctl, has_deadline ? MUCTL_DEADLINE : MUCTL_TIMEOUT,
+                                       &spec->timeout_ms);
+    if (status == 0) {
+        status = muctl_duration_option(muctl, MUCTL_CPU, &cpu_ms);
+    }
+    spec->cpu_us = cpu_ms * 1000;
+    return status;
 }
 
 static int returned_print(const muctl_program *muctl, const muclient_returned *returned)
@@ -44,6 +56,7 @@ static int returned_print(const muctl_program *muctl, const muclient_returned *r
         muctl_json_array_end(&json);
         muctl_json_bool(&json, "exited", returned->exited);
         muctl_json_unsigned(&json, "wall_us", returned->wall_us);
+        muctl_json_unsigned(&json, "cpu_us", returned->cpu_us);
         muctl_document_end(&json);
         return muctl_written(muctl);
     }
@@ -119,7 +132,7 @@ int muctl_call_command(muctl_program *muctl)
 {
     const muctl_arguments *arguments = &muctl->arguments;
     muclient_call_spec spec = {.argument_count = arguments->word_count - 1};
-    int status = muctl_timeout(muctl, &spec.timeout_ms);
+    int status = muctl_call_times(muctl, &spec);
     if (status != 0) {
         return status;
     }

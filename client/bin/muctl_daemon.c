@@ -110,7 +110,7 @@ static const char overview[] = "usage: muctl COMMAND [--socket PATH] [--json] â€
                                "  run FILEâ€¦           load and call in a fresh VM\n"
                                "  ls                  list VMs and bundles\n"
                                "  vm create, set, ls, rm  VMs and their limits\n"
-                               "  ps, kill CALL       the calls that run\n"
+                               "  ps; cancel, kill CALL  the calls that run\n"
                                "  stats [VM]          heaps, collections, calls, in numbers\n"
                                "  trap attach VM      handle a VM's traps\n"
                                "  status              how mud is doing\n"

@@ -21,6 +21,7 @@ static const limit_row rows[] = {
     {MUCTL_CODE,     true,  offsetof(muclient_vm_limits, code_bytes),      "code",     "code_bytes"},
     {MUCTL_METADATA, true,  offsetof(muclient_vm_limits, metadata_bytes),  "metadata", "metadata_bytes"},
     {MUCTL_HANDLES,  false, offsetof(muclient_vm_limits, context_handles), "handles",  "context_handles"},
+    {MUCTL_CPU_SHARE, false, offsetof(muclient_vm_limits, cpu_share),      "cpu-share", "cpu_share"},
     {MUCTL_CALLS,  false, offsetof(muclient_vm_limits, calls),        "calls",  "calls"},
     {MUCTL_OUTPUT, true,  offsetof(muclient_vm_limits, output_bytes), "output", "output_bytes"},
 };

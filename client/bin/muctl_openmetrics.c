@@ -23,6 +23,8 @@ static const sample_row vm_rows[] = {
     {"mud_vm_heap_used_bytes", "gauge", "bytes", "Blocks and large objects of the VM's heap.", "", VM(heap_used_bytes), 1},
     {"mud_vm_heap_live_bytes", "gauge", "bytes", "What the last collection of the whole heap found alive.", "", VM(heap_live_bytes), 1},
     {"mud_vm_heap_limit_bytes", "gauge", "bytes", "What the heap may use.", "", VM(limits.heap_bytes), 1},
+    {"mud_vm_cpu_seconds", "counter", "seconds", "Time of workers for the VM's threads and collections.", "", VM(cpu_ns), 1e-9},
+    {"mud_vm_cpu_share", "gauge", "", "Weight among VMs that want to run.", "", VM(limits.cpu_share), 1},
     {"mud_vm_collections", "counter", "", "Collections of the heap; a marking runs beside the program.", "kind=\"young\"", VM(young_collections), 1},
     {"mud_vm_collections", "", "", "", "kind=\"full\"", VM(full_collections), 1},
     {"mud_vm_collections", "", "", "", "kind=\"marking\"", VM(markings), 1},

@@ -1,7 +1,8 @@
-/* ps and kill. */
+/* ps, cancel and kill. */
 #include "muctl_pages.h"
 #include "muctl_quantity.h"
 #include "muctl_table.h"
+#include "muctl_times.h"
 #include <inttypes.h>
 
 /* ------------------------------------------------------------------------------------------ ps */
@@ -48,6 +49,8 @@ static void call_row(muctl_table *table, const muclient_call_info *call)
     muctl_table_cell(table, call->state);
     muctl_duration_print(text, call->age_us / 1000);
     muctl_table_cell(table, text);
+    muctl_time_print(text, call->cpu_us * 1000);
+    muctl_table_cell(table, text);
     muctl_duration_print(text, call->deadline_left_us / 1000);
     muctl_table_cell(table, call->has_deadline ? text : "-");
     client_cell(table, call);
@@ -55,8 +58,8 @@ static void call_row(muctl_table *table, const muclient_call_info *call)
 
 static bool calls_print(FILE *out, const muctl_pages *pages)
 {
-    static const char *const header[] = {"CALL", "VM",       "FUNCTION", "STATE",
-                                         "AGE",  "DEADLINE", "CLIENT"};
+    static const char *const header[] = {"CALL", "VM",  "FUNCTION", "STATE",
+                                         "AGE",  "CPU", "DEADLINE", "CLIENT"};
     muctl_table table;
     muctl_table_begin(&table, sizeof header / sizeof header[0], header);
     for (size_t p = 0; p < pages->count; p++) {
@@ -77,6 +80,7 @@ static void call_json(muctl_json *json, const muclient_call_info *call)
     muctl_json_bool(json, "made_by_program", call->made_by_program);
     muctl_json_string(json, "state", call->state);
     muctl_json_unsigned(json, "age_us", call->age_us);
+    muctl_json_unsigned(json, "cpu_us", call->cpu_us);
     if (call->has_deadline) {
         muctl_json_unsigned(json, "deadline_left_us", call->deadline_left_us);
     }
@@ -156,20 +160,23 @@ int muctl_call_number_read(const muctl_program *muctl, const char *word, uint64_
     return 0;
 }
 
-/* All are read before the first is killed; one that has ended does not keep the others alive. */
-int muctl_kill_command(muctl_program *muctl)
+typedef muclient_code end_fn(muclient *client, uint64_t call, uint64_t grace_ms,
+                             muclient_error **error);
+
+static muclient_code kill_one(muclient *client, uint64_t call, uint64_t grace_ms,
+                              muclient_error **error)
+{
+    (void)grace_ms;
+    return muclient_call_kill(client, call, error);
+}
+
+/* All are read before the first is ended; one that has gone does not keep the others alive. */
+static int calls_end(muctl_program *muctl, end_fn *end, uint64_t grace_ms, const char *name,
+                     const char *verb)
 {
     const muctl_arguments *arguments = &muctl->arguments;
-    const char *vm = arguments->values[MUCTL_VM];
     uint64_t call = 0;
     int status = 0;
-    if ((vm != NULL) == (arguments->word_count > 0)) {
-        return muctl_usage(muctl, "usage: muctl kill CALL... | kill --vm NAME",
-                           "kill wants either calls or a VM");
-    }
-    if (vm != NULL) {
-        return vm_kill(muctl, vm);
-    }
     for (size_t i = 0; i < arguments->word_count && status == 0; i++) {
         status = muctl_call_number_read(muctl, arguments->words[i], &call);
     }
@@ -183,11 +190,31 @@ int muctl_kill_command(muctl_program *muctl)
         muclient_error *error = NULL;
         int one = muctl_call_number_read(muctl, arguments->words[i], &call);
         if (one == 0) {
-            one = muclient_call_kill(muctl->client, call, &error) == MUCLIENT_OK
-                      ? muctl_done(muctl, "kill", "call", arguments->words[i], "killed call")
+            one = end(muctl->client, call, grace_ms, &error) == MUCLIENT_OK
+                      ? muctl_done(muctl, name, "call", arguments->words[i], verb)
                       : muctl_failed(muctl, error);
         }
         status = status == 0 ? one : status;
     }
     return status;
+}
+
+int muctl_kill_command(muctl_program *muctl)
+{
+    const muctl_arguments *arguments = &muctl->arguments;
+    const char *vm = arguments->values[MUCTL_VM];
+    if ((vm != NULL) == (arguments->word_count > 0)) {
+        return muctl_usage(muctl, "usage: muctl kill CALL... | kill --vm NAME",
+                           "kill wants either calls or a VM");
+    }
+    return vm != NULL ? vm_kill(muctl, vm) : calls_end(muctl, kill_one, 0, "kill", "killed call");
+}
+
+int muctl_cancel_command(muctl_program *muctl)
+{
+    uint64_t grace_ms;
+    int status = muctl_duration_option(muctl, MUCTL_GRACE, &grace_ms);
+    return status == 0
+               ? calls_end(muctl, muclient_call_cancel, grace_ms, "cancel", "cancelled call")
+               : status;
 }

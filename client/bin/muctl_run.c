@@ -50,7 +50,7 @@ static int file_load(muctl_program *muctl, const char *vm, const char *file)
     return status;
 }
 
-static int function_call(muctl_program *muctl, const char *vm, uint64_t timeout_ms)
+static int function_call(muctl_program *muctl, const char *vm, const muclient_call_spec *times)
 {
     const muctl_arguments *arguments = &muctl->arguments;
     const char *function = arguments->values[MUCTL_CALL];
@@ -63,7 +63,8 @@ static int function_call(muctl_program *muctl, const char *vm, uint64_t timeout_
                                .function = function == NULL ? "main" : function,
                                .arguments = values,
                                .argument_count = count,
-                               .timeout_ms = timeout_ms,
+                               .timeout_ms = times->timeout_ms,
+                               .cpu_us = times->cpu_us,
                                .log_traps = arguments->given[MUCTL_LOG_TRAPS]};
     if (spec.log_traps) {
         muclient_trap_handler_set(muctl->client, trap_log, muctl);
@@ -73,7 +74,8 @@ static int function_call(muctl_program *muctl, const char *vm, uint64_t timeout_
     return status;
 }
 
-static int vm_run(muctl_program *muctl, uint64_t heap_bytes, bool native, uint64_t timeout_ms)
+static int vm_run(muctl_program *muctl, uint64_t heap_bytes, bool native,
+                  const muclient_call_spec *times)
 {
     const muctl_arguments *arguments = &muctl->arguments;
     muclient_reply *reply = NULL;
@@ -90,7 +92,7 @@ static int vm_run(muctl_program *muctl, uint64_t heap_bytes, bool native, uint64
         status = file_load(muctl, vm, arguments->words[i]);
     }
     if (status == 0) {
-        status = function_call(muctl, vm, timeout_ms);
+        status = function_call(muctl, vm, times);
     }
     muclient_reply_free(reply);
     return status;
@@ -99,14 +101,14 @@ static int vm_run(muctl_program *muctl, uint64_t heap_bytes, bool native, uint64
 int muctl_run_command(muctl_program *muctl)
 {
     uint64_t heap_bytes = 0;
-    uint64_t timeout_ms = 0;
+    muclient_call_spec times = {0};
     bool native = false;
     int status = muctl_heap(muctl, &heap_bytes);
     if (status == 0) {
         status = muctl_grant(muctl, &native);
     }
     if (status == 0) {
-        status = muctl_timeout(muctl, &timeout_ms);
+        status = muctl_call_times(muctl, &times);
     }
     if (status != 0) {
         return status;
@@ -117,7 +119,7 @@ int muctl_run_command(muctl_program *muctl)
     muctl_private *private_mud = NULL;
     status = run_connect(muctl, &private_mud);
     if (status == 0) {
-        status = vm_run(muctl, heap_bytes, native, timeout_ms);
+        status = vm_run(muctl, heap_bytes, native, &times);
     }
     muclient_close(muctl->client);
     muctl->client = NULL;

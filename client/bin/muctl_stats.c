@@ -48,6 +48,7 @@ static void vm_json(muctl_json *json, const muclient_vm_stats *vm, bool with_buc
     muctl_json_string(json, "name", vm->name);
     muctl_json_string(json, "guest", vm->guest);
     muctl_limits_json(json, "limits", &vm->limits);
+    muctl_json_unsigned(json, "cpu_ns", vm->cpu_ns);
     muctl_json_unsigned(json, "heap_used_bytes", vm->heap_used_bytes);
     muctl_json_unsigned(json, "heap_live_bytes", vm->heap_live_bytes);
     muctl_json_unsigned(json, "young_collections", vm->young_collections);
@@ -117,6 +118,7 @@ static void of_times(char *out, size_t capacity, const muclient_times *times)
 static void vm_row(muctl_table *table, const muclient_vm_stats *vm)
 {
     char text[128];
+    char cpu[MUCTL_QUANTITY_BYTES];
     muctl_table_cell(table, vm->name);
     of_limit(text, sizeof text, vm->heap_used_bytes, vm->limits.heap_bytes);
     muctl_table_cell(table, text);
@@ -125,6 +127,9 @@ static void vm_row(muctl_table *table, const muclient_vm_stats *vm)
     muctl_table_cell(table, text);
     of_times(text, sizeof text, &vm->stops);
     muctl_table_cell(table, text);
+    muctl_time_print(cpu, vm->cpu_ns);
+    muctl_table_cell(table, cpu);
+    muctl_table_number(table, vm->limits.cpu_share);
     muctl_table_number(table, vm->calls_running);
     muctl_table_number(table, vm->calls.returned);
     muctl_table_number(table,
@@ -135,9 +140,17 @@ static void vm_row(muctl_table *table, const muclient_vm_stats *vm)
 
 static bool table_print(FILE *out, const muctl_pages *pages)
 {
-    static const char *const header[] = {
-        "VM",     "HEAP",   "YOUNG+FULL+MARKED", "STOPS p50 p99 max", "RUNNING", "DONE", "FAILED",
-        "KILLED", "THREADS"};
+    static const char *const header[] = {"VM",
+                                         "HEAP",
+                                         "YOUNG+FULL+MARKED",
+                                         "STOPS p50 p99 max",
+                                         "CPU",
+                                         "SHARE",
+                                         "RUNNING",
+                                         "DONE",
+                                         "FAILED",
+                                         "KILLED",
+                                         "THREADS"};
     muctl_table table;
     muctl_table_begin(&table, sizeof header / sizeof header[0], header);
     for (size_t p = 0; p < pages->count; p++) {
@@ -169,6 +182,7 @@ static void used_print(FILE *out, const muclient_vm_stats *vm)
     char code[128];
     char metadata[128];
     char output[MUCTL_QUANTITY_BYTES];
+    char cpu[MUCTL_QUANTITY_BYTES];
     of_limit(stacks, sizeof stacks, vm->stacks_bytes, vm->limits.stacks_bytes);
     of_limit(code, sizeof code, vm->code_bytes, vm->limits.code_bytes);
     of_limit(metadata, sizeof metadata, vm->metadata_bytes, vm->limits.metadata_bytes);
@@ -177,7 +191,9 @@ static void used_print(FILE *out, const muclient_vm_stats *vm)
                   vm->limits.threads, vm->threads_finished);
     (void)fprintf(out, "stacks %" PRIu64 " of %" PRIu64 ", %s\n", vm->stacks, vm->limits.stacks,
                   stacks);
-    (void)fprintf(out, "code %s  metadata %s\n", code, metadata);
+    muctl_time_print(cpu, vm->cpu_ns);
+    (void)fprintf(out, "code %s  metadata %s  processor %s, share %" PRIu64 "\n", code, metadata,
+                  cpu, vm->limits.cpu_share);
     (void)fprintf(out, "contexts %" PRIu64 " with %" PRIu64 " of %" PRIu64 " handles  output %s\n",
                   vm->contexts, vm->context_handles, vm->limits.context_handles, output);
 }

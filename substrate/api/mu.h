@@ -193,6 +193,20 @@ typedef struct mu_vm_stats {
 } mu_vm_stats;
 mu_vm_stats mu_vm_get_stats(mu_vm *vm);
 
+/* For a caller that must not wait while the VM's world is stopped, such as the loop of a server. As
+ * long as the VM is kept calm, none of the functions that look at or change its threads waits, and
+ * what wants to stop the world does: so not for long. Not to be called between the two: what stops
+ * the world itself (loads, mu_vm_collect, mu_vm_free). Any thread.
+ *
+ * mu_vm_try_calm gives false, and keeps nothing calm, when the world is stopped or about to be.
+ * mu_vm_calm_later then calls `granted` once, as soon as the world runs again, before the next stop
+ * and with the VM kept calm; on whatever thread that is, or before it returns. One at a time of a
+ * VM may wait so, and the VM must not be freed meanwhile. Each calm is ended by mu_vm_end_calm. */
+typedef void mu_vm_calm_fn(void *context);
+bool mu_vm_try_calm(mu_vm *vm);
+void mu_vm_calm_later(mu_vm *vm, mu_vm_calm_fn *granted, void *context);
+void mu_vm_end_calm(mu_vm *vm);
+
 /* The VM's weight among VMs that want to run: when there are too few workers, each has time in
  * proportion to its weight, as far as it has threads enough for that. A VM that did not run does
  * not save up time. 0 is the default, and more than MU_VM_MAX_CPU_SHARE that. At any time. */

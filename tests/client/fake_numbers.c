@@ -52,6 +52,7 @@ static void calls_serve(numbers *n, const Mud__ListCalls *list)
         call.has_deadline = true;
         call.deadline_left_us = 250000;
         call.client_pid = 812;
+        call.cpu_us = 1200;
         call.client = client;
     } else {
         call.state = waiting;
@@ -91,12 +92,14 @@ static void stats_serve(numbers *n, const Mud__GetStats *get)
     counts.killed = 2;
     limits.heap_bytes = 64 << 20;
     limits.calls = 16;
+    limits.cpu_share = 2;
     vm.name = get->after[0] == 0 ? app : odd;
     vm.guest = guest;
     vm.limits = &limits;
     vm.heap_used_bytes = 1 << 20;
     vm.young_collections = 3;
     vm.metadata_bytes = 4096;
+    vm.cpu_ns = 1500000000;
     vm.calls = &counts;
     vm.stops = vm.to_safepoints = &times;
     status.version = version;

@@ -24,7 +24,7 @@ Test(muctl, call_prints_results_on_one_line)
     GIVES(fake, 0, "43\n", "", "call", "gcd.add", "--timeout", "5s");
     GIVES(fake, 0,
           "{\"schema\":\"muctl.call/1\",\"call\":1001,\"results\":[{\"type\":\"int<64>\","
-          "\"value\":43}],\"exited\":false,\"wall_us\":5}\n",
+          "\"value\":43}],\"exited\":false,\"wall_us\":5,\"cpu_us\":0}\n",
           "", "call", "gcd.add", "--json");
     fake_mud_stop(fake);
 }

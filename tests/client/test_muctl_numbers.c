@@ -15,12 +15,14 @@ Test(muctl_numbers, vm_create_and_set_say_what_is_now)
     GIVES(fake, 0,
           "{\"schema\":\"muctl.vm.set/1\",\"vm\":\"app\",\"guest\":\"mu\",\"grant_native\":false,"
           "\"limits\":{\"heap_bytes\":0,\"stack_bytes\":0,\"stacks_bytes\":0,\"stacks\":0,"
-          "\"threads\":0,\"code_bytes\":0,\"metadata_bytes\":0,\"context_handles\":9,\"calls\":7,"
+          "\"threads\":0,\"code_bytes\":0,\"metadata_bytes\":0,\"context_handles\":9,\"cpu_share\":"
+          "3,\"calls\":7,"
           "\"output_bytes\":1536}}\n",
-          "", "vm", "set", "app", "--calls", "7", "--output", "1536", "--handles", "9", "--json");
+          "", "vm", "set", "app", "--calls", "7", "--output", "1536", "--handles", "9",
+          "--cpu-share", "3", "--json");
     GIVES(fake, 0,
           "heap\t1.0 GiB\nstack\t0 B\nstacks\t0 B\nstack-count\t0\nthreads\t0\n"
-          "code\t0 B\nmetadata\t0 B\nhandles\t0\ncalls\t0\noutput\t0 B\n",
+          "code\t0 B\nmetadata\t0 B\nhandles\t0\ncpu-share\t0\ncalls\t0\noutput\t0 B\n",
           "", "vm", "set", "app", "--heap", "1G");
     GIVES(fake, 4, "", "muctl: no VM none\n", "vm", "set", "none", "--calls", "7");
     GIVES(fake, 0, "removed app\n", "", "vm", "rm", "app");
@@ -62,7 +64,7 @@ Test(muctl_numbers, limits_that_are_none_are_wrong_usage)
           "vm", "create", "");
     GIVES(NULL, 2, "",
           "muctl: vm create wants more arguments\nhint: usage: muctl vm create NAME [--heap SIZE] "
-          "[--threads N] [LIMIT...] [--guest NAME] [--grant native]\n",
+          "[--cpu-share N] [LIMIT...] [--guest NAME] [--grant native]\n",
           "vm", "create");
     GIVES(NULL, 2, "", "muctl: there is no command \"vm lss\"\nhint: did you mean: muctl vm ls\n",
           "vm", "lss");
@@ -80,15 +82,15 @@ Test(muctl_numbers, ps_takes_all_replies_of_a_listing)
 {
     fake_mud *fake = fake_mud_start(NULL);
     GIVES(fake, 0,
-          "7\tapp\t@main\trunning\t1s\t250ms\tmuctl 9/pid 812\n"
-          "9\tapp\t@main\twaiting\t1s\t-\t(thread)\n",
+          "7\tapp\t@main\trunning\t1s\t1.2ms\t250ms\tmuctl 9/pid 812\n"
+          "9\tapp\t@main\twaiting\t1s\t0ns\t-\t(thread)\n",
           "", "ps");
     GIVES(fake, 0,
           "{\"schema\":\"muctl.ps/1\",\"calls\":[{\"call\":7,\"vm\":\"app\",\"function\":\"@main\","
-          "\"made_by_program\":false,\"state\":\"running\",\"age_us\":1500000,"
+          "\"made_by_program\":false,\"state\":\"running\",\"age_us\":1500000,\"cpu_us\":1200,"
           "\"deadline_left_us\":250000,\"client_pid\":812,\"client\":\"muctl 9\"},"
           "{\"call\":9,\"vm\":\"app\",\"function\":\"@main\",\"made_by_program\":true,"
-          "\"state\":\"waiting\",\"age_us\":1500000}]}\n",
+          "\"state\":\"waiting\",\"age_us\":1500000,\"cpu_us\":0}]}\n",
           "", "ps", "app", "--json");
     fake_mud_stop(fake);
 }
@@ -110,6 +112,21 @@ Test(muctl_numbers, kill_takes_several_calls_or_a_vm)
           "kill", "5", "x");
 }
 
+Test(muctl_numbers, cancel_takes_calls_and_a_grace)
+{
+    fake_mud *fake = fake_mud_start(NULL);
+    GIVES(fake, 0, "cancelled call 5\ncancelled call 6\n", "", "cancel", "5", "6", "--grace", "1s");
+    GIVES(fake, 0, "{\"schema\":\"muctl.cancel/1\",\"call\":\"5\"}\n", "", "cancel", "5", "--json");
+    fake_mud_stop(fake);
+    GIVES(NULL, 2, "", "muctl: \"0s\" is not a duration\nhint: write it like 300ms, 5s or 2m\n",
+          "cancel", "5", "--grace", "0s");
+    GIVES(NULL, 2, "", "muctl: \"-1s\" is not a duration\nhint: write it like 300ms, 5s or 2m\n",
+          "call", "a.b", "--cpu", "-1s");
+    GIVES(NULL, 2, "",
+          "muctl: \"-5\" is not the number of a call\nhint: muctl ps lists the calls that run\n",
+          "cancel", "-5");
+}
+
 Test(muctl_numbers, stats_are_a_table_or_all_about_one)
 {
     static const char one[] =
@@ -120,14 +137,15 @@ Test(muctl_numbers, stats_are_a_table_or_all_about_one)
         "calls 0 of 16 running, 0 trapped; returned 5, failed 0, over a limit 0, late 0, cancelled "
         "0, killed 2, refused 0\n"
         "threads 0 of 0, finished 0  stacks 0 of 0, 0 B / 0 B\n"
-        "code 0 B / 0 B  metadata 4.0 KiB / 0 B\n"
+        "code 0 B / 0 B  metadata 4.0 KiB / 0 B  processor 1.5s, share 2\n"
         "contexts 0 with 0 of 0 handles  output 0 B\n";
     char whole[1024];
     fake_mud *fake = fake_mud_start(NULL);
-    GIVES(fake, 0,
-          "app\t1.0 MiB / 64 MiB\t3+0+0\t2.0us 67s 70s\t0\t5\t0\t2\t0\n"
-          "o\"d\\d\\n\\xff\xc3\xa9\t1.0 MiB / 64 MiB\t3+0+0\t2.0us 67s 70s\t0\t5\t0\t2\t0\n",
-          "", "stats");
+    GIVES(
+        fake, 0,
+        "app\t1.0 MiB / 64 MiB\t3+0+0\t2.0us 67s 70s\t1.5s\t2\t0\t5\t0\t2\t0\n"
+        "o\"d\\d\\n\\xff\xc3\xa9\t1.0 MiB / 64 MiB\t3+0+0\t2.0us 67s 70s\t1.5s\t2\t0\t5\t0\t2\t0\n",
+        "", "stats");
     (void)snprintf(whole, sizeof whole, "app  %s", one);
     GIVES(fake, 0, whole, "", "stats", "app");
     outcome chart = run_on(fake, (const char *[]){"stats", "app", "--histogram", NULL});
@@ -149,9 +167,10 @@ Test(muctl_numbers, stats_are_a_table_or_all_about_one)
 Test(muctl_numbers, stats_come_again_with_watch)
 {
     fake_mud *fake = fake_mud_start(NULL);
-    static const char row[] = "app\t1.0 MiB / 64 MiB\t3+0+0\t2.0us 67s 70s\t0\t5\t0\t2\t0\n"
-                              "o\"d\\d\\n\\xff\xc3\xa9\t1.0 MiB / 64 MiB\t3+0+0\t2.0us 67s "
-                              "70s\t0\t5\t0\t2\t0\n";
+    static const char row[] =
+        "app\t1.0 MiB / 64 MiB\t3+0+0\t2.0us 67s 70s\t1.5s\t2\t0\t5\t0\t2\t0\n"
+        "o\"d\\d\\n\\xff\xc3\xa9\t1.0 MiB / 64 MiB\t3+0+0\t2.0us 67s "
+        "70s\t1.5s\t2\t0\t5\t0\t2\t0\n";
     char twice[2 * sizeof row];
     (void)snprintf(twice, sizeof twice, "%s%s", row, row);
     GIVES(fake, 0, twice, "", "stats", "--watch", "1ms", "--count", "2");

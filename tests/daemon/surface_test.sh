@@ -17,8 +17,10 @@ field() {
 # Calls in the background: calls COUNT VM.FUNC [OPTION]...; their processes are in $calls.
 calls() {
     calls=
+    : >"$work/calls"
     for _ in $(seq "$1"); do
-        "$MUCTL" call "$2" >>"$work/calls" 2>&1 &
+        # shellcheck disable=SC2086
+        "$MUCTL" call $2 >>"$work/calls" 2>&1 &
         calls="$calls $!"
     done
     background="$background $calls"
@@ -46,6 +48,15 @@ cat >"$work/talk.uir" <<'END'
         BRANCH %head(%less)
     %end(): RET @zero
 }
+.typedef @void = void .typedef @ref = ref<@void> .const @thousand <@i64> = 1000
+.funcdef @stubborn VERSION %v1 <@v.v> {
+    %entry(): BRANCH %again()
+    %again(): CALL <@v.v> @spin () EXC(%again() %again())
+}
+.funcdef @tidy VERSION %v1 <@i.i> {
+    %entry(<@i64> %n): CALL <@v.v> @spin () EXC(%over(%n) %over(%n))
+    %over(<@i64> %n): RET %n
+}
 .funcdef @spin VERSION %v1 <@v.v> { %entry(): BRANCH %again() %again(): BRANCH %again() }
 END
 
@@ -58,13 +69,13 @@ gives "with its limits" 0 '"limits":{"heap_bytes":16777216,"stack_bytes":1048576
 gives "vm set shows them as a table" 0 "4.0 KiB" muctl vm set app
 gives "also those of mud itself" 0 '"calls":3,"output_bytes":4096' muctl vm set app --json
 gives "all limits can be given" 0 "created limited" muctl vm create limited --heap 8M --stack 128K --stacks 4M --stack-count 50 --threads 40 \
-    --code 1M --metadata 2M --handles 100 --calls 30 --output 1M
-gives "and are as given" 0 '"stack_bytes":131072,"stacks_bytes":4194304,"stacks":50,"threads":40,"code_bytes":1048576,"metadata_bytes":2097152,"context_handles":100,"calls":30,' \
+    --code 1M --metadata 2M --handles 100 --cpu-share 5 --calls 30 --output 1M
+gives "and are as given" 0 '"stack_bytes":131072,"stacks_bytes":4194304,"stacks":50,"threads":40,"code_bytes":1048576,"metadata_bytes":2097152,"context_handles":100,"cpu_share":5,"calls":30,' \
     muctl vm set limited --json
-gives "each can be changed" 0 '"heap_bytes":9437184,"stack_bytes":65536,"stacks_bytes":5242880,"stacks":51,"threads":41,"code_bytes":2097152,"metadata_bytes":3145728,"context_handles":101,"calls":31,"output_bytes":2097152' \
-    muctl vm set limited --heap 9M --stack 64K --stacks 5M --stack-count 51 --threads 41 --code 2M --metadata 3M --handles 101 --calls 31 \
+gives "each can be changed" 0 '"heap_bytes":9437184,"stack_bytes":65536,"stacks_bytes":5242880,"stacks":51,"threads":41,"code_bytes":2097152,"metadata_bytes":3145728,"context_handles":101,"cpu_share":6,"calls":31,"output_bytes":2097152' \
+    muctl vm set limited --heap 9M --stack 64K --stacks 5M --stack-count 51 --threads 41 --code 2M --metadata 3M --handles 101 --cpu-share 6 --calls 31 \
     --output 2M --json
-for wrong in '--stack 1K' '--stack 2G' '--stacks 4K' '--threads 4294967296' '--stack-count 4294967296' '--handles 4294967296' '--code 2048G'; do
+for wrong in '--stack 1K' '--stack 2G' '--stacks 4K' '--threads 4294967296' '--stack-count 4294967296' '--handles 4294967296' '--cpu-share 1001' '--code 2048G'; do
     # shellcheck disable=SC2086
     gives "no VM may have $wrong" 2 "the limit of a VM's" muctl vm set limited $wrong
 done
@@ -124,7 +135,43 @@ left=$(field deadline_left_us muctl ps app --json)
 verdict $? "ps tells how much of a deadline is left"
 muctl kill --vm app >/dev/null
 
-# Kills while calls end by themselves: each call has one end or the other.
+# Cancelling and budgets.
+call_number() { field call muctl ps "$1" --json; }
+calls 1 app.spin
+until_true run_in app 1
+gives "cancel cancels a call" 0 "cancelled call" muctl cancel "$(call_number app)"
+all_ended 10
+verdict $? "which ends with a status of its own"
+has_line "CANCELLED" "$work/calls"
+verdict $? "and says so"
+calls 1 "app.tidy 7"
+until_true run_in app 1
+gives "a call is cancelled that catches it" 0 "" muctl cancel "$(call_number app)" --grace 60s
+all_ended 0
+verdict $? "it returns"
+calls 1 app.stubborn
+until_true run_in app 1
+gives "a call is cancelled that goes on" 0 "" muctl cancel "$(call_number app)" --grace 300ms
+all_ended 137
+verdict $? "it is killed after its grace"
+has_line "cancelled, and killed since it did not end in time" "$work/calls"
+verdict $? "and its caller is told why"
+calls 1 app.stubborn
+until_true run_in app 1
+stubborn=$(call_number app)
+gives "a grace of two days is refused" 2 "a day at most" muctl cancel "$stubborn" --grace 49h
+gives "a call is cancelled with a long grace" 0 "" muctl cancel "$stubborn" --grace 60s
+gives "ps says so" 0 "cancelled" muctl ps app
+gives "its grace is shortened" 0 "" muctl cancel "$stubborn" --grace 100ms
+all_ended 137
+verdict $? "and it is killed after that"
+gives "a call that has gone is not cancelled" 4 "no call $stubborn is running" muctl cancel "$stubborn"
+gives "a call is ended when its budget is used up" 9 "CPU_BUDGET" muctl call app.spin --cpu 50ms
+gives "it is told what to do" 9 "more time with --cpu" muctl call app.stubborn --cpu 20ms
+gives "a budget that is enough does not matter" 0 0 muctl call app.talk 0 --cpu 10s
+gives "the time used is told" 0 '"cpu_us":' muctl call app.talk 0 --json
+
+# Cancels and kills while calls end by themselves: each call has one end or the other.
 muctl load "$examples/fib.uir" --vm race --name fib >/dev/null
 : >"$work/calls"
 statuses=0
@@ -135,14 +182,18 @@ for round in 1 2 3 4 5 6 7 8 9 10; do
         calls="$calls $!"
     done
     background="$background $calls"
-    muctl kill --vm race >/dev/null || statuses=1
+    # Of what is listed here, some has ended when its turn comes.
+    listed=$(muctl ps race | cut -f 1)
+    # shellcheck disable=SC2086
+    [ -z "$listed" ] || muctl cancel $listed --grace 10ms >/dev/null 2>&1
+    [ $((round % 2)) -eq 0 ] || muctl kill --vm race >/dev/null || statuses=1
     for call in $calls; do
         wait "$call"
         got=$?
-        [ $got -eq 0 ] || [ $got -eq 137 ] || statuses=1
+        [ $got -eq 0 ] || [ $got -eq 10 ] || [ $got -eq 137 ] || statuses=1
     done
 done
-verdict $statuses "kills that race with the ends of calls"
+verdict $statuses "cancels and kills that race with the ends of calls"
 until_true run_in race 0
 verdict $? "leave nothing behind"
 
@@ -157,6 +208,24 @@ gives "up to the limit of a VM's output" 9 "more to tell its clients than the VM
 muctl vm set app --output 1M >/dev/null
 gives "which can be raised" 0 0 muctl call app.talk 100
 kill "$handler"
+wait "$handler"
+
+# Cancelled in a trap, its handler is told that it is gone.
+[ -p "$work/input" ] || mkfifo "$work/input"
+sleep 600 >"$work/input" &
+writer=$!
+"$MUCTL" trap attach app >"$work/handler" 2>&1 <"$work/input" &
+handler=$!
+background="$background $handler $writer"
+until_true sh -c "'$MUCTL' inspect app --json | grep -q '\"handler_attached\": *true'"
+calls 1 "app.talk 3"
+until_true sh -c "'$MUCTL' status --json | grep -q '\"calls_trapped\": *1'"
+gives "ps says that a call is trapped" 0 "trapped" muctl ps app
+gives "a call in a trap is cancelled" 0 "" muctl cancel "$(call_number app)"
+all_ended 10
+verdict $? "and leaves it"
+gives "no trap waits any more" 0 '"calls_trapped":0' muctl status --json
+kill "$handler" "$writer"
 wait "$handler"
 
 # ------------------------------------------------------------------------------------------- numbers
@@ -182,7 +251,7 @@ gives "the checker of OpenMetrics finds what is wrong" 0 texts python3 "$METRICS
 muctl stats --openmetrics >"$work/metrics"
 gives "stats --openmetrics is right" 0 samples python3 "$METRICS" "$work/metrics"
 for words in '^mud_vm_calls_total{vm="app",outcome="late"} 1$' '^mud_vm_stop_seconds_bucket{vm="app",le="+Inf"} [1-9]' \
-    '^mud_vm_heap_limit_bytes{vm="app"} 16777216$' '^mud_info{version="'; do
+    '^mud_vm_heap_limit_bytes{vm="app"} 16777216$' '^mud_vm_cpu_seconds_total{vm="app"} [0-9.]*$' 'outcome="cancelled"} 2$' '^mud_info{version="'; do
     has_line "$words" "$work/metrics"
     verdict $? "it has $words"
 done
