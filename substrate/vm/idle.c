@@ -74,14 +74,20 @@ static bool stop_idle(mu_vm *vm)
     return is_idle;
 }
 
-static void rest(mu_vm *vm)
+/* False: somebody is at it, who need be no thread. */
+static bool rest(mu_vm *vm)
 {
     uint64_t used_bytes = mu_gc_heap_stats(vm->heap).used_bytes;
-    if (used_bytes && stop_idle(vm)) {
-        vm_collect_stopped(vm, used_bytes <= FULL_BYTES);
-        mu_gc_heap_trim(vm->heap);
-        vm_start_world(vm, NULL);
+    if (!used_bytes) {
+        return true;
     }
+    if (!stop_idle(vm)) {
+        return false;
+    }
+    vm_collect_stopped(vm, used_bytes <= FULL_BYTES);
+    mu_gc_heap_trim(vm->heap);
+    vm_start_world(vm, NULL);
+    return true;
 }
 
 static bool is_busy(mu_vm *vm)
@@ -119,8 +125,11 @@ static bool rest_some(vm_idle_list *list)
     while (vm) {
         list->resting = vm;
         pthread_mutex_unlock(&list->lock);
-        rest(vm);
+        bool has_rested = rest(vm);
         pthread_mutex_lock(&list->lock);
+        if (!has_rested && !vm->idle_place.is_listed) {
+            put_last(list, vm);
+        }
         list->resting = NULL;
         pthread_cond_broadcast(&list->rested);
         if (now_ns() > until_ns) {
@@ -180,11 +189,11 @@ void vm_forget_idle(mu_vm *vm)
 {
     vm_idle_list *list = &vm->substrate->idle;
     pthread_mutex_lock(&list->lock);
-    if (vm->idle_place.is_listed) {
-        take_out(list, vm);
-    }
     while (list->resting == vm) {
         pthread_cond_wait(&list->rested, &list->lock);
+    }
+    if (vm->idle_place.is_listed) {
+        take_out(list, vm);
     }
     set_timer(vm->substrate); /* for what it leaves behind */
     pthread_mutex_unlock(&list->lock);
