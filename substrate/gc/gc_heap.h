@@ -122,8 +122,8 @@ static inline bool mu_gc_memory_fits(uintptr_t start, uint64_t bytes)
 /* The states of all blocks, by address / MU_GC_BLOCK_BYTES; each is atomic. */
 uint8_t *mu_gc_pool_states(mu_gc_pool *pool);
 /* A block with its lines free, or NULL when the system has no memory. `at_once`: also NULL when
- * memory would have to be touched for the first time, which takes milliseconds, but for where that
- * is rare. */
+ * memory would have to be touched for the first time, which takes milliseconds, in a pool where
+ * upkeep is done. */
 mu_gc_block *mu_gc_pool_take(mu_gc_pool *pool, bool at_once);
 /* Makes room to note the starts of the block's objects in. */
 void mu_gc_pool_keep_starts(mu_gc_pool *pool, const mu_gc_block *block);
