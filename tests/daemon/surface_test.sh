@@ -6,6 +6,7 @@ build=${1:?the build folder}
 here=$(cd "$(dirname "$0")" && pwd)
 . "$here/checks.sh"
 VM_CROWD=${VM_CROWD:-$build/tests/bench/vm_crowd}
+CALM_PROBER=${CALM_PROBER:-$build/tests/daemon/calm_prober}
 METRICS=$here/check_openmetrics.py
 
 # The value of a key in the JSON of a command: field KEY COMMAND...
@@ -257,6 +258,11 @@ for words in '^mud_vm_calls_total{vm="app",outcome="late"} 1$' '^mud_vm_stop_sec
 done
 muctl stats peer --openmetrics | python3 "$METRICS" >/dev/null
 verdict $? "also of one VM"
+
+# ------------------------------------------------------------------------------------ a stopped world
+timeout 100 "$CALM_PROBER" "$socket" >"$work/probe" 2>&1
+verdict $? "requests to a VM whose world is stopped are put off, in their order"
+sed 's/^/# /' "$work/probe"
 
 # ------------------------------------------------------------------------------------------ many VMs
 timeout 100 "$VM_CROWD" "$socket" 2500 >"$work/crowd" 2>&1
