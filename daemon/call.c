@@ -171,18 +171,6 @@ void mud_call_condemn(mud_call *call, Mud__Code code, const char *hint, bool wit
     mud_call_kill(call);
 }
 
-uint64_t mud_call_kill_of_vm(mud_vm *vm)
-{
-    uint64_t count = 0;
-    mud_call *call = NULL;
-    LIST_FOREACH(call, &vm->calls, of_vm)
-    {
-        count += !call->is_killed;
-        mud_call_kill(call);
-    }
-    return count;
-}
-
 void mud_call_kill_of_session(mud_daemon *daemon, uint64_t session)
 {
     uint32_t cursor = 0;
@@ -241,24 +229,6 @@ void mud_request_cancel_call(mud_session *session, const Mud__ClientFrame *frame
         mud_trap_leave(call);
     }
     mud_answer_done(daemon, ticket);
-}
-
-void mud_request_kill_calls(mud_session *session, const Mud__ClientFrame *frame)
-{
-    mud_daemon *daemon = session->daemon;
-    mud_ticket ticket = {session->id, frame->id};
-    mud_vm *vm = mud_vm_require(daemon, ticket, frame->kill_calls->vm);
-    if (vm == NULL) {
-        return;
-    }
-    Mud__ServerFrame reply;
-    Mud__Ended ended;
-    mud__server_frame__init(&reply);
-    mud__ended__init(&ended);
-    ended.calls = mud_call_kill_of_vm(vm);
-    reply.reply_case = MUD__SERVER_FRAME__REPLY_ENDED;
-    reply.ended = &ended;
-    mud_answer_send(daemon, ticket, &reply);
 }
 
 /* -------------------------------------------------------------------------------------- start */
