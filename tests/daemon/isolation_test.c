@@ -10,11 +10,10 @@
 #include <stdlib.h>
 
 #define SLICE_MS 5.0
-/* Of the aim, twice the 99th percentile alone and a slice. */
-#define LENIENCE     100.0
-#define CALLS_FEWEST 20u
-/* Those that mud holds its own against so far. */
-#define OFFENDERS OFFENDER_SWARMS
+/* Of the aim, twice the 99th percentile alone and a slice; and of what the machine itself is late
+ * by, which comes with every hand-over from one thread to another. */
+#define LENIENCE   50.0
+#define HAND_OVERS 20.0
 
 static int failures;
 
@@ -43,17 +42,20 @@ int main(int argc, char **argv)
     real_mud *mud = real_mud_start(argv[1]);
     const char *socket = real_mud_socket(mud);
     call_latencies alone = measure_calls(socket, seconds / 2);
-    offender *offenders[OFFENDERS];
-    for (int kind = 0; kind < OFFENDERS; kind++) {
+    offender *offenders[OFFENDER_COUNT];
+    for (int kind = 0; kind < OFFENDER_COUNT; kind++) {
         offenders[kind] = offender_start(socket, (offender_kind)kind);
     }
     call_latencies beside = measure_calls(socket, seconds);
-    char detail[160];
-    snprintf(detail, sizeof detail, "p99 %.2f ms alone, %.2f ms beside them, in %llu calls",
-             alone.p99_ms, beside.p99_ms, (unsigned long long)beside.calls);
-    check(beside.calls >= CALLS_FEWEST && beside.p99_ms <= LENIENCE * (2 * alone.p99_ms + SLICE_MS),
-          "a fifth VM's calls come back in time", detail);
-    for (int kind = 0; kind < OFFENDERS; kind++) {
+    char detail[200];
+    snprintf(
+        detail, sizeof detail,
+        "p99 %.2f ms alone, %.2f ms beside them, in %llu calls; the machine is late by %.2f ms",
+        alone.p99_ms, beside.p99_ms, (unsigned long long)beside.calls, beside.late_ms);
+    double most_ms = LENIENCE * (2 * alone.p99_ms + SLICE_MS) + HAND_OVERS * beside.late_ms;
+    check(beside.calls > 0 && beside.p99_ms <= most_ms, "a fifth VM's calls come back in time",
+          detail);
+    for (int kind = 0; kind < OFFENDER_COUNT; kind++) {
         check_offender(offenders[kind], (offender_kind)kind);
     }
     call_latencies after = measure_calls(socket, seconds / 4);

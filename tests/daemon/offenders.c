@@ -56,7 +56,7 @@ static const offence offences[OFFENDER_COUNT] = {
          16u << 20, 0, MUCLIENT_RESOURCE_EXHAUSTED, "OUT_OF_MEMORY", true},
     [OFFENDER_SWARMS] = {"making threads that loop",
                          MAKER "    %entry(): BRANCH %again()\n    %again(): BRANCH %again() }\n",
-                         16u << 20, 0, MUCLIENT_RESOURCE_EXHAUSTED, "OUT_OF_MEMORY", true},
+                         4u << 20, 0, MUCLIENT_RESOURCE_EXHAUSTED, "OUT_OF_MEMORY", true},
     [OFFENDER_TRAPS] = {"trapping",
                         PRELUDE ".funcdef @offend VERSION %v1 <@v_v> {\n"
                                 "    %entry(): TRAP <> RET () }\n",
@@ -270,6 +270,7 @@ call_latencies measure_calls(const char *socket, double seconds)
          error);
     muclient_reply_free(reply);
     double *samples = calloc(SAMPLES_MOST, sizeof *samples);
+    double *pauses = calloc(SAMPLES_MOST, sizeof *pauses);
     call_latencies seen = {0};
     muclient_value value = {.kind = MUCLIENT_INTEGER, .integer = 1};
     muclient_call_spec what = {
@@ -278,18 +279,23 @@ call_latencies measure_calls(const char *socket, double seconds)
     while (now_ms() < end && seen.calls < SAMPLES_MOST) {
         double start = now_ms();
         must(muclient_call(client, &what, &reply, &error), "calling", error);
-        samples[seen.calls++] = now_ms() - start;
+        double end_of_call = now_ms();
+        samples[seen.calls] = end_of_call - start;
         muclient_reply_free(reply);
         pause_a_little();
+        pauses[seen.calls++] = now_ms() - end_of_call - PAUSE_US * 1e-3;
     }
     must(muclient_vm_remove(client, "fifth", true, &error), "removing", error);
     muclient_close(client);
     qsort(samples, seen.calls, sizeof *samples, by_size);
+    qsort(pauses, seen.calls, sizeof *pauses, by_size);
     if (seen.calls) {
         seen.median_ms = samples[seen.calls / 2];
         seen.p99_ms = samples[seen.calls * 99 / 100];
         seen.longest_ms = samples[seen.calls - 1];
+        seen.late_ms = pauses[seen.calls * 99 / 100];
     }
     free(samples);
+    free(pauses);
     return seen;
 }

@@ -30,6 +30,9 @@ offender_record offender_stop(offender *stopped);
 typedef struct call_latencies {
     uint64_t calls;
     double median_ms, p99_ms, longest_ms;
+    /* By how much the pauses between them were too long: what the machine adds to every wait, busy
+     * as it is with other things. The 99th percentile. */
+    double late_ms;
 } call_latencies;
 /* Ends the program when a call fails. */
 call_latencies measure_calls(const char *socket, double seconds);
