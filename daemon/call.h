@@ -30,6 +30,9 @@ typedef struct mud_call {
     bool is_thread; /* made by the program: guest_thread.c */
     bool is_killed;
     bool is_cancelled;
+    uv_timer_t *grace; /* of a cancelled one: kills it; NULL: none */
+    uint64_t grace_end_ns;
+    bool outlived_grace;
     bool goes_on;                      /* out of its trap, once its VM's world runs */
     uint64_t trap;                     /* waiting for a handler's answer; 0: not */
     struct mud_context *context;       /* that holds the trap: context_trap.c */
