@@ -15,6 +15,11 @@ static void free_call(mud_call *call)
     mu_free(call);
 }
 
+static void on_grace_closed(uv_handle_t *handle)
+{
+    mu_free(handle);
+}
+
 static void on_timer_closed(uv_handle_t *handle)
 {
     free_call(handle->data);
@@ -70,6 +75,10 @@ static void end_call(void *context)
     }
     if (call->has_timer) {
         uv_timer_stop(&call->timer);
+    }
+    if (call->grace != NULL) {
+        uv_close((uv_handle_t *)call->grace, on_grace_closed);
+        call->grace = NULL;
     }
     daemon->jobs_pending++;
     mu_substrate_submit(daemon->substrate, free_thread, call);
@@ -171,18 +180,6 @@ void mud_call_condemn(mud_call *call, Mud__Code code, const char *hint, bool wit
     mud_call_kill(call);
 }
 
-uint64_t mud_call_kill_of_vm(mud_vm *vm)
-{
-    uint64_t count = 0;
-    mud_call *call = NULL;
-    LIST_FOREACH(call, &vm->calls, of_vm)
-    {
-        count += !call->is_killed;
-        mud_call_kill(call);
-    }
-    return count;
-}
-
 void mud_call_kill_of_session(mud_daemon *daemon, uint64_t session)
 {
     uint32_t cursor = 0;
@@ -217,13 +214,39 @@ void mud_request_kill_call(mud_session *session, const Mud__ClientFrame *frame)
     mud_answer_done(daemon, ticket);
 }
 
-void mud_request_cancel_call(mud_session *session, const Mud__ClientFrame *frame)
+static void on_grace_over(uv_timer_t *timer)
+{
+    mud_call *call = timer->data;
+    if (!call->is_killed) {
+        call->outlived_grace = true;
+        mud_call_kill(call);
+    }
+}
+
+/* On the loop and not in the substrate, since only the loop kills a thread. Never prolonged. */
+static void set_grace(mud_call *call, uint64_t grace_ms)
+{
+    uint64_t end_ns = mud_now_ns() + grace_ms * 1000000;
+    if (call->grace != NULL && end_ns >= call->grace_end_ns) {
+        return;
+    }
+    if (call->grace == NULL) {
+        call->grace = mu_allocate(sizeof *call->grace);
+        uv_timer_init(&call->daemon->loop, call->grace);
+        call->grace->data = call;
+    }
+    call->grace_end_ns = end_ns;
+    uv_timer_start(call->grace, on_grace_over, grace_ms, 0);
+}
+
+static void cancel(mud_session *session, const Mud__ClientFrame *frame, mud_vm *vm)
 {
     mud_daemon *daemon = session->daemon;
     mud_ticket ticket = {session->id, frame->id};
     const Mud__CancelCall *request = frame->cancel_call;
     uint64_t grace_ms = request->grace_ms != 0 ? request->grace_ms : MUD_GRACE_DEFAULT_MS;
     mud_call *call = mud_id_table_get(&daemon->calls, request->call);
+    (void)vm;
     if (call == NULL) {
         mud_answer_error(daemon, ticket, MUD__CODE__NOT_FOUND, "", "no call %llu is running",
                          (unsigned long long)request->call);
@@ -235,30 +258,25 @@ void mud_request_cancel_call(mud_session *session, const Mud__ClientFrame *frame
         return;
     }
     if (!call->is_killed) {
-        call->is_cancelled = true;
-        /* First, as when it is killed. It may trap again. */
-        mu_thread_cancel(call->thread, grace_ms * 1000000);
-        mud_trap_leave(call);
+        set_grace(call, grace_ms);
+        if (!call->is_cancelled) {
+            call->is_cancelled = true;
+            /* First, as when it is killed. It may trap again. */
+            mu_thread_cancel(call->thread, UINT64_MAX);
+            mud_trap_leave(call);
+        }
     }
     mud_answer_done(daemon, ticket);
 }
 
-void mud_request_kill_calls(mud_session *session, const Mud__ClientFrame *frame)
+void mud_request_cancel_call(mud_session *session, const Mud__ClientFrame *frame)
 {
-    mud_daemon *daemon = session->daemon;
-    mud_ticket ticket = {session->id, frame->id};
-    mud_vm *vm = mud_vm_require(daemon, ticket, frame->kill_calls->vm);
-    if (vm == NULL) {
-        return;
+    const mud_call *call = mud_id_table_get(&session->daemon->calls, frame->cancel_call->call);
+    if (call == NULL) {
+        cancel(session, frame, NULL);
+    } else {
+        mud_calm_request(session, frame, call->vm, cancel);
     }
-    Mud__ServerFrame reply;
-    Mud__Ended ended;
-    mud__server_frame__init(&reply);
-    mud__ended__init(&ended);
-    ended.calls = mud_call_kill_of_vm(vm);
-    reply.reply_case = MUD__SERVER_FRAME__REPLY_ENDED;
-    reply.ended = &ended;
-    mud_answer_send(daemon, ticket, &reply);
 }
 
 /* -------------------------------------------------------------------------------------- start */

@@ -30,6 +30,9 @@ typedef struct mud_call {
     bool is_thread; /* made by the program: guest_thread.c */
     bool is_killed;
     bool is_cancelled;
+    uv_timer_t *grace; /* of a cancelled one: kills it; NULL: none */
+    uint64_t grace_end_ns;
+    bool outlived_grace;
     bool goes_on;                      /* out of its trap, once its VM's world runs */
     uint64_t trap;                     /* waiting for a handler's answer; 0: not */
     struct mud_context *context;       /* that holds the trap: context_trap.c */
@@ -52,14 +55,11 @@ bool mud_call_may_send(mud_call *call, const Mud__ServerFrame *frame);
 void mud_request_call(mud_session *session, const Mud__ClientFrame *frame);
 void mud_request_kill_call(mud_session *session, const Mud__ClientFrame *frame);
 void mud_request_cancel_call(mud_session *session, const Mud__ClientFrame *frame);
-void mud_request_kill_calls(mud_session *session, const Mud__ClientFrame *frame);
 /* Kills the call; does nothing when that was done before. */
 void mud_call_kill(mud_call *call);
 /* The same, and the caller gets this error. `frames` as in Error; may be 0. */
 void mud_call_condemn(mud_call *call, Mud__Code code, const char *hint, bool with_frames,
                       const char *format, ...) MU_PRINTF(5, 6);
-/* How many that were, which nobody had killed before. */
-uint64_t mud_call_kill_of_vm(mud_vm *vm);
 void mud_call_kill_of_session(mud_daemon *daemon, uint64_t session);
 void mud_call_kill_all(mud_daemon *daemon);
 

@@ -112,7 +112,9 @@ static void answer_killed(mud_call *call)
         mud_answer_error(
             daemon, call->ticket, MUD__CODE__KILLED, "", "call %llu of %s.%s was %s",
             (unsigned long long)call->id, call->vm->name, mu_function_name(call->callee),
-            call->is_killed ? "killed" : "cancelled, and killed since it did not end in time");
+            call->outlived_grace ? "cancelled, and killed since it did not end in time"
+            : call->is_killed    ? "killed"
+                                 : "cancelled, and killed since its handler had changed its stack");
         return;
     }
     Mud__ServerFrame frame;

@@ -123,6 +123,9 @@ static void defer(mud_session *session, mud_vm *vm)
     memcpy(deferred->bytes, session->frame_bytes, session->frame_length);
     session->deferred++;
     session->deferred_bytes += deferred->length;
+    mud_log_write(&session->daemon->log, MUD_LOG_DEBUG,
+                  "a request of session %llu waits for the world of VM %s",
+                  (unsigned long long)session->id, vm->name);
     put_off(vm, dispatch_again, deferred);
 }
 

@@ -31,7 +31,8 @@ static void on_made(void *context)
     adopt_log(call);
     mud_log_write(&daemon->log, MUD_LOG_DEBUG, "thread %llu of VM %s begins with %s",
                   (unsigned long long)call->id, call->vm->name, mu_function_name(call->callee));
-    if (call->vm->is_removed || daemon->is_killing) {
+    if (call->vm->is_removed || call->vm->is_clearing || daemon->is_killing) {
+        call->vm->cleared += call->vm->is_clearing;
         mud_call_kill(call);
     }
 }

@@ -5,6 +5,7 @@
 #include "guest_registry.h"
 #include "guest_thread.h"
 #include "thread_wait.h"
+#include "vm_clearing.h"
 #include <stdio.h>
 #include <string.h>
 
@@ -114,6 +115,7 @@ static void on_freed(uv_work_t *work, int status)
     }
     MU_ARRAY_FREE(&vm->bundles);
     MU_ARRAY_FREE(&vm->removers);
+    MU_ARRAY_FREE(&vm->clearers);
     MU_ARRAY_FREE(&vm->waits);
     mu_free(vm);
     daemon->vms_going--;
@@ -135,16 +137,17 @@ void mud_vm_remove(mud_vm *vm)
     if (vm->is_removed) {
         return;
     }
+    mud_vm_pin(vm);
     mud_vm_table_remove(&daemon->vms, vm);
     daemon->bundles -= vm->bundles.count;
     vm->is_removed = true;
     daemon->vms_going++;
     mud_log_write(&daemon->log, MUD_LOG_DEBUG, "VM %s removed", vm->name);
     mud_load_drop_queued(vm);
-    mud_call_kill_of_vm(vm);
+    mud_vm_clear(vm);
     mud_context_doom_of_vm(vm);
     mud_thread_wait_cancel(vm);
-    free_when_unused(vm);
+    mud_vm_unpin(vm);
 }
 
 void mud_vm_pin(mud_vm *vm)

@@ -11,6 +11,7 @@
 #define MUD_LOADS_MOST       256u
 #define MUD_COLLECTIONS_MOST 4u
 #define MUD_CODE_VIEWS_MOST  4u
+#define MUD_CLEARERS_MOST    64u
 #define MUD_DIGEST_BYTES     65u /* SHA-256 in hex, with the ending NUL */
 
 typedef struct mud_bundle {
@@ -72,7 +73,11 @@ typedef struct mud_vm {
     struct mud_calm_jobs calm_jobs; /* wait until its world runs: calm_work.c */
     uint32_t calm_job_count;        /* of the pins */
     bool is_calm;                   /* the loop keeps it from being stopped */
-    MU_ARRAY(mud_ticket) removers;  /* wait for it to be gone */
+    MU_ARRAY(mud_ticket) clearers;  /* wait until its calls are killed: vm_clearing.c */
+    bool is_clearing;
+    uint64_t clear_until;          /* the last call that is killed; of threads all are */
+    uint64_t cleared;              /* killed so far */
+    MU_ARRAY(mud_ticket) removers; /* wait for it to be gone */
     uv_work_t freeing;
 } mud_vm;
 

@@ -10,6 +10,7 @@
 #include "inspection.h"
 #include "thread_wait.h"
 #include "trap_wait.h"
+#include "vm_clearing.h"
 #include "vm_stats.h"
 #include "watch.h"
 

@@ -127,7 +127,9 @@ static void enter(void *context)
         mu_thread_get_state(call->thread) != MU_THREAD_TRAPPED) {
         return;
     }
-    if (call->logs_traps) {
+    if (call->vm->is_clearing) {
+        mud_call_kill(call);
+    } else if (call->logs_traps) {
         enter_logged(call);
     } else if (call->vm->handler != 0) {
         enter_handled(call);

@@ -30,10 +30,10 @@ static const char bundle[] =
 static const char *socket_path;
 static atomic_bool is_over;
 
-static void must(muclient_code code, muclient_error *error)
+static void must(muclient_code code, muclient_error **error)
 {
     if (code != MUCLIENT_OK) {
-        fprintf(stderr, "%s\n", error == NULL ? "out of memory" : muclient_error_message(error));
+        fprintf(stderr, "%s\n", *error == NULL ? "out of memory" : muclient_error_message(*error));
         exit(1);
     }
 }
@@ -43,7 +43,7 @@ static muclient *connect_to_mud(void)
     muclient *client = NULL;
     muclient_error *error = NULL;
     muclient_options options = {.socket = socket_path, .name = "loop_waits"};
-    must(muclient_connect(&options, &client, &error), error);
+    must(muclient_connect(&options, &client, &error), &error);
     return client;
 }
 
@@ -55,9 +55,9 @@ static void make_vm(muclient *client, const char *name, const char *live)
     muclient_value count = {.kind = MUCLIENT_TEXT, .text = live};
     muclient_call_spec fill = {
         .vm = name, .function = "fill", .arguments = &count, .argument_count = 1};
-    must(muclient_vm_create(client, &vm, NULL, &error), error);
-    must(muclient_load_bytes(client, &load, bundle, sizeof bundle - 1, NULL, &error), error);
-    must(muclient_call(client, &fill, NULL, &error), error);
+    must(muclient_vm_create(client, &vm, NULL, &error), &error);
+    must(muclient_load_bytes(client, &load, bundle, sizeof bundle - 1, NULL, &error), &error);
+    must(muclient_call(client, &fill, NULL, &error), &error);
 }
 
 static void *collect(void *argument)
@@ -66,7 +66,7 @@ static void *collect(void *argument)
     (void)argument;
     while (!atomic_load(&is_over)) {
         muclient_error *error = NULL;
-        must(muclient_collect(client, "busy", &error), error);
+        must(muclient_collect(client, "busy", &error), &error);
     }
     muclient_close(client);
     return NULL;
@@ -80,8 +80,8 @@ static void *ask(void *argument)
     (void)argument;
     while (!atomic_load(&is_over)) {
         muclient_error *error = NULL;
-        must(muclient_call(client, &call, NULL, &error), error);
-        must(muclient_backtrace(client, "busy", NULL, &error), error);
+        must(muclient_call(client, &call, NULL, &error), &error);
+        must(muclient_backtrace(client, "busy", NULL, &error), &error);
     }
     muclient_close(client);
     return NULL;
@@ -102,7 +102,7 @@ static void measure(muclient *client, const char *what, double seconds)
     double end = bench_now() + seconds;
     for (double now = bench_now(); now < end && count < SAMPLES_MOST; count++) {
         muclient_error *error = NULL;
-        must(muclient_call(client, &call, NULL, &error), error);
+        must(muclient_call(client, &call, NULL, &error), &error);
         double after = bench_now();
         samples[count] = (after - now) * 1e6;
         now = after;
@@ -134,8 +134,8 @@ int main(int argc, char **argv)
         pthread_join(threads[i], NULL);
     }
     muclient_error *error = NULL;
-    must(muclient_vm_remove(client, "busy", true, &error), error);
-    must(muclient_vm_remove(client, "quiet", true, &error), error);
+    must(muclient_vm_remove(client, "busy", true, &error), &error);
+    must(muclient_vm_remove(client, "quiet", true, &error), &error);
     muclient_close(client);
     return 0;
 }

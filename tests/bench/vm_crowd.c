@@ -15,10 +15,10 @@ enum { NAME_BYTES = 32, BUNDLE_MOST = 1 << 20 };
 
 static muclient *client;
 
-static void must(muclient_code code, muclient_error *error)
+static void must(muclient_code code, muclient_error **error)
 {
     if (code != MUCLIENT_OK) {
-        fprintf(stderr, "%s\n", error == NULL ? "out of memory" : muclient_error_message(error));
+        fprintf(stderr, "%s\n", *error == NULL ? "out of memory" : muclient_error_message(*error));
         exit(1);
     }
 }
@@ -35,7 +35,7 @@ static void make_all(int count)
         char name[NAME_BYTES];
         muclient_error *error = NULL;
         name_vm(name, i);
-        must(muclient_vm_create(client, &(muclient_vm_spec){.name = name}, NULL, &error), error);
+        must(muclient_vm_create(client, &(muclient_vm_spec){.name = name}, NULL, &error), &error);
     }
     double took = bench_now() - start;
     printf("made %d VMs in %.3f s, %.1f us each\n", count, took, took / count * 1e6);
@@ -58,9 +58,9 @@ static void load_and_call_all(int count, const char *path, const char *function)
         muclient_load_spec load = {.vm = name, .bundle = "crowd", .file = path};
         muclient_call_spec call = {.vm = name, .function = function};
         double start = bench_now();
-        must(muclient_load_bytes(client, &load, text, length, NULL, &error), error);
+        must(muclient_load_bytes(client, &load, text, length, NULL, &error), &error);
         double loaded = bench_now();
-        must(muclient_call(client, &call, NULL, &error), error);
+        must(muclient_call(client, &call, NULL, &error), &error);
         took[0] += loaded - start;
         took[1] += bench_now() - loaded;
     }
@@ -75,7 +75,7 @@ static int list_page(const char *after, char last[NAME_BYTES], bool *more)
 {
     muclient_reply *reply = NULL;
     muclient_error *error = NULL;
-    must(muclient_list(client, after, &reply, &error), error);
+    must(muclient_list(client, after, &reply, &error), &error);
     const muclient_listing *listing = muclient_reply_listing(reply);
     int count = (int)listing->vm_count;
     *more = listing->more;
@@ -88,7 +88,7 @@ static int stats_page(const char *after, char last[NAME_BYTES], bool *more)
 {
     muclient_reply *reply = NULL;
     muclient_error *error = NULL;
-    must(muclient_stats_get(client, NULL, after, &reply, &error), error);
+    must(muclient_stats_get(client, NULL, after, &reply, &error), &error);
     const muclient_stats *stats = muclient_reply_stats(reply);
     int count = (int)stats->vm_count;
     *more = stats->more;
@@ -126,7 +126,7 @@ static void remove_all(int count)
         char name[NAME_BYTES];
         muclient_error *error = NULL;
         name_vm(name, i);
-        must(muclient_vm_remove(client, name, false, &error), error);
+        must(muclient_vm_remove(client, name, false, &error), &error);
     }
     printf("removed in %.1f us each\n", (bench_now() - start) / count * 1e6);
 }
@@ -136,7 +136,7 @@ int main(int argc, char **argv)
     muclient_error *error = NULL;
     int count = argc > 2 ? atoi(argv[2]) : 10000;
     muclient_options options = {.socket = argc > 1 ? argv[1] : NULL, .name = "vm_crowd"};
-    must(muclient_connect(&options, &client, &error), error);
+    must(muclient_connect(&options, &client, &error), &error);
     count = count < 1 ? 1 : count;
     make_all(count);
     if (argc > 4) {

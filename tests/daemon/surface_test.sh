@@ -6,6 +6,7 @@ build=${1:?the build folder}
 here=$(cd "$(dirname "$0")" && pwd)
 . "$here/checks.sh"
 VM_CROWD=${VM_CROWD:-$build/tests/bench/vm_crowd}
+CALM_PROBER=${CALM_PROBER:-$build/tests/daemon/calm_prober}
 METRICS=$here/check_openmetrics.py
 
 # The value of a key in the JSON of a command: field KEY COMMAND...
@@ -197,6 +198,35 @@ verdict $statuses "cancels and kills that race with the ends of calls"
 until_true run_in race 0
 verdict $? "leave nothing behind"
 
+# A program that makes threads as fast as it can does not outrun a kill.
+cat >"$work/makers.uir" <<'END'
+.typedef @stack = stackref .funcsig @v_v = () -> ()
+.funcdef @spin VERSION %v1 <@v_v> { %entry(): BRANCH %again() %again(): BRANCH %again() }
+.funcdef @make VERSION %v1 <@v_v> {
+    %entry(): BRANCH %head()
+    %head(): %s = COMMINST @uvm.new_stack <[@v_v]> (@spin) EXC(%go(%s) %head())
+    %go(<@stack> %s): %t = NEWTHREAD %s PASS_VALUES <> () EXC(%head() %head())
+}
+END
+threads_in() { muctl stats makers --json | sed 's/.*"threads":\([0-9]*\),"stacks".*/\1/'; }
+has_hundreds() { [ "$(threads_in)" -ge 300 ]; }
+has_none() { [ "$(threads_in)" -eq 0 ]; }
+muctl vm create makers --threads 1000 >/dev/null
+muctl load "$work/makers.uir" --vm makers >/dev/null
+calls 1 makers.make
+until_true has_hundreds
+gives "ps lists threads of programs" 0 "(thread)" muctl ps makers
+gives "kill --vm kills a VM that makes threads" 0 "calls of makers" muctl kill --vm makers
+all_ended 137
+verdict $? "its caller is told"
+until_true has_none
+verdict $? "no thread is left, and none comes"
+calls 1 makers.make
+until_true has_hundreds
+gives "vm rm --force removes such a VM" 0 "removed makers" muctl vm rm makers --force
+all_ended 137
+verdict $? "and tells its caller"
+
 # ------------------------------------------------------------------------------------------ output
 "$MUCTL" trap attach app --resume >"$work/handler" 2>&1 </dev/null &
 handler=$!
@@ -257,6 +287,11 @@ for words in '^mud_vm_calls_total{vm="app",outcome="late"} 1$' '^mud_vm_stop_sec
 done
 muctl stats peer --openmetrics | python3 "$METRICS" >/dev/null
 verdict $? "also of one VM"
+
+# ------------------------------------------------------------------------------------ a stopped world
+timeout 100 "$CALM_PROBER" "$socket" >"$work/probe" 2>&1
+verdict $? "requests to a VM whose world is stopped are put off, in their order"
+sed 's/^/# /' "$work/probe"
 
 # ------------------------------------------------------------------------------------------ many VMs
 timeout 100 "$VM_CROWD" "$socket" 2500 >"$work/crowd" 2>&1
