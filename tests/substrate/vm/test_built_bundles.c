@@ -167,7 +167,7 @@ static void on_finished(mu_thread *thread, void *context)
 {
     seen *self = context;
     (void)thread;
-    vm_fixture_set(&self->f, &self->f.finished, self->f.finished + 1);
+    vm_fixture_count(&self->f, &self->f.finished);
 }
 
 #define TRAPS                                                                                      \

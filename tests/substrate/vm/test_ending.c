@@ -60,7 +60,7 @@ static void on_finished(mu_thread *thread, void *context)
 {
     vm_fixture *f = context;
     (void)thread;
-    vm_fixture_set(f, &f->finished, f->finished + 1);
+    vm_fixture_count(f, &f->finished);
 }
 
 static mu_thread *start(vm_fixture *f, const char *function)

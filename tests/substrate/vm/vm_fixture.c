@@ -70,6 +70,14 @@ void vm_fixture_set(vm_fixture *self, uint32_t *counter, uint32_t value)
     pthread_mutex_unlock(&self->lock);
 }
 
+void vm_fixture_count(vm_fixture *self, uint32_t *counter)
+{
+    pthread_mutex_lock(&self->lock);
+    (*counter)++;
+    pthread_cond_broadcast(&self->changed);
+    pthread_mutex_unlock(&self->lock);
+}
+
 void vm_fixture_wait(vm_fixture *self, const uint32_t *counter, uint32_t least)
 {
     pthread_mutex_lock(&self->lock);

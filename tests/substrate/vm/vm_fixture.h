@@ -28,6 +28,8 @@ mu_thread *vm_fixture_start(vm_fixture *self, const char *function, uint64_t arg
 
 /* Any thread, from a callback: writes one of the test's counters, which wakes who waits for it. */
 void vm_fixture_set(vm_fixture *self, uint32_t *counter, uint32_t value);
+/* The same, to one more than it was: threads finish on several workers at once. */
+void vm_fixture_count(vm_fixture *self, uint32_t *counter);
 
 /* Waits until the counter is at least that much. */
 void vm_fixture_wait(vm_fixture *self, const uint32_t *counter, uint32_t least);
