@@ -9,6 +9,8 @@ struct mu_report {
     mu_report_entry entries[MU_REPORT_MAX];
     uint32_t count;
     uint32_t total;
+    bool (*stops)(const void *context);
+    const void *stop_context;
 };
 
 mu_report *mu_report_new(void)
@@ -55,6 +57,17 @@ mu_status mu_report_add(mu_report *report, mu_status status, mu_location where, 
                           .file = report->file,
                           .message = mu_arena_string(report->arena, text, strlen(text))};
     return status;
+}
+
+void mu_report_set_stop(mu_report *report, bool (*stops)(const void *context), const void *context)
+{
+    report->stops = stops;
+    report->stop_context = context;
+}
+
+bool mu_report_is_stopped(const mu_report *report)
+{
+    return report && report->stops && report->stops(report->stop_context);
 }
 
 uint32_t mu_report_count(const mu_report *report)

@@ -5,7 +5,8 @@
 #include <stdio.h>
 #include <string.h>
 
-#define SHOWN_MAX 60
+#define SHOWN_MAX     60
+#define TOKENS_A_LOOK 1024u /* whether somebody wants loading given up */
 
 /* ------------------------------------------------------------------------------ tokens, errors */
 
@@ -16,10 +17,21 @@ void mu_ir_parser_start(mu_ir_parser *parser, const char *text, size_t length)
     parser->ahead = mu_ir_lexer_next(&parser->lexer);
 }
 
+/* To whom the parser's loops look, the text is over. */
+static void give_up(mu_ir_parser *parser)
+{
+    mu_ir_parser_limit(parser, parser->token.where, "loading was given up");
+    parser->lexer.at = parser->lexer.end;
+    parser->ahead = mu_ir_lexer_next(&parser->lexer);
+}
+
 void mu_ir_parser_advance(mu_ir_parser *parser)
 {
     parser->token = parser->ahead;
     parser->ahead = mu_ir_lexer_next(&parser->lexer);
+    if (++parser->tokens % TOKENS_A_LOOK == 0 && mu_report_is_stopped(parser->report)) {
+        give_up(parser);
+    }
 }
 
 mu_ir_token mu_ir_parser_third(const mu_ir_parser *parser)

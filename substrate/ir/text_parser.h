@@ -46,6 +46,7 @@ typedef struct mu_ir_parser {
     mu_status status; /* OK, INVALID, LIMIT */
 
     mu_ir_lexer lexer; /* behind `ahead` */
+    uint64_t tokens;   /* taken so far */
     mu_ir_token token;
     mu_ir_token ahead;
 

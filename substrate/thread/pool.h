@@ -70,10 +70,11 @@ struct mu_share {
 /* What waits at one worker. */
 typedef struct run_queue {
     pthread_mutex_t lock; /* of all of it; atomics are read without */
-    task_list urgent;
+    task_list soon, at_once;
     MU_ARRAY(share_queue *) heap; /* by key; items[0] is not used */
     uint64_t least_key;           /* atomic: of the heap; POOL_NEVER: it is empty */
-    uint32_t urgent_count;        /* atomic */
+    uint32_t soon_count;          /* atomic */
+    uint32_t at_once_count;       /* atomic */
     uint32_t count;               /* atomic: of all tasks and jobs */
     uint32_t bound_count;         /* atomic: of those that some worker may not take */
     bool is_closed;               /* the worker has ended */
@@ -123,11 +124,12 @@ uint64_t pool_now_ns(void);
 /* ---- run_queue.c; the lock is held but for init, deinit */
 void run_queue_init(run_queue *queue);
 void run_queue_deinit(run_queue *queue);
-/* Adds a task: to the urgent ones if it says so, else to its share's. */
+/* Adds a task: by its urgency. */
 void run_queue_add(run_queue *queue, mu_task *task, uint32_t worker);
-/* Takes the first urgent task; that of the share that has had least. NULL: there is none that the
- * worker may run. */
-mu_task *run_queue_take_urgent(run_queue *queue, uint32_t worker);
+/* Takes the first of those lists; that of the share that has had least. NULL: there is none that
+ * the worker may run. */
+mu_task *run_queue_take_at_once(run_queue *queue, uint32_t worker);
+mu_task *run_queue_take_soon(run_queue *queue, uint32_t worker);
 mu_task *run_queue_take(run_queue *queue, uint32_t worker);
 /* The time of that share; POOL_NEVER: no task waits. */
 uint64_t run_queue_least(run_queue *queue);
@@ -147,6 +149,10 @@ void *ticker_run(void *pool);
 /* Makes it look at `at_ns` or up to a slice after it: for an alarm, or because somebody waits now.
  * Without locks of the pool. */
 void ticker_wake_by(mu_thread_pool *pool, uint64_t at_ns, bool is_for_waiting);
+
+/* Asks one task to make room, that which has run longest: an urgent one came, and no worker sleeps.
+ * Without locks of the pool. */
+void ticker_ask_one(mu_thread_pool *pool);
 
 /* ---- worker.c */
 void *worker_run(void *worker);

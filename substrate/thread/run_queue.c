@@ -1,7 +1,7 @@
-/* What waits at one worker: urgent tasks in a list; others in a list for each share, the shares in
- * a binary heap by their time. A share's time grows while it is in heaps of other workers, so keys
- * are lower bounds: whoever looks for the least brings that one's key up to date first, until it
- * stays where it is. */
+/* What waits at one worker: urgent tasks in two lists; others in a list for each share, the shares
+ * in a binary heap by their time. A share's time grows while it is in heaps of other workers, so
+ * keys are lower bounds: whoever looks for the least brings that one's key up to date first, until
+ * it stays where it is. */
 #include "pool.h"
 
 void run_queue_init(run_queue *queue)
@@ -136,20 +136,27 @@ uint64_t run_queue_least(run_queue *queue)
 static void change_counts(run_queue *queue, const mu_task *task, int32_t by)
 {
     pool_store32(&queue->count, queue->count + (uint32_t)by);
-    if (task->is_urgent) {
-        pool_store32(&queue->urgent_count, queue->urgent_count + (uint32_t)by);
+    if (task->urgency == MU_TASK_SOON) {
+        pool_store32(&queue->soon_count, queue->soon_count + (uint32_t)by);
+    } else if (task->urgency == MU_TASK_AT_ONCE) {
+        pool_store32(&queue->at_once_count, queue->at_once_count + (uint32_t)by);
     }
     if (task->avoids) {
         pool_store32(&queue->bound_count, queue->bound_count + (uint32_t)by);
     }
 }
 
+static task_list *urgent_list(run_queue *queue, const mu_task *task)
+{
+    return task->urgency == MU_TASK_SOON ? &queue->soon : &queue->at_once;
+}
+
 void run_queue_add(run_queue *queue, mu_task *task, uint32_t worker)
 {
     __atomic_store_n(&task->queued_at, worker + 1, __ATOMIC_RELAXED);
     change_counts(queue, task, 1);
-    if (task->is_urgent) {
-        append(&queue->urgent, task);
+    if (task->urgency != MU_TASK_IN_TURN) {
+        append(urgent_list(queue, task), task);
         return;
     }
     share_queue *of_share = &task->share->queues[worker];
@@ -164,8 +171,8 @@ void run_queue_take_out(run_queue *queue, mu_task *task)
 {
     uint32_t worker = task->queued_at - 1;
     change_counts(queue, task, -1);
-    if (task->is_urgent) {
-        unlink_task(&queue->urgent, task);
+    if (task->urgency != MU_TASK_IN_TURN) {
+        unlink_task(urgent_list(queue, task), task);
     } else {
         share_queue *of_share = &task->share->queues[worker];
         unlink_task(&of_share->tasks, task);
@@ -186,21 +193,27 @@ static mu_task *first_allowed(const task_list *list, uint32_t worker)
     return task;
 }
 
-mu_task *run_queue_take_urgent(run_queue *queue, uint32_t worker)
+static mu_task *take_first(run_queue *queue, const task_list *list, uint32_t worker)
 {
-    mu_task *task = first_allowed(&queue->urgent, worker);
+    mu_task *task = first_allowed(list, worker);
     if (task) {
         run_queue_take_out(queue, task);
     }
     return task;
 }
 
+mu_task *run_queue_take_at_once(run_queue *queue, uint32_t worker)
+{
+    return take_first(queue, &queue->at_once, worker);
+}
+
+mu_task *run_queue_take_soon(run_queue *queue, uint32_t worker)
+{
+    return take_first(queue, &queue->soon, worker);
+}
+
 mu_task *run_queue_take(run_queue *queue, uint32_t worker)
 {
     share_queue *least = find_least(queue);
-    mu_task *task = least ? first_allowed(&least->tasks, worker) : NULL;
-    if (task) {
-        run_queue_take_out(queue, task);
-    }
-    return task;
+    return least ? take_first(queue, &least->tasks, worker) : NULL;
 }

@@ -170,7 +170,7 @@ void mu_thread_pool_submit_for(mu_thread_pool *pool, mu_share *share, mu_thread_
 {
     mu_task *task = mu_allocate(sizeof *task);
     *task = (mu_task){
-        .run = job, .context = context, .share = share, .is_urgent = true, .is_job = true};
+        .run = job, .context = context, .share = share, .urgency = MU_TASK_SOON, .is_job = true};
     queue(pool, task, nearest(pool));
 }
 
@@ -181,14 +181,23 @@ void mu_thread_pool_submit(mu_thread_pool *pool, mu_thread_job_fn *job, void *co
 
 void mu_thread_pool_run(mu_thread_pool *pool, mu_task *task)
 {
-    task->is_urgent = false;
+    task->urgency = MU_TASK_IN_TURN;
     queue(pool, task, nearest(pool));
 }
 
-void mu_thread_pool_run_first(mu_thread_pool *pool, mu_task *task)
+/* Does not wait for the end of a slice: what is to end soon takes little time. */
+static void make_way(mu_thread_pool *pool)
 {
-    task->is_urgent = true;
+    if (!__atomic_load_n(&pool->idle_count, __ATOMIC_RELAXED)) {
+        ticker_ask_one(pool);
+    }
+}
+
+void mu_thread_pool_run_first(mu_thread_pool *pool, mu_task *task, mu_urgency urgency)
+{
+    task->urgency = urgency;
     queue(pool, task, nearest(pool));
+    make_way(pool);
 }
 
 /* Where the fewest of its share wait, so that all of them get on alike. */
@@ -203,40 +212,41 @@ void mu_thread_pool_run_again(mu_thread_pool *pool, mu_task *task)
             best = &pool->workers[i];
         }
     }
-    task->is_urgent = false;
+    task->urgency = MU_TASK_IN_TURN;
     queue(pool, task, best);
 }
 
 void mu_thread_pool_run_elsewhere(mu_thread_pool *pool, mu_task *task)
 {
-    pool_worker *worker = worker_self(pool);
-    if (pool->worker_count == 1 || __atomic_load_n(&pool->ending, __ATOMIC_ACQUIRE)) {
+    bool is_possible = pool->worker_count > 1 && task->last_ran;
+    if (!is_possible || __atomic_load_n(&pool->ending, __ATOMIC_ACQUIRE)) {
         mu_thread_pool_run(pool, task);
         return;
     }
-    pool_worker *other = &pool->workers[(worker->index + 1) % pool->worker_count];
-    task->is_urgent = false;
-    task->avoids = worker->index + 1;
+    pool_worker *other = &pool->workers[task->last_ran % pool->worker_count];
+    task->urgency = MU_TASK_IN_TURN;
+    task->avoids = task->last_ran;
     queue(pool, task, other);
     worker_wake(pool, other);
     ticker_wake_by(pool, pool_now_ns(), true);
 }
 
-void mu_thread_pool_hasten(mu_thread_pool *pool, mu_task *task)
+void mu_thread_pool_hasten(mu_thread_pool *pool, mu_task *task, mu_urgency urgency)
 {
     uint32_t at;
     while ((at = __atomic_load_n(&task->queued_at, __ATOMIC_RELAXED))) {
         run_queue *of = &pool->workers[at - 1].queue;
         pthread_mutex_lock(&of->lock);
         bool is_there = __atomic_load_n(&task->queued_at, __ATOMIC_RELAXED) == at;
-        if (is_there && !task->is_urgent) {
+        if (is_there && task->urgency < urgency) {
             run_queue_take_out(of, task);
-            task->is_urgent = true;
+            task->urgency = urgency;
             run_queue_add(of, task, at - 1);
         }
         pthread_mutex_unlock(&of->lock);
         if (is_there) {
             tell(pool);
+            make_way(pool);
             return;
         }
     }

@@ -19,7 +19,8 @@ static waiting_tasks who_waits(const mu_thread_pool *pool)
         const run_queue *queue = &pool->workers[i].queue;
         uint64_t key = pool_load(&queue->least_key);
         waiting.count += pool_load32(&queue->count);
-        waiting.has_urgent = waiting.has_urgent || pool_load32(&queue->urgent_count);
+        waiting.has_urgent = waiting.has_urgent || pool_load32(&queue->soon_count) ||
+                             pool_load32(&queue->at_once_count);
         waiting.least_key = key < waiting.least_key ? key : waiting.least_key;
     }
     return waiting;
@@ -32,10 +33,21 @@ bool mu_thread_pool_is_contended(mu_thread_pool *pool)
 
 static void ask(mu_thread_pool *pool, pool_worker *worker)
 {
-    pool_store(&pool->preemptions, pool_load(&pool->preemptions) + 1);
+    __atomic_fetch_add(&pool->preemptions, 1, __ATOMIC_RELAXED);
     if (pool->config.preempt) {
         pool->config.preempt(worker->task);
     }
+}
+
+/* Asks who runs there since then, unless that slice has ended. */
+static void ask_slice(mu_thread_pool *pool, pool_worker *worker, uint64_t started_ns)
+{
+    pthread_mutex_lock(&worker->slice_lock);
+    if (worker->is_running && worker->task && worker->started_ns == started_ns) {
+        worker->is_asked = true;
+        ask(pool, worker);
+    }
+    pthread_mutex_unlock(&worker->slice_lock);
 }
 
 /* A slice that has lasted long enough. */
@@ -91,13 +103,7 @@ static void ask_some(mu_thread_pool *pool, long_slice *slices, uint32_t waiting)
         if (!worst->started_ns) {
             return;
         }
-        pool_worker *worker = &pool->workers[worst->worker];
-        pthread_mutex_lock(&worker->slice_lock);
-        if (worker->is_running && worker->task && worker->started_ns == worst->started_ns) {
-            worker->is_asked = true;
-            ask(pool, worker);
-        }
-        pthread_mutex_unlock(&worker->slice_lock);
+        ask_slice(pool, &pool->workers[worst->worker], worst->started_ns);
         *worst = (long_slice){0};
     }
 }
@@ -143,6 +149,25 @@ void *ticker_run(void *argument)
     pthread_mutex_unlock(&pool->tick_lock);
     mu_free(slices);
     return NULL;
+}
+
+void ticker_ask_one(mu_thread_pool *pool)
+{
+    pool_worker *longest = NULL;
+    uint64_t started = POOL_NEVER;
+    for (uint32_t i = 0; i < pool->worker_count; i++) {
+        pool_worker *worker = &pool->workers[i];
+        pthread_mutex_lock(&worker->slice_lock);
+        if (worker->is_running && worker->task && !worker->is_asked &&
+            worker->started_ns < started) {
+            longest = worker;
+            started = worker->started_ns;
+        }
+        pthread_mutex_unlock(&worker->slice_lock);
+    }
+    if (longest) {
+        ask_slice(pool, longest, started);
+    }
 }
 
 /* While somebody waits it looks every slice. */

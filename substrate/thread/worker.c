@@ -31,7 +31,7 @@ static void begin_slice(pool_worker *worker, mu_task *task, mu_share *share)
         task->last_ran = worker->index + 1;
         task->avoids = 0;
     }
-    if (task && !task->is_urgent) {
+    if (task && task->urgency == MU_TASK_IN_TURN) {
         pool_raise(&worker->pool->clock_ns, pool_load(&share->time));
     }
     pthread_mutex_lock(&worker->slice_lock);
@@ -47,11 +47,13 @@ static void begin_slice(pool_worker *worker, mu_task *task, mu_share *share)
     }
 }
 
-/* Tasks and jobs have a worker by halves when both want it. */
+/* Tasks and jobs have a worker by halves when both want it. One long job does not keep others away
+ * for long. */
 static void count_jobs(pool_worker *worker, bool was_job, uint64_t ns)
 {
     if (was_job) {
-        worker->jobs_ahead_ns += ns;
+        uint64_t ahead = worker->jobs_ahead_ns + ns;
+        worker->jobs_ahead_ns = ahead < 2 * POOL_JOBS_AHEAD_NS ? ahead : 2 * POOL_JOBS_AHEAD_NS;
     } else {
         worker->jobs_ahead_ns -= ns < worker->jobs_ahead_ns ? ns : worker->jobs_ahead_ns;
     }
@@ -62,7 +64,7 @@ static uint64_t end_slice(pool_worker *worker)
     uint64_t now = pool_now_ns();
     mu_share *share = worker->share;
     uint64_t ns = now - worker->started_ns;
-    bool was_job = !worker->task;
+    bool was_job = !worker->task || worker->task->urgency == MU_TASK_SOON;
     pthread_mutex_lock(&worker->slice_lock);
     worker->is_running = false;
     worker->task = NULL;
@@ -132,14 +134,27 @@ static mu_task *take_from(pool_worker *worker, pool_worker *owner, take_fn *take
     return task;
 }
 
-static mu_task *take_urgent(pool_worker *worker)
+static mu_task *take_at_once(pool_worker *worker)
 {
     mu_thread_pool *pool = worker->pool;
     mu_task *task = NULL;
     for (uint32_t i = 0; i < pool->worker_count && !task; i++) {
         pool_worker *owner = &pool->workers[(worker->index + i) % pool->worker_count];
-        if (pool_load32(&owner->queue.urgent_count)) {
-            task = take_from(worker, owner, run_queue_take_urgent);
+        if (pool_load32(&owner->queue.at_once_count)) {
+            task = take_from(worker, owner, run_queue_take_at_once);
+        }
+    }
+    return task;
+}
+
+static mu_task *take_soon(pool_worker *worker)
+{
+    mu_thread_pool *pool = worker->pool;
+    mu_task *task = NULL;
+    for (uint32_t i = 0; i < pool->worker_count && !task; i++) {
+        pool_worker *owner = &pool->workers[(worker->index + i) % pool->worker_count];
+        if (pool_load32(&owner->queue.soon_count)) {
+            task = take_from(worker, owner, run_queue_take_soon);
         }
     }
     return task;
@@ -186,9 +201,12 @@ static mu_task *take_of_share(pool_worker *worker)
 static mu_task *take(pool_worker *worker)
 {
     bool is_jobs_turn = worker->jobs_ahead_ns <= POOL_JOBS_AHEAD_NS;
-    mu_task *task = is_jobs_turn ? take_urgent(worker) : take_of_share(worker);
+    mu_task *task = take_at_once(worker);
     if (!task) {
-        task = is_jobs_turn ? take_of_share(worker) : take_urgent(worker);
+        task = is_jobs_turn ? take_soon(worker) : take_of_share(worker);
+    }
+    if (!task) {
+        task = is_jobs_turn ? take_of_share(worker) : take_soon(worker);
     }
     return task;
 }

@@ -73,10 +73,12 @@ mu_status mu_verify_bundle(const mu_ir_env *env, mu_ir_bundle *bundle,
     mu_verify_check_consts(&v);
     mu_verify_check_globals(&v);
     mu_verify_check_exposes(&v);
-    for (uint32_t i = 0; i < bundle->version_count; i++) {
+    bool is_stopped = false;
+    for (uint32_t i = 0; i < bundle->version_count && !is_stopped; i++) {
         mu_verify_check_version(&v, bundle->versions[i]);
+        is_stopped = mu_report_is_stopped(report);
     }
     mu_map_free(v.traits);
     mu_arena_free(v.arena);
-    return worst_status(&v, layout);
+    return is_stopped ? MU_LIMIT : worst_status(&v, layout);
 }

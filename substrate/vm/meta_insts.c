@@ -149,6 +149,11 @@ static mu_status load_now(mu_thread *thread, mu_report *report)
                            : mu_vm_load(thread->vm, name, load->text, load->length, report, NULL);
 }
 
+static bool is_called(const void *thread)
+{
+    return thread_is_called(thread);
+}
+
 slice_end thread_load(mu_thread *thread)
 {
     mu_vm *vm = thread->vm;
@@ -158,6 +163,7 @@ slice_end thread_load(mu_thread *thread)
         return SLICE_GOES_ON;
     }
     mu_report *report = mu_report_new();
+    mu_report_set_stop(report, is_called, thread);
     vm_leave_world(thread);
     if (!thread_is_called(thread)) {
         status = load_now(thread, report);
@@ -167,6 +173,10 @@ slice_end thread_load(mu_thread *thread)
     pass_on(vm);
     pthread_mutex_unlock(&vm->lock);
     vm_enter_world(thread);
+    if (status != MU_OK && thread_is_called(thread)) {
+        mu_report_free(report);
+        return thread_heed(thread); /* it was given up for that */
+    }
     if (status != MU_OK) {
         return thread_refuse_reported(thread, status, report);
     }

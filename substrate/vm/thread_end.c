@@ -36,7 +36,8 @@ void thread_rouse(mu_thread *thread)
         if (thread_stop_queueing_to_load(thread)) {
             thread_submit(thread);
         } else {
-            mu_thread_pool_hasten(thread->vm->substrate->workers, &thread->task);
+            mu_thread_pool_hasten(thread->vm->substrate->workers, &thread->task,
+                                  thread_urgency(thread));
         }
     }
 }

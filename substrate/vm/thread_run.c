@@ -12,7 +12,7 @@ void thread_submit(mu_thread *thread)
 {
     mu_thread_pool *workers = thread->vm->substrate->workers;
     if (thread_is_called(thread)) {
-        mu_thread_pool_run_first(workers, &thread->task);
+        mu_thread_pool_run_first(workers, &thread->task, thread_urgency(thread));
     } else {
         mu_thread_pool_run(workers, &thread->task);
     }
@@ -25,21 +25,26 @@ void thread_preempt(mu_task *task)
     vm_request_stop(thread);
 }
 
-/* Makes room for others. Under MU_YIELD_STRESS another worker goes on. */
-static void queue_again(mu_thread *thread)
+/* Under MU_YIELD_STRESS another worker goes on. */
+void thread_submit_again(mu_thread *thread)
 {
-    mu_vm *vm = thread->vm;
-    pthread_mutex_lock(&vm->lock);
+    const mu_substrate *substrate = thread->vm->substrate;
+    if (substrate->config.yield_stress) {
+        mu_thread_pool_run_elsewhere(substrate->workers, &thread->task);
+    } else if (thread_is_called(thread)) {
+        mu_thread_pool_run_first(substrate->workers, &thread->task, thread_urgency(thread));
+    } else {
+        mu_thread_pool_run_again(substrate->workers, &thread->task);
+    }
+}
+
+static void make_room(mu_thread *thread)
+{
+    pthread_mutex_lock(&thread->vm->lock);
     vm_leave_world_locked(thread);
     thread_end_slice(thread);
-    if (vm->substrate->config.yield_stress) {
-        mu_thread_pool_run_elsewhere(vm->substrate->workers, &thread->task);
-    } else if (thread_is_called(thread)) {
-        mu_thread_pool_run_first(vm->substrate->workers, &thread->task);
-    } else {
-        mu_thread_pool_run_again(vm->substrate->workers, &thread->task);
-    }
-    pthread_mutex_unlock(&vm->lock);
+    vm_queue_when_going(thread);
+    pthread_mutex_unlock(&thread->vm->lock);
 }
 
 /* ---- errors */
@@ -83,6 +88,7 @@ slice_end thread_throw(mu_thread *thread, uintptr_t exception, mu_guest_error er
 {
     thread->abi.exception = exception;
     thread->error = error;
+    thread->does_again = false;
     thread->pending = PENDING_NONE;
     thread_note_frames(thread);
     return thread_unwind(thread) ? SLICE_GOES_ON : finish_with_error(thread);
@@ -113,11 +119,10 @@ static slice_end at_yieldpoint(mu_thread *thread)
     if (end != SLICE_GOES_ON) {
         return end;
     }
-    if (yields) {
-        return SLICE_QUEUED;
+    if (mu_gc_is_due(thread->vm->heap) && !vm_is_stopping_to_collect(thread)) {
+        vm_collect(thread->vm, thread, false);
     }
-    vm_pause_or_collect(thread);
-    return SLICE_GOES_ON;
+    return yields || !vm_goes_on(thread) ? SLICE_QUEUED : SLICE_GOES_ON;
 }
 
 /* The thread will go on at a function's entry, with its arguments in the saved registers. */
@@ -189,6 +194,9 @@ static slice_end leave_allocate(mu_thread *thread)
     thread->pending = PENDING_NONE;
     uint64_t length = thread->abi.gpr[1];
     bool overflows = type->is_hybrid && ++length == 0;
+    if (vm_is_stopping_to_collect(thread)) {
+        return SLICE_AGAIN;
+    }
     thread->exceeded = QUOTA_HEAP;
     if (overflows || vm_allocate(thread, type, length, &ref) != MU_OK) {
         return thread_raise(thread, MU_GUEST_ERROR_OUT_OF_MEMORY);
@@ -408,10 +416,16 @@ void thread_run_slice(void *context)
 {
     mu_thread *thread = context;
     mu_substrate *substrate = thread->vm->substrate;
-    vm_enter_world(thread);
+    if (!vm_enter_world_or_wait(thread)) {
+        return;
+    }
     thread_set_alarm(thread);
     slice_end end = before_entering(thread);
     fault_handler_enter(&thread->abi, mu_jit_leave_error(substrate->jit));
+    if (end == SLICE_GOES_ON && thread->does_again) {
+        thread->does_again = false;
+        end = after_leaving(thread);
+    }
     while (end == SLICE_GOES_ON) {
         enter(thread);
         end = after_leaving(thread);
@@ -419,7 +433,11 @@ void thread_run_slice(void *context)
     fault_handler_enter(NULL, NULL);
     switch (end) {
     case SLICE_TRAPPED: thread_park(thread); break;
-    case SLICE_QUEUED: queue_again(thread); break;
+    case SLICE_AGAIN:
+        thread->does_again = true;
+        make_room(thread);
+        break;
+    case SLICE_QUEUED: make_room(thread); break;
     case SLICE_FINISHED: finish(thread); break;
     case SLICE_WAITING:
     case SLICE_GOES_ON: break;

@@ -90,16 +90,17 @@ struct mu_vm {
     pthread_mutex_t load_lock;   /* one load at a time; taken before `lock` */
     pthread_mutex_t lock;        /* of everything below */
     pthread_cond_t changed;
-    bool stopping;       /* the world is stopped or being stopped */
+    bool stopping;       /* the world is stopped or being stopped; atomic to look at */
     uint64_t stopped_ns; /* when it was, on the monotonic clock */
     mu_times stops, to_safepoints;
     uint32_t stops_wanted;      /* threads that wait to stop it */
     uint32_t calms;             /* who keeps it from being stopped: calm.c */
     mu_vm_calm_fn *calm_wanted; /* by whom that waits for it; NULL: nobody */
     void *calm_context;
-    uint32_t in_world; /* threads that run */
-    uint32_t active;   /* threads started and not finished with */
-    bool is_ending;    /* threads made from now on are killed at once */
+    uint32_t in_world;                       /* threads that run */
+    mu_thread *first_stopped, *last_stopped; /* that wait, without a worker, until it goes on */
+    uint32_t active;                         /* threads started and not finished with */
+    bool is_ending;                          /* threads made from now on are killed at once */
     mu_thread *threads;
     mu_thread *mutators; /* of contexts; in the world now and then, never run */
     uint32_t mutator_count;
@@ -252,6 +253,8 @@ struct mu_thread {
     mu_thread *next_waiter, *previous_waiter;
     bool has_waited; /* since the last slice */
     mu_timer timer;  /* of the wait */
+    mu_thread *next_stopped;
+    bool does_again; /* what Mu code left for, once it runs */
     program_load *load;
     char refusal[200]; /* of the last bundle that it could not load */
     bool trap_is_hidden;
@@ -313,15 +316,23 @@ void vm_release_env(mu_substrate *substrate, mu_ir_env *env);
 
 /* ---- world.c; all but vm_lock_quiet are called without the VM's lock */
 void vm_enter_world(mu_thread *thread);
+/* The same for a thread at the beginning of a slice, which does not wait on its worker: false when
+ * the world is stopped; then the slice is over, and the thread is queued when the world goes on. */
+bool vm_enter_world_or_wait(mu_thread *thread);
+/* Puts a thread whose slice is over, and which is not in the world, into the queue again, once the
+ * world goes on. VM's lock held. */
+void vm_queue_when_going(mu_thread *thread);
 void vm_leave_world(mu_thread *thread);
 void vm_leave_world_locked(mu_thread *thread); /* VM's lock held */
 /* Stops the world; `self` (may be NULL) is the calling thread, which counts as stopped. */
 void vm_stop_world(mu_vm *vm, mu_thread *self);
 void vm_start_world(mu_vm *vm, mu_thread *self);
-/* A yieldpoint: lets the world stop if someone wants it to. */
+/* A yieldpoint: lets the world stop if someone wants it to, and waits until it goes on. */
 void vm_pause_for_world(mu_thread *thread);
-/* The same, but collects first if that is due. */
-void vm_pause_or_collect(mu_thread *thread);
+/* The same for a thread, which does not wait on its worker: false when it has to make room. */
+bool vm_goes_on(mu_thread *thread);
+/* Is another thread about to collect already? Then it is better to make room than to wait. */
+bool vm_is_stopping_to_collect(const mu_thread *thread);
 /* Asks a thread to come to a yieldpoint; VM's lock held, or by the thread itself. */
 void vm_request_stop(mu_thread *thread);
 /* Gives the true stack limit back when nothing is wanted of the thread; VM's lock held. */
@@ -359,6 +370,11 @@ static inline bool thread_is_killed(const mu_thread *thread)
 static inline bool thread_is_called(const mu_thread *thread)
 {
     return thread_is_killed(thread) || __atomic_load_n(&thread->cancel_wanted, __ATOMIC_ACQUIRE);
+}
+/* How soon it is to run then: a killed thread only ends. */
+static inline mu_urgency thread_urgency(const mu_thread *thread)
+{
+    return thread_is_killed(thread) ? MU_TASK_AT_ONCE : MU_TASK_SOON;
 }
 static inline void thread_want_killed(mu_thread *thread)
 {
@@ -422,6 +438,7 @@ typedef enum slice_end {
     SLICE_TRAPPED,
     SLICE_WAITING, /* has left the world, and may be somebody else's already */
     SLICE_QUEUED,  /* makes room: goes to the end of the queue */
+    SLICE_AGAIN,   /* the same; then does again what it left for */
     SLICE_FINISHED,
 } slice_end;
 void thread_run_slice(void *thread);
@@ -588,6 +605,8 @@ const void *thread_keepalive(const mu_thread *thread, uint32_t frame, uint32_t i
 
 /* Puts a thread whose state has just become RUNNING into the queue. VM's lock held. */
 void thread_submit(mu_thread *thread);
+/* The same for one that made room. */
+void thread_submit_again(mu_thread *thread);
 
 /* ---- thread_end.c: cancel, kill, budgets */
 /* At a yieldpoint: ends the thread, or throws at it, if somebody wants that. */

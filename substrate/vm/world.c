@@ -34,6 +34,59 @@ static void come_in(mu_thread *thread)
     vm_allow_running(thread);
 }
 
+void vm_queue_when_going(mu_thread *thread)
+{
+    mu_vm *vm = thread->vm;
+    if (!vm->stopping) {
+        thread_submit_again(thread);
+        return;
+    }
+    thread->next_stopped = NULL;
+    if (vm->first_stopped) {
+        vm->last_stopped->next_stopped = thread;
+    } else {
+        vm->first_stopped = thread;
+    }
+    vm->last_stopped = thread;
+}
+
+static void queue_stopped(mu_vm *vm)
+{
+    mu_thread *next;
+    for (mu_thread *thread = vm->first_stopped; thread; thread = next) {
+        next = thread->next_stopped;
+        thread_submit_again(thread);
+    }
+    vm->first_stopped = vm->last_stopped = NULL;
+}
+
+bool vm_enter_world_or_wait(mu_thread *thread)
+{
+    mu_vm *vm = thread->vm;
+    pthread_mutex_lock(&vm->lock);
+    bool enters = !vm->stopping;
+    if (enters) {
+        come_in(thread);
+    } else {
+        thread_end_slice(thread);
+        vm_queue_when_going(thread);
+    }
+    pthread_mutex_unlock(&vm->lock);
+    return enters;
+}
+
+bool vm_goes_on(mu_thread *thread)
+{
+    mu_vm *vm = thread->vm;
+    pthread_mutex_lock(&vm->lock);
+    bool goes_on = !vm->stopping;
+    if (goes_on) {
+        vm_allow_running(thread);
+    }
+    pthread_mutex_unlock(&vm->lock);
+    return goes_on;
+}
+
 void vm_leave_world_locked(mu_thread *thread)
 {
     mu_vm *vm = thread->vm;
@@ -97,7 +150,7 @@ void vm_stop_world(mu_vm *vm, mu_thread *self)
         pthread_cond_wait(&vm->changed, &vm->lock);
     }
     vm->stops_wanted--;
-    vm->stopping = true;
+    __atomic_store_n(&vm->stopping, true, __ATOMIC_RELAXED);
     uint64_t wanted_ns = now_ns();
     for (mu_thread *thread = vm->threads; thread; thread = thread->next) {
         vm_request_stop(thread);
@@ -116,7 +169,8 @@ void vm_stop_world(mu_vm *vm, mu_thread *self)
 void vm_start_world(mu_vm *vm, mu_thread *self)
 {
     pthread_mutex_lock(&vm->lock);
-    vm->stopping = false;
+    __atomic_store_n(&vm->stopping, false, __ATOMIC_RELAXED);
+    queue_stopped(vm);
     count_time(&vm->stops, now_ns() - vm->stopped_ns);
     if (self) {
         come_in(self);
@@ -262,13 +316,10 @@ void vm_collect(mu_vm *vm, mu_thread *self, bool full)
     vm_start_world(vm, self);
 }
 
-void vm_pause_or_collect(mu_thread *thread)
+bool vm_is_stopping_to_collect(const mu_thread *thread)
 {
-    if (mu_gc_is_due(thread->vm->heap)) {
-        vm_collect(thread->vm, thread, false);
-    } else {
-        vm_pause_for_world(thread);
-    }
+    const mu_vm *vm = thread->vm;
+    return mu_gc_is_due(vm->heap) && __atomic_load_n(&vm->stopping, __ATOMIC_RELAXED);
 }
 
 /* Only a full collection lets a thread fail for want of memory. */

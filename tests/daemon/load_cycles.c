@@ -15,6 +15,12 @@
 #define WARM_UP_FEWEST 500u
 /* What mud may grow by, whatever the number of cycles: arenas of jemalloc's settle slowly. */
 #define GROWTH_MOST_KIB 4096
+/* Sanitizers keep freed memory for a while, and have their own books. */
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+#define JUDGES_MEMORY false
+#else
+#define JUDGES_MEMORY true
+#endif
 
 static void must(muclient_code code, const char *what, const muclient_error *error)
 {
@@ -159,6 +165,15 @@ static int check(bool is_so, const char *claim)
     return is_so ? 0 : 1;
 }
 
+static int check_memory(long growth_kib)
+{
+    if (!JUDGES_MEMORY) {
+        printf("skipped - memory does not grow: not told in a build with a sanitizer\n");
+        return 0;
+    }
+    return check(growth_kib <= GROWTH_MOST_KIB, "memory does not grow");
+}
+
 int main(int argc, char **argv)
 {
     uint64_t cycles = argc > 2 ? strtoull(argv[2], NULL, 0) : 2000;
@@ -178,13 +193,12 @@ int main(int argc, char **argv)
     }
     footprint after = settled(client);
     print("at the end", &after);
-    int failures =
-        check(after.resident_kib - before.resident_kib <= GROWTH_MOST_KIB, "memory does not grow") +
-        check(after.code_bytes <= before.code_bytes, "nor does code") +
-        check(after.heap_bytes <= before.heap_bytes, "nor do heaps") +
-        check(after.descriptors <= before.descriptors, "nor do descriptors") +
-        check(after.threads <= before.threads, "nor do threads") +
-        check(after.vms == 0 && after.bundles == 0, "and no VM is left");
+    int failures = check_memory(after.resident_kib - before.resident_kib) +
+                   check(after.code_bytes <= before.code_bytes, "code does not grow") +
+                   check(after.heap_bytes <= before.heap_bytes, "nor do heaps") +
+                   check(after.descriptors <= before.descriptors, "nor do descriptors") +
+                   check(after.threads <= before.threads, "nor do threads") +
+                   check(after.vms == 0 && after.bundles == 0, "and no VM is left");
     muclient_close(client);
     failures += check(real_mud_stop(mud) == 0, "mud ends well");
     return failures ? 1 : 0;

@@ -9,7 +9,8 @@
 #include <string.h>
 #include <time.h>
 
-enum { LOOP_MS = 300, PAUSE_US = 500, SAMPLES_MOST = 200000, STOP_MS = 60000 };
+enum { LOOP_MS = 300, SAMPLES_MOST = 200000, STOP_MS = 60000 };
+#define PAUSE_NS 500000
 
 typedef struct offence {
     const char *name;
@@ -88,7 +89,7 @@ static double now_ms(void)
 
 static void pause_a_little(void)
 {
-    struct timespec pause = {.tv_nsec = PAUSE_US * 1000};
+    struct timespec pause = {.tv_nsec = PAUSE_NS};
     nanosleep(&pause, NULL);
 }
 
@@ -283,7 +284,7 @@ call_latencies measure_calls(const char *socket, double seconds)
         samples[seen.calls] = end_of_call - start;
         muclient_reply_free(reply);
         pause_a_little();
-        pauses[seen.calls++] = now_ms() - end_of_call - PAUSE_US * 1e-3;
+        pauses[seen.calls++] = now_ms() - end_of_call - PAUSE_NS * 1e-6;
     }
     must(muclient_vm_remove(client, "fifth", true, &error), "removing", error);
     muclient_close(client);

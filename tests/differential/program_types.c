@@ -16,7 +16,9 @@ static program_type *add_type(program *p, type_kind kind, const char *name)
     type->words = kind == KIND_IREF ? 2 : 1;
     type->has_iref = kind == KIND_IREF;
     type->has_tagref = kind == KIND_TAGREF;
-    snprintf(type->name, sizeof type->name, "%s", name);
+    size_t length = strlen(name);
+    MU_INVARIANT(length < sizeof type->name, "a type's name is long: %s", name);
+    memcpy(type->name, name, length + 1);
     MU_ARRAY_PUSH(&p->types, type);
     return type;
 }

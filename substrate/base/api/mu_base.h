@@ -165,6 +165,10 @@ void mu_report_set_file(mu_report *report, const char *file);
  * `return mu_report_add(...)` reads well. */
 mu_status mu_report_add(mu_report *report, mu_status status, mu_location where, const char *format,
                         ...) MU_PRINTF(4, 5);
+/* Lets long work on the input be given up: whoever does it asks mu_report_is_stopped now and then,
+ * and fails with LIMIT. `stops` may be called from that thread at any time. */
+void mu_report_set_stop(mu_report *report, bool (*stops)(const void *context), const void *context);
+bool mu_report_is_stopped(const mu_report *report);                           /* of NULL: false */
 uint32_t mu_report_count(const mu_report *report);                            /* kept entries */
 uint32_t mu_report_total(const mu_report *report);                            /* kept and dropped */
 const mu_report_entry *mu_report_at(const mu_report *report, uint32_t index); /* borrowed */

@@ -16,6 +16,14 @@ typedef struct mu_thread_pool mu_thread_pool;
 typedef struct mu_share mu_share;
 typedef void mu_thread_job_fn(void *context);
 
+/* When what is queued comes. */
+typedef enum mu_urgency {
+    MU_TASK_IN_TURN, /* by its share */
+    MU_TASK_SOON,    /* before those, as jobs do: together they have at most about half of a
+                        worker's time while others wait */
+    MU_TASK_AT_ONCE, /* before all: its slice is a moment only */
+} mu_urgency;
+
 /* What runs by slices. It belongs to the caller, and stays where it is from when it is queued until
  * its slice has ended. Begins zeroed; the first three are the caller's, and do not change while it
  * is queued. */
@@ -28,7 +36,7 @@ struct mu_task {
     uint32_t queued_at; /* atomic; 1 + the worker's index; 0: not queued */
     uint32_t last_ran;  /* 1 + index of the worker that ran its last slice; 0: none has */
     uint32_t avoids;    /* 1 + index of the worker that may not run the next one; 0: none */
-    bool is_urgent;     /* queued before other tasks */
+    mu_urgency urgency; /* as it was queued */
     bool is_job;
 };
 
@@ -59,14 +67,14 @@ void mu_thread_pool_submit_for(mu_thread_pool *pool, mu_share *share, mu_thread_
 
 /* Queues a task that is not queued, for one slice. */
 void mu_thread_pool_run(mu_thread_pool *pool, mu_task *task);
-/* The same for one that made room, on the worker of its slice: behind the others of its share. */
+/* The same for one that made room: behind the others of its share. */
 void mu_thread_pool_run_again(mu_thread_pool *pool, mu_task *task);
 /* The same, and the next slice will be another worker's, if there are two. */
 void mu_thread_pool_run_elsewhere(mu_thread_pool *pool, mu_task *task);
-/* The same as mu_thread_pool_run, and it goes before other tasks, as jobs do. */
-void mu_thread_pool_run_first(mu_thread_pool *pool, mu_task *task);
-/* If the task is queued, puts it before others. */
-void mu_thread_pool_hasten(mu_thread_pool *pool, mu_task *task);
+/* The same as mu_thread_pool_run, before others; somebody is asked to make room at once. */
+void mu_thread_pool_run_first(mu_thread_pool *pool, mu_task *task, mu_urgency urgency);
+/* Does so to a task that is queued with less urgency. */
+void mu_thread_pool_hasten(mu_thread_pool *pool, mu_task *task, mu_urgency urgency);
 /* Ends the accounting of the task's slice, on its worker: before it is queued again, or somebody
  * else may queue or free it. Returns the slice's time. The pool does so itself for who does not. */
 uint64_t mu_thread_pool_end_slice(mu_thread_pool *pool);

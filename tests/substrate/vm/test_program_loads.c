@@ -55,6 +55,26 @@ Test(mu_program_loads, all_that_a_program_loads_may_have_as_much_as_one_upload, 
     vm_fixture_close(&f);
 }
 
+/* It would go on for many times as long. */
+Test(mu_program_loads, a_load_is_given_up_when_its_thread_is_cancelled, .timeout = 120)
+{
+    enum { BYTES = 30 << 20 };
+    vm_fixture f;
+    vm_fixture_open(&f, 2, "loads", bundle);
+    mu_thread *whole = vm_fixture_start(&f, "load", BYTES);
+    cr_assert_str_eq(error_of(&f, whole, 1).kind, "BUNDLE_REFUSED");
+    mu_thread *part = vm_fixture_start(&f, "load", BYTES);
+    while (mu_thread_cpu_ns(part) < mu_thread_cpu_ns(whole) / 8) {
+        nanosleep(&(struct timespec){.tv_nsec = 1000000}, NULL);
+    }
+    mu_thread_cancel(part, UINT64_MAX);
+    cr_assert_str_eq(error_of(&f, part, 2).kind, "CANCELLED");
+    cr_expect_lt(mu_thread_cpu_ns(part), mu_thread_cpu_ns(whole) / 2, "%llu of %llu ns",
+                 (unsigned long long)mu_thread_cpu_ns(part),
+                 (unsigned long long)mu_thread_cpu_ns(whole));
+    vm_fixture_close(&f);
+}
+
 /* Most of them wait for their turn at any time; some are killed while they do. */
 Test(mu_program_loads, threads_that_wait_to_load_can_be_killed, .timeout = 60)
 {
