@@ -67,7 +67,7 @@ build() {
         return 1
     fi
     if [ "$targets" = races ]; then
-        targets="daemon/bin/mud client/bin/muctl tests/daemon/socket_prober tests/daemon/context_prober tests/text/text_runner $(ninja -C "$folder" -t targets all |
+        targets="daemon/bin/mud client/bin/muctl tests/daemon/socket_prober tests/daemon/context_prober tests/daemon/calm_prober tests/bench/vm_crowd tests/text/text_runner $(ninja -C "$folder" -t targets all |
             sed -n 's|^\(tests/[a-z/_]*/race_[a-z_]*\): .*|\1|p')"
     fi
     # shellcheck disable=SC2086 # a list
@@ -176,6 +176,7 @@ if build build-tsan races -Dtests=true -Dwerror=false -Db_sanitize=thread -Db_lu
     program "build-tsan: the same while the collector marks" \
         env MU_GC_CONCURRENT=1 build-tsan/tests/text/text_runner --compiled-only --light tests/text/*_threads.uir
     program "build-tsan: a real mud with real clients" sh tests/daemon/system_test.sh "$PWD/build-tsan"
+    program "build-tsan: the same about limits, ends and statistics" sh tests/daemon/surface_test.sh "$PWD/build-tsan"
     cat "$work"/tsan.* 2>/dev/null | sed -n '/^WARNING/,/^SUMMARY/p' >"$work/all_races"
     { head -n 40 "$work/all_races"; grep '^SUMMARY' "$work/all_races" | sort | uniq -c; } >"$work/races"
     [ ! -s "$work/races" ]
