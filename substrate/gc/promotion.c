@@ -133,6 +133,7 @@ uintptr_t mu_gc_copy(mu_gc_tracer *tracer, uintptr_t ref, const mu_abi_type *typ
     *mu_abi_header((mu_ref){copy}) = (uintptr_t)type | MU_ABI_HEADER_UNLOGGED;
     *mu_abi_header((mu_ref){ref}) = copy | MU_GC_HEADER_MOVED;
     note_kept(tracer, copy, total);
+    mu_gc_tell_reached(tracer, ref);
     return copy;
 }
 
@@ -144,4 +145,5 @@ void mu_gc_keep_in_place(mu_gc_tracer *tracer, uintptr_t ref, const mu_abi_type 
     mu_gc_lines_mark(start, start + total, tracer->epoch);
     mu_gc_block_of(ref)->has_kept = true;
     note_kept(tracer, ref, total);
+    mu_gc_tell_reached(tracer, ref);
 }

@@ -34,6 +34,7 @@ static void keep_large(mu_gc_tracer *tracer, uintptr_t ref, uint8_t epoch)
         large->is_young = false;
         *mu_abi_header((mu_ref){ref}) |= MU_ABI_HEADER_UNLOGGED;
     }
+    mu_gc_tell_reached(tracer, ref);
     push(tracer, ref);
 }
 
@@ -184,7 +185,8 @@ uintptr_t mu_gc_find_living(const mu_gc_tracer *tracer, uintptr_t ref)
     if (header & MU_ABI_HEADER_IMMORTAL) {
         return ref;
     }
-    bool is_whole = tracer->pass == MU_GC_PASS_WEAK && tracer->marking;
+    bool is_whole =
+        tracer->pass == MU_GC_PASS_WEAK ? tracer->marking : tracer->pass != MU_GC_PASS_YOUNG;
     if (header & MU_GC_HEADER_LARGE) {
         const mu_gc_large *large = mu_gc_large_of(ref);
         return !large->is_young && (!is_whole || large->epoch == tracer->epoch) ? ref : 0;
@@ -325,6 +327,7 @@ static void visit_slots(mu_gc_tracer *tracer, uintptr_t base, const mu_abi_slot 
         case MU_ABI_SLOT_WEAK: mu_gc_visit_weak(tracer, address); break;
         case MU_ABI_SLOT_TAGREF64: visit_tagref64(tracer, address); break;
         case MU_ABI_SLOT_NATIVE: visit_native(tracer, address); break;
+        case MU_ABI_SLOT_PAIR: mu_gc_visit_pair(tracer, address); break;
         case MU_ABI_SLOT_NESTED: break;
         }
     }
