@@ -226,15 +226,10 @@ uint64_t mu_gc_pair_how(uintptr_t pair)
     return mu_gc_pair_is_registration(pair) ? ((const registration *)pair)->how : 0;
 }
 
-/* False: `held` was held weakly, and died. */
-static bool keep_held(mu_gc_tracer *tracer, registration *r)
+/* Has the `held` that is held weakly died? */
+static bool is_void(const mu_gc_tracer *tracer, const registration *r)
 {
-    if (r->how & MU_GC_HELD_WEAKLY) {
-        r->held = mu_gc_find_living(tracer, r->held);
-    } else {
-        mu_gc_trace_slot(tracer, &r->held, MU_ABI_SLOT_REF);
-    }
-    return r->held != 0;
+    return r->how & MU_GC_HELD_WEAKLY && !mu_gc_find_living(tracer, r->held);
 }
 
 /* A marking may have met it twice, and list it twice. */
@@ -245,10 +240,7 @@ static void deliver(mu_gc_tracer *tracer, registration *r)
     if (!r->object) {
         return;
     }
-    if (!keep_held(tracer, r)) {
-        end(tracer->heap, ref, store_stopped);
-        return;
-    }
+    mu_gc_trace_slot(tracer, &r->held, MU_ABI_SLOT_REF);
     r->object = 0;
     unlink_from_queue(tracer->heap, ref, store_stopped);
     if (q->last_ready) {
@@ -270,7 +262,8 @@ static int compare_numbers(const void *left, const void *right)
     return (a > b) - (a < b);
 }
 
-/* Those of them whose objects are still dead, and which are not over. */
+/* Those of them whose objects are still dead, and which are not over. What is held weakly is looked
+ * at before anything is brought back. */
 static bool deliver_all(mu_gc_tracer *tracer, uint32_t last)
 {
     mu_gc_words list = tracer->pairs->dying[last];
@@ -278,7 +271,12 @@ static bool deliver_all(mu_gc_tracer *tracer, uint32_t last)
     tracer->pairs->dying[last] = (mu_gc_words){0};
     for (uint32_t i = 0; i < list.count; i++) {
         const registration *r = (const registration *)list.items[i];
-        if (r->object && !mu_gc_find_living(tracer, r->object)) {
+        if (!r->object || mu_gc_find_living(tracer, r->object)) {
+            continue;
+        }
+        if (is_void(tracer, r)) {
+            end(tracer->heap, (uintptr_t)r, store_stopped);
+        } else {
             list.items[count++] = (uintptr_t)r;
         }
     }
