@@ -221,6 +221,13 @@ bool mu_gc_next_notified(mu_gc_heap *heap, mu_ref *count)
 
 /* --------------------------------------------------------------------------- for collections */
 
+/* Also beside mutators, who change flags in the header. */
+bool mu_gc_pair_is_registration(uintptr_t pair)
+{
+    uintptr_t header = mu_gc_header(pair) & ~(uintptr_t)MU_ABI_HEADER_FLAGS;
+    return header == (uintptr_t)&mu_gc_registration_type;
+}
+
 uint64_t mu_gc_pair_how(uintptr_t pair)
 {
     return mu_gc_pair_is_registration(pair) ? ((const registration *)pair)->how : 0;

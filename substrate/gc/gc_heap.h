@@ -414,11 +414,7 @@ void mu_gc_pairs_settle(mu_gc_tracer *tracer);
 /* What is awaited is dead: breaks the ephemerons. */
 void mu_gc_pairs_break(mu_gc_tracer *tracer);
 void mu_gc_pairs_clear(mu_gc_pairs *pairs);
-static inline bool mu_gc_pair_is_registration(uintptr_t pair)
-{
-    uintptr_t header = *mu_abi_header((mu_ref){pair}) & ~(uintptr_t)MU_ABI_HEADER_FLAGS;
-    return header == (uintptr_t)&mu_gc_registration_type;
-}
+bool mu_gc_pair_is_registration(uintptr_t pair);
 /* How a pair's registration works; 0: it is an ephemeron's. */
 uint64_t mu_gc_pair_how(uintptr_t pair);
 /* Brings to their queues the registrations whose objects have died, and keeps what those need.
