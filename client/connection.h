@@ -103,6 +103,22 @@ Mud__Value **muclient_values_message(proto_arena *arena, const muclient_value *v
                                      size_t count);
 Mud__Reference *muclient_reference_message(proto_arena *arena, const muclient_reference *reference);
 
+/* --- request.c --- */
+
+/* The text as a field of a message that is only sent; NULL gives "". */
+char *muclient_text_borrow(const char *text);
+/* Sends the frame, waits and takes the reply, which must be of the kind that the request has. */
+muclient_code muclient_exchange(muclient *client, const Mud__ClientFrame *frame, int reply_case,
+                                muclient_reply **reply, muclient_error **error);
+
+/* --- stats_view.c: as in message_view.c --- */
+
+muclient_status_info muclient_status_view(const Mud__StatusInfo *from);
+muclient_vm_limits muclient_limits_view(const Mud__VmLimits *from);
+bool muclient_stats_view(proto_arena *arena, const Mud__Stats *from, muclient_stats *out);
+bool muclient_call_listing_view(proto_arena *arena, const Mud__CallListing *from,
+                                muclient_call_listing *out);
+
 /* --- reply_view.c --- */
 
 /* Takes the pending request's answer: a reply, or the error it is. The request is gone after. */

@@ -85,10 +85,11 @@ static muclient_code settings_read(const char *settings, uint64_t *heap_bytes,
 static muclient_code vm_make(muclient *client, uint64_t heap_bytes, muclient_reply **reply,
                              muclient_error **error)
 {
-    muclient_code code = muclient_vm_create(client, NULL, "mu", heap_bytes, true, reply, NULL);
-    return code == MUCLIENT_OK
-               ? code
-               : muclient_vm_create(client, NULL, "mu", heap_bytes, false, reply, error);
+    muclient_vm_spec spec = {
+        .guest = "mu", .grant_native = true, .limits = {.heap_bytes = heap_bytes}};
+    muclient_code code = muclient_vm_create(client, &spec, reply, NULL);
+    spec.grant_native = false;
+    return code == MUCLIENT_OK ? code : muclient_vm_create(client, &spec, reply, error);
 }
 
 static MuVM *machine_make(const char *settings, muclient_error **error)

@@ -15,6 +15,10 @@ struct muclient_reply {
         muclient_backtraces backtraces;
         muclient_performed performed;
         const char *vm_name;
+        muclient_vm_settings settings;
+        muclient_stats stats;
+        muclient_call_listing calls;
+        uint64_t ended;
     };
 };
 
@@ -25,24 +29,6 @@ static muclient_loaded loaded_view(const Mud__Loaded *from)
                              .version = from->version,
                              .digest = from->digest,
                              .functions = from->functions};
-}
-
-static muclient_status_info status_view(const Mud__StatusInfo *from)
-{
-    return (muclient_status_info){.version = from->version,
-                                  .pid = from->pid,
-                                  .uptime_ms = from->uptime_ms,
-                                  .socket = from->socket,
-                                  .sessions = from->sessions,
-                                  .vms = from->vms,
-                                  .bundles = from->bundles,
-                                  .calls_running = from->calls_running,
-                                  .calls_trapped = from->calls_trapped,
-                                  .calls_done = from->calls_done,
-                                  .heap_bytes = from->heap_bytes,
-                                  .code_bytes = from->code_bytes,
-                                  .draining = from->draining != 0,
-                                  .contexts = from->contexts};
 }
 
 static bool returned_view(proto_arena *arena, const Mud__Returned *from, muclient_returned *out)
@@ -196,11 +182,26 @@ static bool reply_fill(muclient_reply *reply, const Mud__ServerFrame *frame)
     reply->kind = frame->reply_case;
     switch (frame->reply_case) {
     case MUD__SERVER_FRAME__REPLY_LOADED: reply->loaded = loaded_view(frame->loaded); return true;
-    case MUD__SERVER_FRAME__REPLY_STATUS: reply->status = status_view(frame->status); return true;
+    case MUD__SERVER_FRAME__REPLY_STATUS:
+        reply->status = muclient_status_view(frame->status);
+        return true;
+    case MUD__SERVER_FRAME__REPLY_ENDED: reply->ended = frame->ended->calls; return true;
+    case MUD__SERVER_FRAME__REPLY_VM_SETTINGS:
+        reply->settings =
+            (muclient_vm_settings){.name = frame->vm_settings->name,
+                                   .guest = frame->vm_settings->guest,
+                                   .grant_native = frame->vm_settings->grant_native != 0,
+                                   .limits = muclient_limits_view(frame->vm_settings->limits)};
+        return true;
+    case MUD__SERVER_FRAME__REPLY_STATS:
+        return muclient_stats_view(reply->arena, frame->stats, &reply->stats);
+    case MUD__SERVER_FRAME__REPLY_CALL_LISTING:
+        return muclient_call_listing_view(reply->arena, frame->call_listing, &reply->calls);
     case MUD__SERVER_FRAME__REPLY_VM_CREATED: reply->vm_name = frame->vm_created->name; return true;
     case MUD__SERVER_FRAME__REPLY_RETURNED:
         return returned_view(reply->arena, frame->returned, &reply->returned);
     case MUD__SERVER_FRAME__REPLY_LISTING:
+        reply->listing.more = frame->listing->more != 0;
         return vms_view(reply->arena, frame->listing->n_vms, frame->listing->vms,
                         &reply->listing) &&
                bundles_view(reply->arena, frame->listing->n_bundles, frame->listing->bundles,
@@ -284,6 +285,26 @@ const muclient_performed *muclient_reply_performed(const muclient_reply *reply)
 const char *muclient_reply_vm_name(const muclient_reply *reply)
 {
     return reply->kind == MUD__SERVER_FRAME__REPLY_VM_CREATED ? reply->vm_name : NULL;
+}
+
+const muclient_vm_settings *muclient_reply_settings(const muclient_reply *reply)
+{
+    return reply->kind == MUD__SERVER_FRAME__REPLY_VM_SETTINGS ? &reply->settings : NULL;
+}
+
+const muclient_stats *muclient_reply_stats(const muclient_reply *reply)
+{
+    return reply->kind == MUD__SERVER_FRAME__REPLY_STATS ? &reply->stats : NULL;
+}
+
+const muclient_call_listing *muclient_reply_calls(const muclient_reply *reply)
+{
+    return reply->kind == MUD__SERVER_FRAME__REPLY_CALL_LISTING ? &reply->calls : NULL;
+}
+
+uint64_t muclient_reply_ended(const muclient_reply *reply)
+{
+    return reply->kind == MUD__SERVER_FRAME__REPLY_ENDED ? reply->ended : 0;
 }
 
 void muclient_reply_free(muclient_reply *reply)

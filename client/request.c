@@ -1,9 +1,9 @@
-/* The requests: each fills its message, sends it, and most wait for the reply. Strings of a message
- * that is only sent are borrowed; protobuf-c's fields are not const, which text_borrow hides. */
+/* The requests: each fills its message, sends it, and most wait for the reply. Those about VMs are
+ * in request_vms.c. Strings of a message that is only sent are borrowed; protobuf-c's fields are
+ * not const, which muclient_text_borrow hides. */
 #include "connection.h"
-#include <string.h>
 
-static char *text_borrow(const char *text)
+char *muclient_text_borrow(const char *text)
 {
     union {
         const char *given;
@@ -12,9 +12,8 @@ static char *text_borrow(const char *text)
     return same.field;
 }
 
-/* Sends, waits and takes the reply, which must be of the kind that the request has. */
-static muclient_code exchange(muclient *client, const Mud__ClientFrame *frame, int reply_case,
-                              muclient_reply **reply, muclient_error **error)
+muclient_code muclient_exchange(muclient *client, const Mud__ClientFrame *frame, int reply_case,
+                                muclient_reply **reply, muclient_error **error)
 {
     muclient_pending *pending = NULL;
     muclient_code code = muclient_send(client, frame, &pending, error);
@@ -34,57 +33,6 @@ static muclient_code exchange(muclient *client, const Mud__ClientFrame *frame, i
     return muclient_pending_take(client, pending, reply, error);
 }
 
-muclient_code muclient_vm_create(muclient *client, const char *name, const char *guest,
-                                 uint64_t heap_bytes, bool grant_native, muclient_reply **reply,
-                                 muclient_error **error)
-{
-    Mud__ClientFrame frame;
-    Mud__CreateVm request;
-    muclient_frame_begin(client, &frame, MUD__CLIENT_FRAME__REQUEST_CREATE_VM);
-    mud__create_vm__init(&request);
-    frame.create_vm = &request;
-    request.name = text_borrow(name);
-    request.guest = text_borrow(guest);
-    request.heap_bytes = heap_bytes;
-    request.grant_native = grant_native;
-    return exchange(client, &frame, MUD__SERVER_FRAME__REPLY_VM_CREATED, reply, error);
-}
-
-muclient_code muclient_vm_remove(muclient *client, const char *vm, bool force,
-                                 muclient_error **error)
-{
-    Mud__ClientFrame frame;
-    Mud__Remove request;
-    muclient_frame_begin(client, &frame, MUD__CLIENT_FRAME__REQUEST_REMOVE);
-    mud__remove__init(&request);
-    frame.remove = &request;
-    request.vm = text_borrow(vm);
-    request.force = force;
-    return exchange(client, &frame, MUD__SERVER_FRAME__REPLY_DONE, NULL, error);
-}
-
-muclient_code muclient_list(muclient *client, muclient_reply **reply, muclient_error **error)
-{
-    Mud__ClientFrame frame;
-    Mud__List request;
-    muclient_frame_begin(client, &frame, MUD__CLIENT_FRAME__REQUEST_LIST);
-    mud__list__init(&request);
-    frame.list = &request;
-    return exchange(client, &frame, MUD__SERVER_FRAME__REPLY_LISTING, reply, error);
-}
-
-muclient_code muclient_inspect(muclient *client, const char *vm, muclient_reply **reply,
-                               muclient_error **error)
-{
-    Mud__ClientFrame frame;
-    Mud__Inspect request;
-    muclient_frame_begin(client, &frame, MUD__CLIENT_FRAME__REQUEST_INSPECT);
-    mud__inspect__init(&request);
-    frame.inspect = &request;
-    request.vm = text_borrow(vm);
-    return exchange(client, &frame, MUD__SERVER_FRAME__REPLY_INSPECTION, reply, error);
-}
-
 muclient_code muclient_get_code(muclient *client, const char *vm, const char *function,
                                 muclient_reply **reply, muclient_error **error)
 {
@@ -93,9 +41,9 @@ muclient_code muclient_get_code(muclient *client, const char *vm, const char *fu
     muclient_frame_begin(client, &frame, MUD__CLIENT_FRAME__REQUEST_GET_CODE);
     mud__get_code__init(&request);
     frame.get_code = &request;
-    request.vm = text_borrow(vm);
-    request.function = text_borrow(function);
-    return exchange(client, &frame, MUD__SERVER_FRAME__REPLY_FUNCTION_CODE, reply, error);
+    request.vm = muclient_text_borrow(vm);
+    request.function = muclient_text_borrow(function);
+    return muclient_exchange(client, &frame, MUD__SERVER_FRAME__REPLY_FUNCTION_CODE, reply, error);
 }
 
 muclient_code muclient_backtrace(muclient *client, const char *vm, muclient_reply **reply,
@@ -106,8 +54,8 @@ muclient_code muclient_backtrace(muclient *client, const char *vm, muclient_repl
     muclient_frame_begin(client, &frame, MUD__CLIENT_FRAME__REQUEST_BACKTRACE);
     mud__backtrace__init(&request);
     frame.backtrace = &request;
-    request.vm = text_borrow(vm);
-    return exchange(client, &frame, MUD__SERVER_FRAME__REPLY_BACKTRACES, reply, error);
+    request.vm = muclient_text_borrow(vm);
+    return muclient_exchange(client, &frame, MUD__SERVER_FRAME__REPLY_BACKTRACES, reply, error);
 }
 
 muclient_code muclient_collect(muclient *client, const char *vm, muclient_error **error)
@@ -117,8 +65,8 @@ muclient_code muclient_collect(muclient *client, const char *vm, muclient_error 
     muclient_frame_begin(client, &frame, MUD__CLIENT_FRAME__REQUEST_COLLECT);
     mud__collect__init(&request);
     frame.collect = &request;
-    request.vm = text_borrow(vm);
-    return exchange(client, &frame, MUD__SERVER_FRAME__REPLY_DONE, NULL, error);
+    request.vm = muclient_text_borrow(vm);
+    return muclient_exchange(client, &frame, MUD__SERVER_FRAME__REPLY_DONE, NULL, error);
 }
 
 muclient_code muclient_watch(muclient *client, const char *vm, uint32_t watchpoint, bool enabled,
@@ -129,10 +77,10 @@ muclient_code muclient_watch(muclient *client, const char *vm, uint32_t watchpoi
     muclient_frame_begin(client, &frame, MUD__CLIENT_FRAME__REQUEST_WATCH);
     mud__watch__init(&request);
     frame.watch = &request;
-    request.vm = text_borrow(vm);
+    request.vm = muclient_text_borrow(vm);
     request.watchpoint = watchpoint;
     request.enabled = enabled;
-    return exchange(client, &frame, MUD__SERVER_FRAME__REPLY_DONE, NULL, error);
+    return muclient_exchange(client, &frame, MUD__SERVER_FRAME__REPLY_DONE, NULL, error);
 }
 
 muclient_code muclient_status(muclient *client, muclient_reply **reply, muclient_error **error)
@@ -142,7 +90,7 @@ muclient_code muclient_status(muclient *client, muclient_reply **reply, muclient
     muclient_frame_begin(client, &frame, MUD__CLIENT_FRAME__REQUEST_STATUS);
     mud__status__init(&request);
     frame.status = &request;
-    return exchange(client, &frame, MUD__SERVER_FRAME__REPLY_STATUS, reply, error);
+    return muclient_exchange(client, &frame, MUD__SERVER_FRAME__REPLY_STATUS, reply, error);
 }
 
 muclient_code muclient_shutdown(muclient *client, bool now, muclient_error **error)
@@ -153,7 +101,7 @@ muclient_code muclient_shutdown(muclient *client, bool now, muclient_error **err
     mud__shutdown__init(&request);
     frame.shutdown = &request;
     request.now = now;
-    return exchange(client, &frame, MUD__SERVER_FRAME__REPLY_DONE, NULL, error);
+    return muclient_exchange(client, &frame, MUD__SERVER_FRAME__REPLY_DONE, NULL, error);
 }
 
 static muclient_code trap_attach(muclient *client, const char *vm,
@@ -165,11 +113,11 @@ static muclient_code trap_attach(muclient *client, const char *vm,
     muclient_frame_begin(client, &frame, MUD__CLIENT_FRAME__REQUEST_ATTACH_TRAPS);
     mud__attach_traps__init(&request);
     frame.attach_traps = &request;
-    request.vm = text_borrow(vm);
+    request.vm = muclient_text_borrow(vm);
     request.on_disconnect = (Mud__OnDisconnect)on_disconnect;
     request.with_contexts = with_contexts;
     request.with_frames = with_contexts;
-    return exchange(client, &frame, MUD__SERVER_FRAME__REPLY_DONE, NULL, error);
+    return muclient_exchange(client, &frame, MUD__SERVER_FRAME__REPLY_DONE, NULL, error);
 }
 
 muclient_code muclient_trap_attach(muclient *client, const char *vm,
@@ -192,8 +140,8 @@ muclient_code muclient_trap_detach(muclient *client, const char *vm, muclient_er
     muclient_frame_begin(client, &frame, MUD__CLIENT_FRAME__REQUEST_DETACH_TRAPS);
     mud__detach_traps__init(&request);
     frame.detach_traps = &request;
-    request.vm = text_borrow(vm);
-    return exchange(client, &frame, MUD__SERVER_FRAME__REPLY_DONE, NULL, error);
+    request.vm = muclient_text_borrow(vm);
+    return muclient_exchange(client, &frame, MUD__SERVER_FRAME__REPLY_DONE, NULL, error);
 }
 
 muclient_code muclient_call_kill(muclient *client, uint64_t call, muclient_error **error)
@@ -204,7 +152,7 @@ muclient_code muclient_call_kill(muclient *client, uint64_t call, muclient_error
     mud__kill_call__init(&request);
     frame.kill_call = &request;
     request.call = call;
-    return exchange(client, &frame, MUD__SERVER_FRAME__REPLY_DONE, NULL, error);
+    return muclient_exchange(client, &frame, MUD__SERVER_FRAME__REPLY_DONE, NULL, error);
 }
 
 /* --- Calls --- */
@@ -225,8 +173,8 @@ muclient_code muclient_call_start(muclient *client, const muclient_call_spec *sp
     muclient_frame_begin(client, &frame, MUD__CLIENT_FRAME__REQUEST_CALL);
     mud__call__init(&call);
     frame.call = &call;
-    call.vm = text_borrow(spec->vm);
-    call.function = text_borrow(spec->function);
+    call.vm = muclient_text_borrow(spec->vm);
+    call.function = muclient_text_borrow(spec->function);
     call.arguments = arguments;
     call.n_arguments = spec->argument_count;
     call.timeout_ms = spec->timeout_ms;

@@ -67,8 +67,9 @@ static void answer_refused(mud_load *load)
     mud_daemon *daemon = load->vm->daemon;
     Mud__Code code = mud_code_of_status(load->status, MUD__CODE__BUNDLE_REJECTED);
     uint32_t total = mu_report_total(load->report);
-    const char *hint = load->status == MU_NOT_ALLOWED
-                           ? "the VM was created without that grant"
+    const char *hint = load->status == MU_NOT_ALLOWED ? "the VM was created without that grant"
+                       : code == MUD__CODE__RESOURCE_EXHAUSTED
+                           ? mud_limits_hint(load->vm)
                            : "nothing was changed; mend the text and load it again";
     char *message = mud_answer_text(
         daemon->answer_arena, "%s was refused: %s%s", load->file,

@@ -54,6 +54,9 @@ static void finish(mud_call *call)
         mud_guest_thread_log_end(call);
         mud_thread_wait_check(vm);
     } else {
+        if (call->logs_traps) {
+            LIST_REMOVE(call, of_log);
+        }
         vm->calls_running--;
         vm->calls_done++;
         daemon->calls_done++;
@@ -155,13 +158,16 @@ void mud_call_condemn(mud_call *call, Mud__Code code, const char *hint, bool wit
     mud_call_kill(call);
 }
 
-void mud_call_kill_of_vm(mud_vm *vm)
+uint64_t mud_call_kill_of_vm(mud_vm *vm)
 {
+    uint64_t count = 0;
     mud_call *call = NULL;
     LIST_FOREACH(call, &vm->calls, of_vm)
     {
+        count += !call->is_killed;
         mud_call_kill(call);
     }
+    return count;
 }
 
 void mud_call_kill_of_session(mud_daemon *daemon, uint64_t session)
@@ -196,6 +202,24 @@ void mud_request_kill_call(mud_session *session, const Mud__ClientFrame *frame)
     }
     mud_call_kill(call);
     mud_answer_done(daemon, ticket);
+}
+
+void mud_request_kill_calls(mud_session *session, const Mud__ClientFrame *frame)
+{
+    mud_daemon *daemon = session->daemon;
+    mud_ticket ticket = {session->id, frame->id};
+    mud_vm *vm = mud_vm_require(daemon, ticket, frame->kill_calls->vm);
+    if (vm == NULL) {
+        return;
+    }
+    Mud__ServerFrame reply;
+    Mud__Ended ended;
+    mud__server_frame__init(&reply);
+    mud__ended__init(&ended);
+    ended.calls = mud_call_kill_of_vm(vm);
+    reply.reply_case = MUD__SERVER_FRAME__REPLY_ENDED;
+    reply.ended = &ended;
+    mud_answer_send(daemon, ticket, &reply);
 }
 
 /* -------------------------------------------------------------------------------------- start */
@@ -238,6 +262,9 @@ static void start(mud_session *session, mud_vm *vm, const Mud__ClientFrame *fram
                        .logs_traps = frame->call->log_traps};
     mud_id_table_put(&daemon->calls, call->id, call);
     LIST_INSERT_HEAD(&vm->calls, call, of_vm);
+    if (call->logs_traps) {
+        LIST_INSERT_HEAD(&vm->log_calls, call, of_log);
+    }
     session->calls++;
     vm->calls_running++;
     mud_vm_pin(vm);
@@ -254,12 +281,25 @@ static void start(mud_session *session, mud_vm *vm, const Mud__ClientFrame *fram
     announce(call);
 }
 
-static bool has_room(mud_session *session, mud_ticket ticket)
+static bool has_room(mud_session *session, mud_ticket ticket, mud_vm *vm)
 {
-    if (session->calls >= MUD_SESSION_CALLS_MOST ||
-        session->daemon->calls.count - session->daemon->threads >= MUD_CALLS_MOST) {
+    bool is_full = session->daemon->calls.count - session->daemon->threads >= MUD_CALLS_MOST;
+    if (vm->calls_running >= vm->calls_limit) {
+        char *hint = mud_answer_text(
+            session->daemon->answer_arena,
+            "wait for some to end; 'muctl vm set %s --calls N' raises the limit", vm->name);
+        vm->ended.refused++;
+        mud_answer_error(session->daemon, ticket, MUD__CODE__RESOURCE_EXHAUSTED, hint,
+                         "VM %s has %llu calls running, and its limit is %llu", vm->name,
+                         (unsigned long long)vm->calls_running,
+                         (unsigned long long)vm->calls_limit);
+        return false;
+    }
+    if (session->calls >= MUD_SESSION_CALLS_MOST || is_full) {
         mud_answer_error(session->daemon, ticket, MUD__CODE__RESOURCE_EXHAUSTED,
-                         "wait for some to end", "too many calls are running");
+                         "wait for some to end", "%s run %u calls, and may run no more",
+                         is_full ? "all clients together" : "requests of this session",
+                         is_full ? MUD_CALLS_MOST : MUD_SESSION_CALLS_MOST);
         return false;
     }
     return true;
@@ -271,7 +311,7 @@ void mud_request_call(mud_session *session, const Mud__ClientFrame *frame)
     mud_ticket ticket = {session->id, frame->id};
     const Mud__Call *request = frame->call;
     mud_vm *vm = mud_vm_require(daemon, ticket, request->vm);
-    if (vm == NULL || !has_room(session, ticket)) {
+    if (vm == NULL || !has_room(session, ticket, vm)) {
         return;
     }
     uint32_t count = (uint32_t)request->n_arguments;
@@ -292,7 +332,8 @@ void mud_request_call(mud_session *session, const Mud__ClientFrame *frame)
                          mud_report_message(report, status), vm->name);
     } else if (status != MU_OK) {
         mud_answer_error(daemon, ticket, mud_code_of_status(status, MUD__CODE__INVALID_ARGUMENT),
-                         "", "%s", mud_report_message(report, status));
+                         status == MU_LIMIT ? mud_limits_hint(vm) : "", "%s",
+                         mud_report_message(report, status));
     } else if (request->check_arguments) {
         mu_thread_free(thread);
         mud_answer_done(daemon, ticket);

@@ -3,6 +3,39 @@
 #include "value_message.h"
 #include <string.h>
 
+bool mud_call_may_send(mud_call *call, const Mud__ServerFrame *frame)
+{
+    uint64_t size_bytes = PROTO_HEADER_BYTES + mud__server_frame__get_packed_size(frame);
+    if (size_bytes > call->vm->output_limit_bytes - call->output_bytes ||
+        call->output_bytes > call->vm->output_limit_bytes) {
+        return false;
+    }
+    call->output_bytes += size_bytes;
+    call->vm->output_bytes += size_bytes;
+    return true;
+}
+
+static void answer_too_much(mud_call *call)
+{
+    char *hint = mud_answer_text(call->daemon->answer_arena,
+                                 "'muctl vm set %s --output SIZE' raises it", call->vm->name);
+    call->vm->ended.limited++;
+    mud_answer_error(call->daemon, call->ticket, MUD__CODE__RESOURCE_EXHAUSTED, hint,
+                     MUD_OUTPUT_OVER_FORMAT, "call", (unsigned long long)call->id, call->vm->name,
+                     (unsigned long long)call->vm->output_limit_bytes);
+}
+
+static void count_end(mud_call_counts *counts, Mud__Code code)
+{
+    switch ((unsigned)code) {
+    case MUD__CODE__RESOURCE_EXHAUSTED: counts->limited++; return;
+    case MUD__CODE__DEADLINE_EXCEEDED: counts->late++; return;
+    case MUD__CODE__CANCELLED: counts->cancelled++; return;
+    case MUD__CODE__KILLED: counts->killed++; return;
+    default: counts->failed++; return;
+    }
+}
+
 static void answer_returned(mud_call *call, bool exited)
 {
     mud_daemon *daemon = call->daemon;
@@ -25,6 +58,12 @@ static void answer_returned(mud_call *call, bool exited)
     returned.n_results = count;
     frame.reply_case = MUD__SERVER_FRAME__REPLY_RETURNED;
     frame.returned = &returned;
+    frame.id = call->ticket.request;
+    if (!mud_call_may_send(call, &frame)) {
+        answer_too_much(call);
+        return;
+    }
+    call->vm->ended.returned++;
     mud_answer_send(daemon, call->ticket, &frame);
 }
 
@@ -43,12 +82,11 @@ static void answer_guest_error(mud_call *call)
     error.code = is_limit ? MUD__CODE__RESOURCE_EXHAUSTED : MUD__CODE__GUEST_EXCEPTION;
     error.kind = mud_answer_copy(arena, thrown.kind);
     error.message = mud_answer_copy(arena, thrown.message);
-    error.hint = mud_answer_copy(arena, strcmp(thrown.kind, "OUT_OF_MEMORY") == 0
-                                            ? "make the VM with a larger heap quota"
-                                            : "");
+    error.hint = is_limit ? mud_limits_hint(call->vm) : mud_answer_copy(arena, "");
     error.n_frames = mud_frames_of(call->thread, false, arena, &error.frames, &more);
     frame.reply_case = MUD__SERVER_FRAME__REPLY_ERROR;
     frame.error = &error;
+    count_end(&call->vm->ended, error.code);
     mud_answer_send(daemon, call->ticket, &frame);
 }
 
@@ -56,6 +94,7 @@ static void answer_killed(mud_call *call)
 {
     mud_daemon *daemon = call->daemon;
     if (call->verdict == NULL) {
+        call->vm->ended.killed++;
         mud_answer_error(daemon, call->ticket, MUD__CODE__KILLED, "",
                          "call %llu of %s.%s was killed", (unsigned long long)call->id,
                          call->vm->name, mu_function_name(call->callee));
@@ -65,6 +104,7 @@ static void answer_killed(mud_call *call)
     mud__server_frame__init(&frame);
     frame.reply_case = MUD__SERVER_FRAME__REPLY_ERROR;
     frame.error = call->verdict;
+    count_end(&call->vm->ended, call->verdict->code);
     mud_answer_send(daemon, call->ticket, &frame);
 }
 

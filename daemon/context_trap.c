@@ -54,7 +54,7 @@ static void end_taking(mud_context_job *job)
             context->is_open = true;
             taking->event->trap = context->call->trap;
             taking->event->context = context->id;
-            mud_trap_send_event(context->daemon, context->session, taking->event);
+            (void)mud_trap_send_event(context->call, context->session, taking->event);
         } else {
             mud_call_condemn(context->call,
                              mud_code_of_status(job->status, MUD__CODE__FAILED_PRECONDITION), "",

@@ -6,17 +6,14 @@
 #define TOLD_MOST   10u
 #define TOLD_FOR_NS 10000000000u
 
-/* The session and request of a call that logs traps takes those of the VM's threads, too. */
+/* The session of a call that logs traps takes those of the VM's threads, too. Not looked for among
+ * all calls: a program may have thousands of threads, and the loop serves others as well. */
 static void adopt_log(mud_call *thread)
 {
-    mud_call *call = NULL;
-    LIST_FOREACH(call, &thread->vm->calls, of_vm)
-    {
-        if (call->logs_traps && !call->is_thread) {
-            thread->logs_traps = true;
-            thread->ticket.session = call->ticket.session;
-            return;
-        }
+    const mud_call *call = LIST_FIRST(&thread->vm->log_calls);
+    if (call) {
+        thread->logs_traps = true;
+        thread->ticket.session = call->ticket.session;
     }
 }
 

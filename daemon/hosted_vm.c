@@ -8,15 +8,11 @@
 #include <stdio.h>
 #include <string.h>
 
-#define LEAST_HEAP_BYTES (1ull << 20)
-#define MOST_HEAP_BYTES  (1ull << 40)
-
 /* ----------------------------------------------------------------------------------- creation */
 
 static bool check_creation(mud_daemon *daemon, mud_ticket ticket, const char *name,
                            const mud_vm_wish *wish)
 {
-    uint64_t heap_bytes = wish->heap_bytes;
     if (name != NULL && mud_vm_table_find(&daemon->vms, name) != NULL) {
         mud_answer_error(daemon, ticket, MUD__CODE__ALREADY_EXISTS,
                          "take another name, or remove it with 'muctl rm'", "there is a VM %s",
@@ -29,9 +25,7 @@ static bool check_creation(mud_daemon *daemon, mud_ticket ticket, const char *na
                          name);
         return false;
     }
-    if (heap_bytes != 0 && (heap_bytes < LEAST_HEAP_BYTES || heap_bytes > MOST_HEAP_BYTES)) {
-        mud_answer_error(daemon, ticket, MUD__CODE__INVALID_ARGUMENT, "",
-                         "a heap quota is from 1 MiB to 1 TiB");
+    if (!mud_limits_check(daemon, ticket, &wish->limits)) {
         return false;
     }
     if (wish->native && !daemon->options->allows_native) {
@@ -54,9 +48,10 @@ mud_vm *mud_vm_create(mud_daemon *daemon, mud_ticket ticket, const char *name, u
     if (!check_creation(daemon, ticket, name, wish)) {
         return NULL;
     }
-    mu_vm_config config = {.heap_bytes = wish->heap_bytes != 0 ? wish->heap_bytes
-                                                               : daemon->options->heap_bytes,
-                           .grant_native = wish->native};
+    mu_vm_config config = {.limits = mud_limits_inner(&wish->limits), .grant_native = wish->native};
+    if (config.limits.heap_bytes == 0) {
+        config.limits.heap_bytes = daemon->options->heap_bytes;
+    }
     guest_vm *inner = NULL;
     mu_status status = guest->vm_new(daemon->substrate, &config, &inner);
     if (status != MU_OK) {
@@ -70,6 +65,10 @@ mud_vm *mud_vm_create(mud_daemon *daemon, mud_ticket ticket, const char *name, u
     vm->inner = inner;
     vm->owner = owner;
     vm->has_native = wish->native;
+    STAILQ_INIT(&vm->limit_changes);
+    vm->calls_limit = MUD_CALLS_DEFAULT;
+    vm->output_limit_bytes = MUD_OUTPUT_DEFAULT_BYTES;
+    mud_limits_keep(vm, &wish->limits);
     if (name == NULL) {
         mud_vm_table_make_name(&daemon->vms, vm->name);
     } else {
@@ -134,6 +133,7 @@ void mud_vm_remove(mud_vm *vm)
         return;
     }
     mud_vm_table_remove(&daemon->vms, vm);
+    daemon->bundles -= vm->bundles.count;
     vm->is_removed = true;
     daemon->vms_going++;
     mud_log_write(&daemon->log, MUD_LOG_DEBUG, "VM %s removed", vm->name);
@@ -179,6 +179,7 @@ const mud_bundle *mud_vm_add_bundle(mud_vm *vm, const char *name, const char *di
     if (bundle == NULL) {
         MU_ARRAY_PUSH(&vm->bundles, (mud_bundle){.name = mu_string_copy(name, strlen(name))});
         bundle = &vm->bundles.items[vm->bundles.count - 1];
+        vm->daemon->bundles++;
     }
     bundle->version++;
     snprintf(bundle->digest, sizeof bundle->digest, "%s", digest);
@@ -203,7 +204,12 @@ void mud_request_create_vm(mud_session *session, const Mud__ClientFrame *frame)
                          create->guest);
         return;
     }
-    mud_vm_wish wish = {.heap_bytes = create->heap_bytes, .native = create->grant_native};
+    mud_vm_wish wish = {.limits = mud_limits_of_message(create->limits),
+                        .native = create->grant_native};
+    if (wish.limits.heap_bytes == 0) {
+        wish.limits.heap_bytes = create->heap_bytes;
+    }
+    session->has_owned |= !is_named;
     mud_vm *vm = mud_vm_create(daemon, ticket, is_named ? create->name : NULL,
                                is_named ? 0 : session->id, guest, &wish);
     if (vm == NULL) {

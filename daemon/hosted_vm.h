@@ -3,6 +3,7 @@
  * removed stays, without a name, until nothing uses it (`pins`); then it is freed on a thread of
  * libuv's pool, because freeing waits. */
 #include "answer.h"
+#include "vm_limits.h"
 #include <sys/queue.h>
 
 #define MUD_BUNDLES_MOST 4096u
@@ -24,8 +25,14 @@ typedef struct mud_bundle {
 struct mud_load;
 struct mud_call;
 LIST_HEAD(mud_call_list, mud_call);
+struct mud_limit_change;
+STAILQ_HEAD(mud_limit_changes, mud_limit_change);
 struct mud_context;
 LIST_HEAD(mud_context_list, mud_context);
+/* How calls have ended; `refused` ones never began, because the VM had as many as it may. */
+typedef struct mud_call_counts {
+    uint64_t returned, failed, limited, late, cancelled, killed, refused;
+} mud_call_counts;
 typedef struct mud_vm {
     mud_daemon *daemon;
     char name[MUD_NAME_BYTES + 1];
@@ -40,8 +47,15 @@ typedef struct mud_vm {
     struct mud_load *first_load, *last_load; /* the first one is running: bundle_load.c */
     uint32_t loads, collections, code_views; /* under way */
     struct mud_call_list calls;              /* that run or wait in a trap */
+    struct mud_call_list log_calls;          /* of these, that log traps: not threads */
     uint64_t calls_running, calls_trapped, calls_done;
-    uint32_t threads; /* among the calls: that programs and contexts made */
+    mud_call_counts ended;
+    struct mud_limit_changes limit_changes; /* the first one is being made: vm_limits.c */
+    uint32_t limit_change_count;
+    uint64_t calls_limit;        /* of calls_running */
+    uint64_t output_bytes;       /* that calls and threads have sent to clients */
+    uint64_t output_limit_bytes; /* of one of them */
+    uint32_t threads;            /* among the calls: that programs and contexts made */
     struct mud_context_list context_list;
     uint32_t contexts, trap_contexts; /* in all; of traps */
     uint64_t context_handles;
@@ -59,8 +73,8 @@ typedef struct mud_vm {
 
 /* What a client asks of a new VM. */
 typedef struct mud_vm_wish {
-    uint64_t heap_bytes; /* 0: the default */
-    bool native;         /* the grant */
+    mud_limits limits;
+    bool native; /* the grant */
 } mud_vm_wish;
 /* Errors: an answer has been sent, and the result is NULL.
  *   name   NULL: one is made up

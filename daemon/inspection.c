@@ -5,6 +5,8 @@
 enum { MAX_FUNCTIONS = 10000 };
 /* And at most this many calls of a VM. */
 enum { MAX_CALLS = 1000 };
+/* A page of a listing has at most so many VMs, and no further one once it has so many bundles. */
+enum { PAGE_VMS = 1000, PAGE_BUNDLES = MUD_BUNDLES_MOST };
 
 /* ----------------------------------------------------------------------------------- pieces */
 
@@ -63,36 +65,30 @@ static Mud__FunctionInfo *function_info(mu_vm *vm, const mu_function *function, 
     return info;
 }
 
-static size_t bundle_count(const mud_daemon *daemon)
-{
-    size_t count = 0;
-    for (uint32_t i = 0; i < daemon->vms.vms.count; i++) {
-        count += daemon->vms.vms.items[i]->bundles.count;
-    }
-    return count;
-}
-
 /* --------------------------------------------------------------------------------- requests */
 
 void mud_request_list(mud_session *session, const Mud__ClientFrame *frame)
 {
     mud_daemon *daemon = session->daemon;
     proto_arena *arena = daemon->answer_arena;
+    uint32_t next = mud_vm_table_after(&daemon->vms, frame->list->after);
     Mud__ServerFrame reply;
     Mud__Listing listing;
     mud__server_frame__init(&reply);
     mud__listing__init(&listing);
-    uint32_t vms = daemon->vms.vms.count;
-    listing.vms = mud_answer_allocate(arena, (vms + 1) * sizeof(Mud__VmInfo *));
+    listing.vms = mud_answer_allocate(arena, PAGE_VMS * sizeof(Mud__VmInfo *));
     listing.bundles =
-        mud_answer_allocate(arena, (bundle_count(daemon) + 1) * sizeof(Mud__BundleInfo *));
-    for (uint32_t i = 0; i < vms; i++) {
-        const mud_vm *vm = daemon->vms.vms.items[i];
+        mud_answer_allocate(arena, (PAGE_BUNDLES + MUD_BUNDLES_MOST) * sizeof(Mud__BundleInfo *));
+    for (; next < daemon->vms.vms.count && listing.n_vms < PAGE_VMS &&
+           listing.n_bundles < PAGE_BUNDLES;
+         next++) {
+        const mud_vm *vm = daemon->vms.vms.items[next];
         listing.vms[listing.n_vms++] = vm_info(vm, arena);
         for (uint32_t k = 0; k < vm->bundles.count; k++) {
             listing.bundles[listing.n_bundles++] = bundle_info(vm, &vm->bundles.items[k], arena);
         }
     }
+    listing.more = next < daemon->vms.vms.count;
     reply.reply_case = MUD__SERVER_FRAME__REPLY_LISTING;
     reply.listing = &listing;
     mud_answer_send(daemon, (mud_ticket){session->id, frame->id}, &reply);
@@ -134,29 +130,33 @@ void mud_request_inspect(mud_session *session, const Mud__ClientFrame *frame)
     mud_answer_send(daemon, ticket, &reply);
 }
 
+Mud__StatusInfo *mud_status_info(const mud_daemon *daemon, proto_arena *arena)
+{
+    Mud__StatusInfo *status = mud_answer_allocate(arena, sizeof *status);
+    mud__status_info__init(status);
+    status->version = mud_answer_copy(arena, MUD_VERSION);
+    status->pid = (uint64_t)uv_os_getpid();
+    status->uptime_ms = (mud_now_ns() - daemon->started_ns) / 1000000;
+    status->socket = mud_answer_copy(arena, daemon->options->socket_path);
+    status->sessions = daemon->sessions.count;
+    status->vms = daemon->vms.vms.count;
+    status->bundles = daemon->bundles;
+    status->calls_running = daemon->calls.count - daemon->threads;
+    status->calls_trapped = daemon->calls_trapped;
+    status->calls_done = daemon->calls_done;
+    status->heap_bytes = mu_substrate_heap_bytes(daemon->substrate);
+    status->code_bytes = mu_substrate_code_bytes(daemon->substrate);
+    status->contexts = daemon->contexts.count;
+    status->draining = daemon->drain_stage != MUD_SERVING;
+    return status;
+}
+
 void mud_request_status(mud_session *session, const Mud__ClientFrame *frame)
 {
     mud_daemon *daemon = session->daemon;
-    proto_arena *arena = daemon->answer_arena;
     Mud__ServerFrame reply;
-    Mud__StatusInfo status;
     mud__server_frame__init(&reply);
-    mud__status_info__init(&status);
-    status.version = mud_answer_copy(arena, MUD_VERSION);
-    status.pid = (uint64_t)uv_os_getpid();
-    status.uptime_ms = (mud_now_ns() - daemon->started_ns) / 1000000;
-    status.socket = mud_answer_copy(arena, daemon->options->socket_path);
-    status.sessions = daemon->sessions.count;
-    status.vms = daemon->vms.vms.count;
-    status.bundles = (uint32_t)bundle_count(daemon);
-    status.calls_running = daemon->calls.count - daemon->threads;
-    status.calls_trapped = daemon->calls_trapped;
-    status.calls_done = daemon->calls_done;
-    status.heap_bytes = mu_substrate_heap_bytes(daemon->substrate);
-    status.code_bytes = mu_substrate_code_bytes(daemon->substrate);
-    status.contexts = daemon->contexts.count;
-    status.draining = daemon->drain_stage != MUD_SERVING;
     reply.reply_case = MUD__SERVER_FRAME__REPLY_STATUS;
-    reply.status = &status;
+    reply.status = mud_status_info(daemon, daemon->answer_arena);
     mud_answer_send(daemon, (mud_ticket){session->id, frame->id}, &reply);
 }

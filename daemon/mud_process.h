@@ -38,6 +38,7 @@ struct mud_daemon {
     uint32_t trap_contexts; /* among the contexts: that hold a trap */
     uint32_t traps_waiting; /* for a context */
     mud_vm_table vms;
+    uint32_t bundles;      /* of the VMs in the table */
     uint32_t vms_going;    /* removed from the table, not yet freed */
     uint32_t jobs_pending; /* loads, collections and the like, begun or queued */
     uint64_t batch_bytes;  /* held by batches of contexts */

@@ -2,6 +2,7 @@
 #include "backtrace.h"
 #include "bundle_load.h"
 #include "call.h"
+#include "call_listing.h"
 #include "client_context.h"
 #include "code_view.h"
 #include "collection.h"
@@ -9,6 +10,7 @@
 #include "inspection.h"
 #include "thread_wait.h"
 #include "trap_wait.h"
+#include "vm_stats.h"
 #include "watch.h"
 
 static void hello_again(mud_session *session, const Mud__ClientFrame *frame)
@@ -45,6 +47,10 @@ static const mud_request_row rows[] = {
     /* A handler of traps needs it for calls that a shutdown waits for. */
     ROW(PERFORM,      mud_request_perform,       false),
     ROW(WAIT_THREADS, mud_request_wait_threads,  false),
+    ROW(SET_VM,       mud_request_set_vm,        false),
+    ROW(LIST_CALLS,   mud_request_list_calls,    false),
+    ROW(KILL_CALLS,   mud_request_kill_calls,    false),
+    ROW(GET_STATS,    mud_request_get_stats,     false),
 };
 #undef ROW
 /* clang-format on */

@@ -5,14 +5,15 @@
 #include "request_table.h"
 #include "thread_wait.h"
 #include "trap_wait.h"
+#include <stdio.h>
 #include <unistd.h>
 
 /* ------------------------------------------------------------------------------------ the end */
 
-static void remove_owned_vms(mud_daemon *daemon, uint64_t session)
+static void remove_owned_vms(mud_daemon *daemon, const mud_session *session)
 {
-    for (uint32_t i = daemon->vms.vms.count; i-- > 0;) {
-        if (daemon->vms.vms.items[i]->owner == session) {
+    for (uint32_t i = session->has_owned ? daemon->vms.vms.count : 0; i-- > 0;) {
+        if (daemon->vms.vms.items[i]->owner == session->id) {
             mud_vm_remove(daemon->vms.vms.items[i]);
         }
     }
@@ -44,11 +45,15 @@ void mud_session_close(mud_session *session, const char *reason)
     for (uint32_t i = 0; i < MUD_UPLOADS_MOST; i++) {
         mud_upload_drop(daemon, &session->uploads[i]);
     }
-    mud_trap_release_session(daemon, session->id);
+    if (session->has_handled) {
+        mud_trap_release_session(daemon, session->id);
+    }
     mud_call_kill_of_session(daemon, session->id);
     mud_context_doom_of_session(daemon, session->id);
-    mud_thread_wait_forget(daemon, session->id);
-    remove_owned_vms(daemon, session->id);
+    if (session->waits > 0) {
+        mud_thread_wait_forget(daemon, session->id);
+    }
+    remove_owned_vms(daemon, session);
     uv_close((uv_handle_t *)&session->pipe, on_handle_closed);
     uv_close((uv_handle_t *)&session->timer, on_handle_closed);
     mud_drain_check(daemon);
@@ -97,6 +102,7 @@ static void greet(mud_session *session, const Mud__ClientFrame *frame)
         return;
     }
     session->has_greeted = true;
+    snprintf(session->client, sizeof session->client, "%s", frame->hello->client);
     uv_timer_stop(&session->timer);
     mud_log_write(&session->daemon->log, MUD_LOG_DEBUG, "session %llu is %s",
                   (unsigned long long)session->id, frame->hello->client);

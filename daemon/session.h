@@ -25,6 +25,7 @@ typedef struct mud_session {
     mud_daemon *daemon;
     uint64_t id;
     pid_t peer;
+    char client[65]; /* as its Hello calls it, cut */
     uv_pipe_t pipe;
     uv_timer_t timer; /* until Hello came: its deadline; then: of the write on its way */
     uint32_t open_handles;
@@ -41,6 +42,8 @@ typedef struct mud_session {
     uint32_t calls;    /* of this session that have not ended */
     uint32_t contexts; /* opened by it and not closed */
     uint32_t waits;    /* for threads */
+    bool has_owned;    /* VMs that go with it, at some time */
+    bool has_handled;  /* traps of a VM, at some time */
     uint64_t batch_bytes;
     mud_upload uploads[MUD_UPLOADS_MOST];
 } mud_session;

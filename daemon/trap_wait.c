@@ -27,13 +27,22 @@ void mud_trap_forget(mud_call *call)
     }
 }
 
-void mud_trap_send_event(mud_daemon *daemon, uint64_t session, Mud__TrapEvent *event)
+bool mud_trap_send_event(mud_call *call, uint64_t session, Mud__TrapEvent *event)
 {
     Mud__ServerFrame frame;
     mud__server_frame__init(&frame);
     frame.reply_case = MUD__SERVER_FRAME__REPLY_TRAP;
     frame.trap = event;
-    mud_answer_send(daemon, (mud_ticket){session, 0}, &frame);
+    if (!mud_call_may_send(call, &frame)) {
+        char hint[MUD_NAME_BYTES + 64];
+        snprintf(hint, sizeof hint, "'muctl vm set %s --output SIZE' raises it", call->vm->name);
+        mud_call_condemn(call, MUD__CODE__RESOURCE_EXHAUSTED, hint, false, MUD_OUTPUT_OVER_FORMAT,
+                         call->is_thread ? "thread" : "call", (unsigned long long)call->id,
+                         call->vm->name, (unsigned long long)call->vm->output_limit_bytes);
+        return false;
+    }
+    mud_answer_send(call->daemon, (mud_ticket){session, 0}, &frame);
+    return true;
 }
 
 void mud_trap_leave(mud_call *call)
@@ -63,7 +72,9 @@ static void enter_logged(mud_call *call)
     mud_daemon *daemon = call->daemon;
     Mud__TrapEvent *event = mud_trap_event(call, daemon->answer_arena);
     event->resumed = true;
-    mud_trap_send_event(daemon, call->ticket.session, event);
+    if (!mud_trap_send_event(call, call->ticket.session, event)) {
+        return;
+    }
     const mud_session *session = mud_session_find(daemon, call->ticket.session);
     if (session != NULL && mud_session_output_bytes(session) > MUD_OUTPUT_PAUSE_BYTES) {
         call->waits_for_output = true;
@@ -82,7 +93,8 @@ static void enter_handled(mud_call *call)
     if (call->vm->handler_takes_contexts) {
         mud_context_trap_enter(call);
     } else {
-        mud_trap_send_event(daemon, call->vm->handler, mud_trap_event(call, daemon->answer_arena));
+        (void)mud_trap_send_event(call, call->vm->handler,
+                                  mud_trap_event(call, daemon->answer_arena));
     }
 }
 
@@ -195,6 +207,7 @@ void mud_request_attach_traps(mud_session *session, const Mud__ClientFrame *fram
         return;
     }
     vm->handler = session->id;
+    session->has_handled = true;
     vm->on_disconnect = attach->on_disconnect;
     vm->handler_takes_contexts = attach->with_contexts;
     vm->handler_takes_frames = attach->with_frames;

@@ -18,8 +18,9 @@ void mud_request_detach_traps(mud_session *session, const Mud__ClientFrame *fram
 void mud_request_answer_trap(mud_session *session, const Mud__ClientFrame *frame);
 
 /* --- For context_trap.c */
-/* Sends the event to the session, and ends the use of the answer arena. */
-void mud_trap_send_event(mud_daemon *daemon, uint64_t session, Mud__TrapEvent *event);
+/* Sends the event of the call's trap to the session, and ends the use of the answer arena. False
+ * when that is more than the call may send: it is condemned. */
+bool mud_trap_send_event(mud_call *call, uint64_t session, Mud__TrapEvent *event);
 /* The call's trap needs no answer any more. */
 void mud_trap_forget(mud_call *call);
 /* Resumes the trapped thread or throws into it, as the answer says; any thread of ours may ask.

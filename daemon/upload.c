@@ -202,7 +202,8 @@ static mud_vm *target_of(mud_daemon *daemon, mud_ticket ticket, const mud_upload
                          "no guest knows what %s is", upload->file);
         return NULL;
     }
-    mud_vm_wish wish = {.heap_bytes = upload->heap_bytes, .native = upload->grant_native};
+    mud_vm_wish wish = {.limits = {.heap_bytes = upload->heap_bytes},
+                        .native = upload->grant_native};
     vm = mud_vm_create(daemon, ticket, upload->vm, 0, guest, &wish);
     if (vm != NULL) {
         vm->made_for_load = true;

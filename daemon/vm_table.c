@@ -52,6 +52,13 @@ mud_vm *mud_vm_table_find(const mud_vm_table *table, const char *name)
     return found ? table->vms.items[at] : NULL;
 }
 
+uint32_t mud_vm_table_after(const mud_vm_table *table, const char *name)
+{
+    uint32_t at = place_of(table, name);
+    bool found = at < table->vms.count && strcmp(table->vms.items[at]->name, name) == 0;
+    return found ? at + 1 : at;
+}
+
 void mud_vm_table_add(mud_vm_table *table, mud_vm *vm)
 {
     uint32_t at = place_of(table, vm->name);

@@ -4,7 +4,7 @@
 #include "mu_base.h"
 
 #define MUD_NAME_BYTES 64u
-#define MUD_VMS_MOST   4096u
+#define MUD_VMS_MOST   16384u
 
 struct mud_vm;
 typedef struct mud_vm_table {
@@ -18,6 +18,8 @@ bool mud_vm_name_is_good(const char *name);
 bool mud_bundle_name_is_good(const char *name);
 /* NULL when there is none. */
 struct mud_vm *mud_vm_table_find(const mud_vm_table *table, const char *name);
+/* Where the first VM whose name comes after `name` is; the table's length when there is none. */
+uint32_t mud_vm_table_after(const mud_vm_table *table, const char *name);
 /* The name is not in the table. */
 void mud_vm_table_add(mud_vm_table *table, struct mud_vm *vm);
 void mud_vm_table_remove(mud_vm_table *table, const struct mud_vm *vm);

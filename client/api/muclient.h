@@ -192,6 +192,97 @@ typedef struct muclient_function_info {
     const char *signature;
 } muclient_function_info;
 
+/* What a VM may use at most. To mud, 0: the default, or unchanged. */
+typedef struct muclient_vm_limits {
+    uint64_t heap_bytes;
+    uint64_t calls;        /* of clients, that run or wait at once */
+    uint64_t output_bytes; /* that one call or thread sends to clients: results, events of traps */
+    uint64_t stack_bytes;  /* how deep one stack may become */
+    uint64_t stacks_bytes; /* all stacks together, as far as their frames have reached */
+    uint64_t stacks;       /* how many there are */
+    uint64_t threads;      /* of the program, of calls and of contexts, not finished */
+    uint64_t code_bytes;   /* machine code of the functions that it has called */
+    uint64_t metadata_bytes;  /* all else that is held for it: bundles, tables, contexts */
+    uint64_t context_handles; /* values that contexts hold */
+} muclient_vm_limits;
+
+/* Of muclient_vm_set. */
+typedef struct muclient_vm_settings {
+    const char *name;
+    const char *guest;
+    muclient_vm_limits limits; /* as they are now */
+    bool grant_native;
+} muclient_vm_settings;
+
+/* A histogram: buckets[i] counts times from 2^i nanoseconds to below 2^(i + 1); the last one
+ * whatever is longer. */
+typedef struct muclient_times {
+    const uint64_t *buckets;
+    size_t bucket_count;
+    uint64_t longest_ns;
+    uint64_t total_ns;
+} muclient_times;
+
+/* How calls have ended; refused ones never began. */
+typedef struct muclient_call_counts {
+    uint64_t returned;
+    uint64_t failed;  /* GUEST_EXCEPTION, FAILED_PRECONDITION, … */
+    uint64_t limited; /* RESOURCE_EXHAUSTED */
+    uint64_t late;    /* DEADLINE_EXCEEDED */
+    uint64_t cancelled;
+    uint64_t killed;
+    uint64_t refused; /* the VM had as many as it may */
+} muclient_call_counts;
+
+typedef struct muclient_vm_stats {
+    const char *name;
+    const char *guest;
+    muclient_vm_limits limits;
+    uint64_t heap_used_bytes;
+    uint64_t heap_live_bytes; /* as the last collection of the whole heap found */
+    uint64_t young_collections;
+    uint64_t full_collections;
+    uint64_t markings; /* beside the program */
+    uint64_t collected_ns;
+    muclient_times stops;         /* how long the VM's world stood still */
+    muclient_times to_safepoints; /* how long it took to stop */
+    uint64_t calls_running;
+    uint64_t calls_trapped;
+    muclient_call_counts calls;
+    uint64_t threads; /* not finished: of the program, of calls and of contexts */
+    uint64_t threads_finished;
+    uint64_t contexts;
+    uint64_t context_handles;
+    uint64_t output_bytes; /* sent by all its calls and threads */
+    uint64_t bundles;
+    uint64_t functions;
+    uint64_t stacks_bytes; /* used of the limits of these names */
+    uint64_t stacks;
+    uint64_t code_bytes;
+    uint64_t metadata_bytes;
+} muclient_vm_stats;
+
+/* A call that has not ended, or a thread of a program. */
+typedef struct muclient_call_info {
+    uint64_t call; /* its number */
+    const char *vm;
+    const char *function; /* that it began with */
+    bool made_by_program; /* a thread */
+    const char *state;    /* "running", "trapped", "waiting", "ending" */
+    uint64_t age_us;
+    bool has_deadline;
+    uint64_t deadline_left_us;
+    uint64_t client_pid; /* 0: a thread's */
+    const char *client;
+} muclient_call_info;
+
+/* Of muclient_list_calls. */
+typedef struct muclient_call_listing {
+    const muclient_call_info *calls; /* by number */
+    size_t call_count;
+    bool more; /* behind the last */
+} muclient_call_listing;
+
 /* Of muclient_list, and of muclient_inspect with one VM. */
 typedef struct muclient_listing {
     const muclient_vm_info *vms;
@@ -200,6 +291,7 @@ typedef struct muclient_listing {
     size_t bundle_count;
     const muclient_function_info *functions; /* of muclient_inspect only */
     size_t function_count;
+    bool more; /* VMs behind the last */
 } muclient_listing;
 
 typedef struct muclient_thread_trace {
@@ -264,6 +356,14 @@ typedef struct muclient_status_info {
     uint32_t contexts;
 } muclient_status_info;
 
+/* Of muclient_stats_get. */
+typedef struct muclient_stats {
+    muclient_status_info status; /* of mud */
+    const muclient_vm_stats *vms;
+    size_t vm_count;
+    bool more; /* behind the last */
+} muclient_stats;
+
 typedef struct muclient_reply muclient_reply;
 
 /* What the reply holds; NULL when it is a reply of another kind. Borrowed from the reply. */
@@ -274,6 +374,10 @@ const muclient_function_code *muclient_reply_code(const muclient_reply *reply);
 const muclient_backtraces *muclient_reply_backtraces(const muclient_reply *reply);
 const muclient_status_info *muclient_reply_status(const muclient_reply *reply);
 const muclient_performed *muclient_reply_performed(const muclient_reply *reply);
+const muclient_vm_settings *muclient_reply_settings(const muclient_reply *reply);
+const muclient_stats *muclient_reply_stats(const muclient_reply *reply);
+const muclient_call_listing *muclient_reply_calls(const muclient_reply *reply);
+uint64_t muclient_reply_ended(const muclient_reply *reply); /* of muclient_calls_kill; else 0 */
 const char *muclient_reply_vm_name(const muclient_reply *reply); /* of muclient_vm_create */
 void muclient_reply_free(muclient_reply *reply);                 /* NULL is allowed */
 
@@ -334,19 +438,35 @@ MUCLIENT_MUST_CHECK muclient_code muclient_load_bytes(muclient *client,
                                                       const void *bytes, size_t length,
                                                       muclient_reply **reply,
                                                       muclient_error **error);
-/* `name` NULL: mud makes a name up, and the VM goes when this connection does. With `grant_native`
- * the VM's code may use pointers and call C functions; PERMISSION_DENIED unless mud was started
- * with
- * --allow-native. */
-MUCLIENT_MUST_CHECK muclient_code muclient_vm_create(muclient *client, const char *name,
-                                                     const char *guest, uint64_t heap_bytes,
-                                                     bool grant_native, muclient_reply **reply,
+typedef struct muclient_vm_spec {
+    const char *name;  /* NULL: mud makes one up, and the VM goes when this connection does */
+    const char *guest; /* NULL: the Mu IR */
+    bool grant_native; /* its code may use pointers and call C functions; PERMISSION_DENIED unless
+                          mud was started with --allow-native */
+    muclient_vm_limits limits;
+} muclient_vm_spec;
+MUCLIENT_MUST_CHECK muclient_code muclient_vm_create(muclient *client, const muclient_vm_spec *spec,
+                                                     muclient_reply **reply,
                                                      muclient_error **error);
+/* Changes limits of a VM, also while it runs; the reply has all of them as they are then, so with
+ * no change it is a question. A limit below what is in use takes nothing away: what asks for more
+ * fails until it fits. Errors: INVALID_ARGUMENT for one that no VM may have; then none is changed.
+ */
+MUCLIENT_MUST_CHECK muclient_code muclient_vm_set(muclient *client, const char *vm,
+                                                  const muclient_vm_limits *limits,
+                                                  muclient_reply **reply, muclient_error **error);
 /* Without `force` a VM with running calls stays (FAILED_PRECONDITION). */
 MUCLIENT_MUST_CHECK muclient_code muclient_vm_remove(muclient *client, const char *vm, bool force,
                                                      muclient_error **error);
-MUCLIENT_MUST_CHECK muclient_code muclient_list(muclient *client, muclient_reply **reply,
-                                                muclient_error **error);
+/* The VMs whose names come after `after` (NULL: all), in that order, with their bundles; as many as
+ * fit well into a frame. When the listing says that there are more, ask on after the last one. */
+MUCLIENT_MUST_CHECK muclient_code muclient_list(muclient *client, const char *after,
+                                                muclient_reply **reply, muclient_error **error);
+/* How VMs are doing, in numbers: one, or with `vm` NULL all whose names come after `after`, of
+ * which there may be more, as in muclient_list. */
+MUCLIENT_MUST_CHECK muclient_code muclient_stats_get(muclient *client, const char *vm,
+                                                     const char *after, muclient_reply **reply,
+                                                     muclient_error **error);
 MUCLIENT_MUST_CHECK muclient_code muclient_inspect(muclient *client, const char *vm,
                                                    muclient_reply **reply, muclient_error **error);
 /* The machine code of a function's newest version, which is compiled if it was not. Errors:
@@ -402,6 +522,17 @@ void muclient_forget(muclient *client, uint64_t request);
 /* Kills a call of this or another client. */
 MUCLIENT_MUST_CHECK muclient_code muclient_call_kill(muclient *client, uint64_t call,
                                                      muclient_error **error);
+
+/* Kills all calls of a VM, and the threads that its program and contexts made; the reply says how
+ * many that were. */
+MUCLIENT_MUST_CHECK muclient_code muclient_calls_kill(muclient *client, const char *vm,
+                                                      muclient_reply **reply,
+                                                      muclient_error **error);
+/* The calls and threads that have not ended, of one VM or of all (`vm` NULL), whose numbers are
+ * above `after`; of which there may be more, as in muclient_list. */
+MUCLIENT_MUST_CHECK muclient_code muclient_list_calls(muclient *client, const char *vm,
+                                                      uint64_t after, muclient_reply **reply,
+                                                      muclient_error **error);
 
 /* --- The daemon --- */
 

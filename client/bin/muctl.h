@@ -62,8 +62,13 @@ int muctl_function_split(muctl_program *muctl, const char *target, char **vm,
                          const char **function);
 /* Calls, with ^C killing the call; prints the results. */
 int muctl_call_and_print(muctl_program *muctl, const muclient_call_spec *spec);
-/* Reads --timeout; 0 and `*milliseconds`, or the exit status. */
+/* Reads --deadline or --timeout; 0 and `*milliseconds`, or the exit status. */
 int muctl_timeout(const muctl_program *muctl, uint64_t *milliseconds);
+
+/* --- muctl_ps.c --- */
+
+/* The number of a call; 0, or the exit status after a message. */
+int muctl_call_number_read(const muctl_program *muctl, const char *word, uint64_t *call);
 
 /* --- muctl_load.c --- */
 

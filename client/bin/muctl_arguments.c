@@ -110,11 +110,12 @@ static bool unknown_command(const parsing *parse, const char *word)
     return refuse(parse, hint, "there is no command \"", word, "\"");
 }
 
-/* The command is the first word or, for "trap attach", the first two. */
+/* The command is the first word or, for some such as "trap attach", the first two. */
 static bool command_take(const parsing *parse)
 {
     muctl_arguments *out = parse->out;
     size_t count;
+    bool has_two = false;
     const muctl_command *commands = muctl_commands(&count);
     for (size_t i = 0; i < count; i++) {
         const char *name = commands[i].name;
@@ -124,8 +125,9 @@ static bool command_take(const parsing *parse)
         }
         size_t taken = 1;
         if (name[first] == ' ') {
+            has_two = true;
             if (out->rest_start < 2 || strcmp(name + first + 1, out->words[1]) != 0) {
-                break;
+                continue;
             }
             taken = 2;
         }
@@ -136,9 +138,9 @@ static bool command_take(const parsing *parse)
         return true;
     }
     char both[128];
-    (void)snprintf(both, sizeof both, "%s%s%s", out->words[0],
-                   strcmp(out->words[0], "trap") == 0 && out->rest_start > 1 ? " " : "",
-                   strcmp(out->words[0], "trap") == 0 && out->rest_start > 1 ? out->words[1] : "");
+    bool is_pair = has_two && out->rest_start > 1;
+    (void)snprintf(both, sizeof both, "%s%s%s", out->words[0], is_pair ? " " : "",
+                   is_pair ? out->words[1] : "");
     return unknown_command(parse, both);
 }
 
@@ -210,7 +212,7 @@ void muctl_arguments_deinit(muctl_arguments *arguments)
     *arguments = (muctl_arguments){0};
 }
 
-void muctl_options_print(FILE *out, uint32_t options)
+void muctl_options_print(FILE *out, uint64_t options)
 {
     for (unsigned i = 0; i < MUCTL_OPTION_COUNT; i++) {
         if ((options >> i & 1) != 0) {

@@ -19,7 +19,7 @@ typedef int (*muctl_command_fn)(muctl_program *muctl);
 typedef struct muctl_command {
     const char *name; /* "ls", "trap attach" */
     muctl_command_fn run;
-    uint32_t options; /* a bit for each muctl_option it takes */
+    uint64_t options; /* a bit for each muctl_option it takes */
     unsigned fewest;  /* arguments */
     unsigned most;
     const char *usage;
@@ -53,4 +53,4 @@ bool muctl_arguments_parse(int argc, char *const *argv, muctl_arguments *out,
                            muctl_problem *problem);
 void muctl_arguments_deinit(muctl_arguments *arguments);
 /* Prints the options a command takes. */
-void muctl_options_print(FILE *out, uint32_t options);
+void muctl_options_print(FILE *out, uint64_t options);

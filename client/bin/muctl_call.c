@@ -1,4 +1,4 @@
-/* call and kill. The first signal kills the call and its end is reported as ever; the second ends
+/* call. The first signal kills the call and its end is reported as ever; the second ends
  * muctl at once. */
 #include "muctl.h"
 #include "muctl_quantity.h"
@@ -18,8 +18,12 @@ muclient_value *muctl_values(const char *const *words, size_t count)
 
 int muctl_timeout(const muctl_program *muctl, uint64_t *milliseconds)
 {
+    const char *const *values = muctl->arguments.values;
+    const char *text = values[values[MUCTL_DEADLINE] != NULL ? MUCTL_DEADLINE : MUCTL_TIMEOUT];
     *milliseconds = 0;
-    const char *text = muctl->arguments.values[MUCTL_TIMEOUT];
+    if (values[MUCTL_DEADLINE] != NULL && values[MUCTL_TIMEOUT] != NULL) {
+        return muctl_usage(muctl, "give one", "--timeout and --deadline are the same");
+    }
     if (text != NULL && !muctl_duration_parse(text, milliseconds)) {
         return muctl_usage(muctl, "write it like 300ms, 5s or 2m", "\"%s\" is not a duration",
                            text);
@@ -139,20 +143,4 @@ int muctl_call_command(muctl_program *muctl)
     free(vm);
     free(values);
     return status;
-}
-
-int muctl_kill_command(muctl_program *muctl)
-{
-    uint64_t call;
-    const char *word = muctl->arguments.words[0];
-    if (!muctl_number_parse(word, &call)) {
-        return muctl_usage(muctl, "muctl inspect NAME lists the calls that run",
-                           "\"%s\" is not the number of a call", word);
-    }
-    int status = muctl_connect(muctl);
-    muclient_error *error = NULL;
-    if (status == 0 && muclient_call_kill(muctl->client, call, &error) != MUCLIENT_OK) {
-        status = muctl_failed(muctl, error);
-    }
-    return status == 0 ? muctl_done(muctl, "kill", "call", word, "killed call") : status;
 }

@@ -109,53 +109,60 @@ static const char overview[] = "usage: muctl COMMAND [--socket PATH] [--json] �
                                "  call VM.FUNC ARG…   call a function\n"
                                "  run FILE…           load and call in a fresh VM\n"
                                "  ls                  list VMs and bundles\n"
+                               "  vm create, set, ls, rm  VMs and their limits\n"
+                               "  ps, kill CALL       the calls that run\n"
+                               "  stats [VM]          heaps, collections, calls, in numbers\n"
                                "  trap attach VM      handle a VM's traps\n"
                                "  status              how mud is doing\n"
-                               "  inspect, rm, gc, kill, shutdown, version, help COMMAND\n"
+                               "  inspect, gc, bt, disasm, watch, shutdown, version, help COMMAND\n"
                                "\n"
                                "  muctl load gcd.uir && muctl call gcd.gcd 1071 462\n"
                                "  muctl run gcd.uir --call gcd -- 1071 462\n";
 
-static const muctl_command *command_named(const char *const *words, size_t count)
+/* Is it the command of these words, or one of those that begin with the one word? */
+static bool is_named(const muctl_command *command, const char *const *words, size_t count)
 {
-    char name[64];
-    (void)snprintf(name, sizeof name, "%s%s%s", words[0], count > 1 ? " " : "",
-                   count > 1 ? words[1] : "");
-    size_t command_count;
-    const muctl_command *commands = muctl_commands(&command_count);
-    for (size_t i = 0; i < command_count; i++) {
-        size_t first = strcspn(commands[i].name, " ");
-        bool is_first_word = strlen(name) == first && strncmp(commands[i].name, name, first) == 0;
-        if (is_first_word || strcmp(commands[i].name, name) == 0) {
-            return &commands[i];
-        }
+    size_t first = strcspn(command->name, " ");
+    if (strlen(words[0]) != first || strncmp(command->name, words[0], first) != 0) {
+        return false;
     }
-    return NULL;
+    return count == 1 ||
+           (command->name[first] == ' ' && strcmp(command->name + first + 1, words[1]) == 0);
+}
+
+static void command_explain(const muctl_program *muctl, const muctl_command *command)
+{
+    (void)fprintf(muctl->out, "usage: muctl %s\n\n%s\n\n", command->usage, command->text);
+    muctl_options_print(muctl->out, command->options);
+    if (command->run == muctl_trap_command) {
+        (void)fputs("\nwhile a trap waits, with ; between several:\n", muctl->out);
+        muctl_trap_help_print(muctl->out);
+    }
 }
 
 int muctl_help_command(muctl_program *muctl)
 {
     const muctl_arguments *arguments = &muctl->arguments;
-    const muctl_command *command = arguments->command;
-    if (command != NULL && command->run == muctl_help_command) {
-        command = NULL;
-        if (arguments->word_count > 0) {
-            command = command_named(arguments->words, arguments->word_count);
-            if (command == NULL) {
-                return muctl_usage(muctl, "muctl help", "there is no command \"%s\"",
-                                   arguments->words[0]);
-            }
+    size_t count;
+    size_t explained = 0;
+    const muctl_command *commands = muctl_commands(&count);
+    if (arguments->command != NULL && arguments->command->run != muctl_help_command) {
+        command_explain(muctl, arguments->command);
+        return muctl_written(muctl);
+    }
+    for (size_t i = 0; i < count && arguments->word_count > 0; i++) {
+        if (is_named(&commands[i], arguments->words, arguments->word_count)) {
+            (void)fputs(explained++ > 0 ? "\n" : "", muctl->out);
+            command_explain(muctl, &commands[i]);
         }
     }
-    if (command == NULL) {
+    if (arguments->word_count > 0 && explained == 0) {
+        return muctl_usage(muctl, "muctl help", "there is no command \"%s%s%s\"",
+                           arguments->words[0], arguments->word_count > 1 ? " " : "",
+                           arguments->word_count > 1 ? arguments->words[1] : "");
+    }
+    if (arguments->word_count == 0) {
         (void)fputs(overview, muctl->out);
-    } else {
-        (void)fprintf(muctl->out, "usage: muctl %s\n\n%s\n\n", command->usage, command->text);
-        muctl_options_print(muctl->out, command->options);
-        if (command->run == muctl_trap_command) {
-            (void)fputs("\nwhile a trap waits, with ; between several:\n", muctl->out);
-            muctl_trap_help_print(muctl->out);
-        }
     }
     return muctl_written(muctl);
 }

@@ -1,5 +1,5 @@
-/* ls, inspect, rm, gc. */
-#include "muctl.h"
+/* ls, inspect, rm, gc; vm ls, vm rm. */
+#include "muctl_pages.h"
 #include "muctl_quantity.h"
 #include "muctl_table.h"
 #include <string.h>
@@ -30,7 +30,6 @@ static void vm_json(muctl_json *json, const char *key, const muclient_vm_info *v
 
 static void bundles_json(muctl_json *json, const muclient_listing *listing)
 {
-    muctl_json_array_begin(json, "bundles");
     for (size_t i = 0; i < listing->bundle_count; i++) {
         const muclient_bundle_info *bundle = &listing->bundles[i];
         muctl_json_object_begin(json, NULL);
@@ -44,7 +43,6 @@ static void bundles_json(muctl_json *json, const muclient_listing *listing)
         muctl_json_unsigned(json, "loaded_ms_ago", bundle->loaded_ms_ago);
         muctl_json_object_end(json);
     }
-    muctl_json_array_end(json);
 }
 
 static void vm_cells(muctl_table *table, const muclient_vm_info *vm)
@@ -90,54 +88,137 @@ static void empty_row(muctl_table *table, const muclient_vm_info *vm)
     muctl_table_cell(table, "-");
 }
 
-static bool listing_print(FILE *out, const muclient_listing *listing)
+/* The bundles come in the order of their VMs. */
+static void listing_rows(muctl_table *table, const muclient_listing *listing)
+{
+    size_t next = 0;
+    for (size_t v = 0; v < listing->vm_count; v++) {
+        const muclient_vm_info *vm = &listing->vms[v];
+        bool is_empty = true;
+        while (next < listing->bundle_count && strcmp(listing->bundles[next].vm, vm->name) == 0) {
+            bundle_row(table, vm, &listing->bundles[next++]);
+            is_empty = false;
+        }
+        if (is_empty) {
+            empty_row(table, vm);
+        }
+    }
+}
+
+static void bundle_table_begin(muctl_table *table)
 {
     static const char *const header[] = {"BUNDLE",  "VM",      "GUEST",    "FUNCS",  "HEAP",
                                          "RUNNING", "TRAPPED", "CONTEXTS", "DIGEST", "LOADED"};
-    muctl_table table;
-    muctl_table_begin(&table, sizeof header / sizeof header[0], header);
+    muctl_table_begin(table, sizeof header / sizeof header[0], header);
+}
+
+static void vm_table_begin(muctl_table *table)
+{
+    static const char *const header[] = {"VM",      "GUEST",   "BUNDLES", "HEAP",
+                                         "RUNNING", "TRAPPED", "CONTEXTS"};
+    muctl_table_begin(table, sizeof header / sizeof header[0], header);
+}
+
+static void vm_rows(muctl_table *table, const muclient_listing *listing)
+{
+    size_t next = 0;
     for (size_t v = 0; v < listing->vm_count; v++) {
-        bool is_empty = true;
-        for (size_t b = 0; b < listing->bundle_count; b++) {
-            if (strcmp(listing->bundles[b].vm, listing->vms[v].name) == 0) {
-                bundle_row(&table, &listing->vms[v], &listing->bundles[b]);
-                is_empty = false;
-            }
+        const muclient_vm_info *vm = &listing->vms[v];
+        size_t first = next;
+        while (next < listing->bundle_count && strcmp(listing->bundles[next].vm, vm->name) == 0) {
+            next++;
         }
-        if (is_empty) {
-            empty_row(&table, &listing->vms[v]);
+        muctl_table_cell(table, vm->name);
+        muctl_table_cell(table, vm->guest);
+        muctl_table_number(table, next - first);
+        vm_cells(table, vm);
+    }
+}
+
+static int listing_get(muctl_program *muctl, muctl_pages *pages)
+{
+    const char *after = NULL;
+    for (bool more = true; more;) {
+        muclient_reply *reply = NULL;
+        muclient_error *error = NULL;
+        if (muclient_list(muctl->client, after, &reply, &error) != MUCLIENT_OK) {
+            return muctl_failed(muctl, error);
+        }
+        const muclient_listing *listing = muclient_reply_listing(reply);
+        more = listing->more && listing->vm_count > 0;
+        after = more ? listing->vms[listing->vm_count - 1].name : NULL;
+        if (!muctl_pages_add(pages, reply)) {
+            return muctl_trouble(muctl, MUCLIENT_RESOURCE_EXHAUSTED, "", "out of memory");
+        }
+    }
+    return 0;
+}
+
+static void listing_json(const muctl_program *muctl, const muctl_pages *pages, bool with_bundles)
+{
+    muctl_json json;
+    muctl_document_begin(muctl, &json, with_bundles ? "ls" : "vm.ls");
+    muctl_json_array_begin(&json, "vms");
+    for (size_t p = 0; p < pages->count; p++) {
+        const muclient_listing *listing = muclient_reply_listing(pages->replies[p]);
+        for (size_t i = 0; i < listing->vm_count; i++) {
+            vm_json(&json, NULL, &listing->vms[i]);
+        }
+    }
+    muctl_json_array_end(&json);
+    if (with_bundles) {
+        muctl_json_array_begin(&json, "bundles");
+        for (size_t p = 0; p < pages->count; p++) {
+            bundles_json(&json, muclient_reply_listing(pages->replies[p]));
+        }
+        muctl_json_array_end(&json);
+    }
+    muctl_document_end(&json);
+}
+
+static bool listing_print(FILE *out, const muctl_pages *pages, bool with_bundles)
+{
+    muctl_table table;
+    if (with_bundles) {
+        bundle_table_begin(&table);
+    } else {
+        vm_table_begin(&table);
+    }
+    for (size_t p = 0; p < pages->count; p++) {
+        const muclient_listing *listing = muclient_reply_listing(pages->replies[p]);
+        if (with_bundles) {
+            listing_rows(&table, listing);
+        } else {
+            vm_rows(&table, listing);
         }
     }
     return muctl_table_end(&table, out);
 }
 
-int muctl_ls_command(muctl_program *muctl)
+static int list(muctl_program *muctl, bool with_bundles)
 {
+    muctl_pages pages = {0};
     int status = muctl_connect(muctl);
-    if (status != 0) {
-        return status;
+    if (status == 0) {
+        status = listing_get(muctl, &pages);
     }
-    muclient_reply *reply = NULL;
-    muclient_error *error = NULL;
-    if (muclient_list(muctl->client, &reply, &error) != MUCLIENT_OK) {
-        return muctl_failed(muctl, error);
-    }
-    const muclient_listing *listing = muclient_reply_listing(reply);
-    if (muctl->is_json) {
-        muctl_json json;
-        muctl_document_begin(muctl, &json, "ls");
-        muctl_json_array_begin(&json, "vms");
-        for (size_t i = 0; i < listing->vm_count; i++) {
-            vm_json(&json, NULL, &listing->vms[i]);
-        }
-        muctl_json_array_end(&json);
-        bundles_json(&json, listing);
-        muctl_document_end(&json);
-    } else if (!listing_print(muctl->out, listing)) {
+    if (status == 0 && muctl->is_json) {
+        listing_json(muctl, &pages, with_bundles);
+    } else if (status == 0 && !listing_print(muctl->out, &pages, with_bundles)) {
         status = muctl_trouble(muctl, MUCLIENT_RESOURCE_EXHAUSTED, "", "out of memory");
     }
-    muclient_reply_free(reply);
+    muctl_pages_free(&pages);
     return status == 0 ? muctl_written(muctl) : status;
+}
+
+int muctl_ls_command(muctl_program *muctl)
+{
+    return list(muctl, true);
+}
+
+int muctl_vm_ls_command(muctl_program *muctl)
+{
+    return list(muctl, false);
 }
 
 static void inspection_json(const muctl_program *muctl, const muclient_listing *listing)
@@ -147,7 +228,9 @@ static void inspection_json(const muctl_program *muctl, const muclient_listing *
     if (listing->vm_count > 0) {
         vm_json(&json, "vm", &listing->vms[0]);
     }
+    muctl_json_array_begin(&json, "bundles");
     bundles_json(&json, listing);
+    muctl_json_array_end(&json);
     muctl_json_array_begin(&json, "functions");
     for (size_t i = 0; i < listing->function_count; i++) {
         muctl_json_object_begin(&json, NULL);
@@ -162,7 +245,10 @@ static void inspection_json(const muctl_program *muctl, const muclient_listing *
 
 static bool inspection_print(FILE *out, const muclient_listing *listing)
 {
-    bool is_printed = listing_print(out, listing);
+    muctl_table table;
+    bundle_table_begin(&table);
+    listing_rows(&table, listing);
+    bool is_printed = muctl_table_end(&table, out);
     if (listing->vm_count > 0) {
         const muclient_vm_info *vm = &listing->vms[0];
         (void)fprintf(out, "calls done %llu, collections %llu, trap handler %s, ",
@@ -175,7 +261,6 @@ static bool inspection_print(FILE *out, const muclient_listing *listing)
         }
     }
     static const char *const header[] = {"FUNCTION", "VERSION", "SIGNATURE"};
-    muctl_table table;
     muctl_table_begin(&table, sizeof header / sizeof header[0], header);
     for (size_t i = 0; i < listing->function_count; i++) {
         const char *version = listing->functions[i].version;
@@ -217,6 +302,11 @@ int muctl_rm_command(muctl_program *muctl)
         status = muctl_failed(muctl, error);
     }
     return status == 0 ? muctl_done(muctl, "rm", "vm", name, "removed") : status;
+}
+
+int muctl_vm_rm_command(muctl_program *muctl)
+{
+    return muctl_rm_command(muctl);
 }
 
 int muctl_gc_command(muctl_program *muctl)

@@ -78,8 +78,10 @@ static int vm_run(muctl_program *muctl, uint64_t heap_bytes, bool native, uint64
     const muctl_arguments *arguments = &muctl->arguments;
     muclient_reply *reply = NULL;
     muclient_error *error = NULL;
-    if (muclient_vm_create(muctl->client, NULL, arguments->values[MUCTL_GUEST], heap_bytes, native,
-                           &reply, &error) != MUCLIENT_OK) {
+    muclient_vm_spec spec = {.guest = arguments->values[MUCTL_GUEST],
+                             .grant_native = native,
+                             .limits = {.heap_bytes = heap_bytes}};
+    if (muclient_vm_create(muctl->client, &spec, &reply, &error) != MUCLIENT_OK) {
         return muctl_failed(muctl, error);
     }
     const char *vm = muclient_reply_vm_name(reply);

@@ -28,7 +28,7 @@ typedef struct mu_substrate_config {
     bool gc_stress;      /* collect at every allocation */
     bool gc_verify;      /* check heaps after every collection */
     bool gc_concurrent;  /* mark old objects beside the program at every opportunity */
-    bool yield_stress;   /* leave and re-enter Mu code at every yieldpoint */
+    bool yield_stress;   /* make room, and go on on another worker, at every yieldpoint */
 } mu_substrate_config;
 /* The settings of the environment: MU_GC_STRESS, MU_GC_VERIFY, MU_GC_CONCURRENT, MU_YIELD_STRESS,
  * MU_PERF_MAP, MU_GDB (each "1"), MU_WORKERS (a number). */
@@ -39,20 +39,60 @@ MU_MUST_CHECK mu_status mu_substrate_new(const mu_substrate_config *config, mu_r
 void mu_substrate_free(mu_substrate *substrate);           /* all VMs are gone */
 uint64_t mu_substrate_heap_bytes(mu_substrate *substrate); /* blocks and large objects in use */
 uint64_t mu_substrate_code_bytes(mu_substrate *substrate);
+/* What the workers have done. */
+typedef struct mu_substrate_stats {
+    uint64_t slices;       /* of threads and jobs, that began */
+    uint64_t worker_moves; /* slices of threads that began on another worker than the one before */
+    uint64_t preemptions;  /* how often a thread was asked to make room */
+} mu_substrate_stats;
+mu_substrate_stats mu_substrate_get_stats(mu_substrate *substrate);
 /* Runs `job(context)` once on a worker. For work such as parsing that must not hold up a caller. */
 void mu_substrate_submit(mu_substrate *substrate, void (*job)(void *context), void *context);
 
 /* ----------------------------------------------------------------------------------------- VMs */
 
-#define MU_VM_DEFAULT_HEAP_BYTES  (256ull << 20)
-#define MU_VM_DEFAULT_STACK_BYTES (1ull << 20)
+/* What a VM may have; 0 stands for the default. Each limit is hard: what would exceed it is
+ * refused, in this VM alone, with a message that names the limit, its value and what can be done.
+ * In a program that is the guest error OUT_OF_MEMORY (STACK_OVERFLOW for depth); a function of this
+ * interface answers LIMIT or NO_MEMORY. Garbage is collected first where that may help. */
+typedef struct mu_vm_limits {
+    uint64_t heap_bytes;  /* blocks of objects and large objects; from 1 MiB to 64 TiB */
+    uint64_t stack_bytes; /* depth of one stack, in whole pages; from 64 KiB to 1 GiB */
+    uint64_t
+        stacks_bytes; /* all stacks together, as far as their frames have reached, and whole stacks
+                         of C; at least 8 KiB; the default is the heap's limit at that time */
+    uint32_t stacks;  /* how many there are */
+    uint32_t threads; /* made and not finished: of the program, of calls and of clients */
+    /* Machine code of the functions that the VM has called. Code is shared among VMs that have
+     * loaded the same; each is charged for all that it uses. */
+    uint64_t code_bytes;
+    /* All other memory that is held for the VM: its bundles in memory and their texts, what is
+     * known about its code, tables, threads and stacks (but what they hold), contexts, bundles
+     * under construction. What VMs share is charged to each. substrate/vm/README.md lists it. */
+    uint64_t metadata_bytes;
+    uint32_t context_handles; /* values that contexts hold, of all contexts together */
+} mu_vm_limits;
+#define MU_VM_DEFAULT_HEAP_BYTES      (256ull << 20)
+#define MU_VM_DEFAULT_STACK_BYTES     (1ull << 20)
+#define MU_VM_DEFAULT_STACKS          (1u << 20)
+#define MU_VM_DEFAULT_THREADS         4096u
+#define MU_VM_DEFAULT_CODE_BYTES      (64ull << 20)
+#define MU_VM_DEFAULT_METADATA_BYTES  (1ull << 30)
+#define MU_VM_DEFAULT_CONTEXT_HANDLES (1u << 20)
 
 typedef struct mu_vm_config {
-    uint64_t heap_bytes;  /* quota; 0: the default; at least 1 MiB */
-    uint64_t stack_bytes; /* of each thread; 0: the default */
-    bool grant_native;    /* the unsafe native interface */
+    mu_vm_limits limits;
+    bool grant_native;  /* the unsafe native interface */
+    uint32_t cpu_share; /* see mu_vm_set_cpu_share; 0: the default; at most MU_VM_MAX_CPU_SHARE */
 } mu_vm_config;
+/* Errors: INVALID, a limit or a share that cannot be one. */
 MU_MUST_CHECK mu_status mu_vm_new(mu_substrate *substrate, const mu_vm_config *config, mu_vm **vm);
+/* Changes limits; those that are 0 stay. Where more is used than is allowed now, nothing is taken
+ * away, and what asks for more fails until it fits. Stacks that are there grow no deeper than they
+ * could when they were made. Any thread, at any time; waits for a collection at most. Errors:
+ * INVALID, a limit that cannot be one; then nothing has changed. */
+MU_MUST_CHECK mu_status mu_vm_set_limits(mu_vm *vm, const mu_vm_limits *limits, mu_report *report);
+mu_vm_limits mu_vm_get_limits(mu_vm *vm);
 /* Kills what still runs, waits for it to be gone, frees everything. Thread objects must have been
  * freed or be finished; finished ones are freed with it. Its contexts (mu_context.h) have been
  * freed. Not from a callback. */
@@ -134,6 +174,7 @@ MU_MUST_CHECK mu_status mu_vm_load_built(mu_vm *vm, uint64_t node, const char *n
 typedef struct mu_times {
     uint64_t buckets[MU_TIME_BUCKETS];
     uint64_t longest_ns;
+    uint64_t total_ns;
 } mu_times;
 
 typedef struct mu_vm_stats {
@@ -143,8 +184,20 @@ typedef struct mu_vm_stats {
     mu_times to_safepoints; /* how long it took to stop */
     uint64_t threads_running, threads_trapped, threads_waiting, threads_finished;
     uint32_t bundles, functions;
+    /* What is used of the limits of these names; of heap_bytes, heap_used_bytes. */
+    uint64_t stacks_bytes, code_bytes, metadata_bytes;
+    uint32_t stacks, threads, context_handles;
+    uint64_t cpu_ns; /* time of workers: for its threads, its collections, marking its heap */
+    uint32_t cpu_share;
 } mu_vm_stats;
 mu_vm_stats mu_vm_get_stats(mu_vm *vm);
+
+/* The VM's weight among VMs that want to run: when there are too few workers, each has time in
+ * proportion to its weight, as far as it has threads enough for that. A VM that did not run does
+ * not save up time. 0 is the default, and more than MU_VM_MAX_CPU_SHARE that. At any time. */
+#define MU_VM_DEFAULT_CPU_SHARE 1u
+#define MU_VM_MAX_CPU_SHARE     1000u
+void mu_vm_set_cpu_share(mu_vm *vm, uint32_t share);
 /* Collects the heap now. May be called from a trap handler; waits for the VM's running threads to
  * reach a yieldpoint. */
 void mu_vm_collect(mu_vm *vm);
@@ -281,8 +334,21 @@ MU_MUST_CHECK mu_status mu_thread_new(mu_vm *vm, const mu_function *function,
 void mu_thread_start(mu_thread *thread, mu_thread_trapped_fn *trapped,
                      mu_thread_finished_fn *finished, void *context);
 /* Kills it: no handler of the guest sees it, and it finishes as KILLED at its next yieldpoint or at
- * once when trapped or waiting. Later calls do nothing. */
+ * once when trapped or waiting, also for a worker: it goes before other threads. While it is in a C
+ * function that is when that returns. Later calls do nothing. */
 void mu_thread_kill(mu_thread *thread);
+/* Cancels it: throws the guest error CANCELLED at its next yieldpoint, or out of what it waits for
+ * (a futex, a trap, also one that a context has taken, a load). The program may catch it, once; a
+ * thread that has not finished `grace_ns` nanoseconds later is killed. One whose trap a context has
+ * taken and whose stack it has changed is killed at once, there being nothing to throw into. Later
+ * calls only shorten the grace. Does nothing to a finished thread. */
+void mu_thread_cancel(mu_thread *thread, uint64_t grace_ns);
+/* Time of workers that ran it, so far. Collections that it does count, too. */
+uint64_t mu_thread_cpu_ns(mu_thread *thread);
+/* When mu_thread_cpu_ns has come to `cpu_ns`, the thread ends with the guest error CPU_BUDGET,
+ * which no handler of the program sees, at a yieldpoint within about a slice of 5 ms. 0: no budget.
+ * May be changed at any time before it has finished. */
+void mu_thread_set_cpu_budget(mu_thread *thread, uint64_t cpu_ns);
 /* Frees a thread that is new or finished. */
 void mu_thread_free(mu_thread *thread);
 

@@ -24,7 +24,8 @@ typedef struct mu_context mu_context;
 #define MU_CONTEXT_MAX_VALUE_BYTES  4096u         /* of one value; beyond it LIMIT */
 #define MU_CONTEXT_MAX_MEMORY_BYTES (64ull << 20) /* of all values of more than 16 bytes */
 
-/* The VM is freed after its contexts. Errors: LIMIT, too many contexts in the VM. */
+/* The VM is freed after its contexts. Errors: LIMIT, too many contexts in the VM, or its limit
+ * metadata_bytes. */
 MU_MUST_CHECK mu_status mu_context_new(mu_vm *vm, mu_context **context);
 /* Drops its handles, pins and bundles under construction. A thread that it holds in a trap (see
  * below) must have been answered. NULL is nothing. */

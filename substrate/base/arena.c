@@ -41,13 +41,28 @@ void mu_arena_free(mu_arena *arena)
     mu_free(arena);
 }
 
-void *mu_arena_allocate(mu_arena *arena, size_t size_bytes)
+static size_t rounded(size_t size_bytes)
 {
     MU_INVARIANT(size_bytes < SIZE_MAX / 2, "arena allocation of %zu bytes", size_bytes);
-    size_t size = (size_bytes + 15) & ~(size_t)15;
+    return (size_bytes + 15) & ~(size_t)15;
+}
+
+static bool has_room(const mu_arena *arena, size_t size)
+{
+    return arena->newest && arena->newest->size_bytes - arena->used_bytes >= size;
+}
+
+static size_t next_chunk_bytes(const mu_arena *arena, size_t size)
+{
+    return arena->next_chunk_bytes > size ? arena->next_chunk_bytes : size;
+}
+
+void *mu_arena_allocate(mu_arena *arena, size_t size_bytes)
+{
+    size_t size = rounded(size_bytes);
     chunk *newest = arena->newest;
-    if (!newest || newest->size_bytes - arena->used_bytes < size) {
-        size_t chunk_bytes = arena->next_chunk_bytes > size ? arena->next_chunk_bytes : size;
+    if (!has_room(arena, size)) {
+        size_t chunk_bytes = next_chunk_bytes(arena, size);
         chunk *fresh = mu_allocate(sizeof *fresh + chunk_bytes);
         fresh->size_bytes = chunk_bytes;
         fresh->older = newest;
@@ -86,5 +101,11 @@ char *mu_arena_format(mu_arena *arena, const char *format, ...)
 
 size_t mu_arena_bytes(const mu_arena *arena)
 {
-    return arena->total_bytes;
+    return sizeof *arena + arena->total_bytes;
+}
+
+size_t mu_arena_growth_bytes(const mu_arena *arena, size_t size_bytes)
+{
+    size_t size = rounded(size_bytes);
+    return has_room(arena, size) ? 0 : sizeof(chunk) + next_chunk_bytes(arena, size);
 }

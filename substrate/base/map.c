@@ -127,6 +127,11 @@ void *mu_map_get(const mu_map *map, const void *key, size_t key_bytes)
     return find(map, key, key_bytes, mu_hash(key, key_bytes))->value;
 }
 
+static bool is_full(const mu_map *map)
+{
+    return map->count * 2 > map->mask;
+}
+
 static void grow(mu_map *map)
 {
     slot *old = map->slots;
@@ -144,7 +149,7 @@ static void grow(mu_map *map)
 void *mu_map_put(mu_map *map, const void *key, size_t key_bytes, void *value)
 {
     MU_INVARIANT(value != NULL, "a map holds no NULL values");
-    if (map->count * 2 > map->mask) {
+    if (is_full(map)) {
         grow(map);
     }
     uint64_t hash = mu_hash(key, key_bytes);
@@ -156,6 +161,16 @@ void *mu_map_put(mu_map *map, const void *key, size_t key_bytes, void *value)
     }
     place->value = value;
     return old;
+}
+
+size_t mu_map_bytes(const mu_map *map)
+{
+    return map ? sizeof *map + (map->mask + 1) * sizeof *map->slots : 0;
+}
+
+size_t mu_map_growth_bytes(const mu_map *map)
+{
+    return is_full(map) ? (map->mask + 1) * sizeof *map->slots : 0;
 }
 
 size_t mu_map_count(const mu_map *map)

@@ -1,6 +1,16 @@
 /* What is known about one piece of code. */
 #include "mu_code.h"
 
+#include <string.h>
+
+uint64_t mu_code_object_bytes(const mu_code_object *object)
+{
+    return sizeof *object + strlen(object->name) + 1 + object->site_count * sizeof *object->sites +
+           object->slot_count * sizeof *object->slots +
+           object->keepalive_count * sizeof *object->keepalives +
+           object->line_count * sizeof *object->lines;
+}
+
 void mu_code_object_free(mu_code_object *object)
 {
     if (object) {

@@ -135,6 +135,17 @@ void mu_gc_heap_set_trigger(mu_gc_heap *heap)
     heap->trigger_used_bytes = used + left - left / 4;
 }
 
+void mu_gc_heap_set_quota(mu_gc_heap *heap, uint64_t quota_bytes)
+{
+    pthread_mutex_lock(&heap->background);
+    pthread_mutex_lock(&heap->lock);
+    heap->config.quota_bytes = quota_bytes < QUOTA_LIMIT_BYTES ? quota_bytes : QUOTA_LIMIT_BYTES;
+    mu_gc_heap_set_trigger(heap);
+    mu_gc_heap_note_due(heap);
+    pthread_mutex_unlock(&heap->lock);
+    pthread_mutex_unlock(&heap->background);
+}
+
 mu_gc_collection mu_gc_plan(mu_gc_heap *heap, bool full)
 {
     mu_gc_collection plan = {.is_full = full};

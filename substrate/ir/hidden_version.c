@@ -18,6 +18,11 @@ void mu_ir_hidden_free(mu_ir_version *version)
     }
 }
 
+uint64_t mu_ir_hidden_bytes(const mu_ir_version *version)
+{
+    return version->hidden ? mu_arena_bytes(((const hidden_version *)version)->arena) : 0;
+}
+
 static mu_ir_entity entity_of(mu_ir_version *version, mu_ir_kind kind, uint32_t index)
 {
     return (mu_ir_entity){

@@ -100,6 +100,14 @@ void mu_ir_env_release(mu_ir_env *env, mu_ir_env_free_fn *on_free)
     }
 }
 
+/* It is complete. */
+static uint64_t bundle_bytes(const mu_ir_bundle *bundle)
+{
+    return mu_arena_bytes(bundle->arena) + mu_map_bytes(bundle->names) +
+           mu_map_bytes(bundle->derived_index) + mu_map_bytes(bundle->newest) +
+           mu_map_bytes(bundle->canonical_index) + mu_map_bytes(bundle->given);
+}
+
 mu_ir_env *mu_ir_env_extend(mu_ir_env *parent, mu_ir_bundle *bundle)
 {
     MU_INVARIANT(bundle->base == parent, "bundle %s was made on another environment", bundle->name);
@@ -115,6 +123,7 @@ mu_ir_env *mu_ir_env_extend(mu_ir_env *parent, mu_ir_bundle *bundle)
         bundle->global_bytes > parent->global_bytes ? bundle->global_bytes : parent->global_bytes;
     env->canonical_types = bundle->canonical_index;
     env->root = parent->root;
+    env->held_bytes = parent->held_bytes + sizeof *env + bundle_bytes(bundle);
     return env;
 }
 

@@ -29,6 +29,12 @@ void mu_ir_type_pool_free(mu_ir_type_pool *pool)
     }
 }
 
+uint64_t mu_ir_type_pool_bytes(const mu_ir_type_pool *pool)
+{
+    return sizeof *pool + mu_arena_bytes(pool->bundle.arena) +
+           mu_map_bytes(pool->bundle.derived_index);
+}
+
 mu_ir_type *mu_ir_type_pool_get(mu_ir_type_pool *pool, const mu_ir_type *form)
 {
     mu_ir_type *type = mu_ir_derive(&pool->bundle, form);

@@ -88,6 +88,12 @@ static void free_descriptor(mu_abi_type *descriptor)
     }
 }
 
+/* What it has grown too long goes. */
+static const mu_abi_slot *trimmed(const slot_list *list)
+{
+    return list->count ? mu_reallocate(list->items, list->count * sizeof *list->items) : NULL;
+}
+
 static mu_abi_type *make(mu_ir_type *type)
 {
     mu_abi_type *descriptor = mu_allocate(sizeof *descriptor);
@@ -106,12 +112,12 @@ static mu_abi_type *make(mu_ir_type *type)
             add_nested(&slots, type->offsets[i], type->fields[i]);
         }
         add_type(&elements, 0, type->element);
-        descriptor->element_slots = elements.items;
+        descriptor->element_slots = trimmed(&elements);
         descriptor->element_slot_count = elements.count;
     } else {
         add_type(&slots, 0, type);
     }
-    descriptor->slots = slots.items;
+    descriptor->slots = trimmed(&slots);
     descriptor->slot_count = slots.count;
     return descriptor;
 }
@@ -130,6 +136,31 @@ const mu_abi_type *mu_jit_descriptor(mu_ir_type *type)
     }
     free_descriptor(made);
     return expected;
+}
+
+/* That of a composite that holds references is made now, since only its making tells. */
+static uint64_t descriptor_bytes(mu_ir_type *type)
+{
+    bool is_composite = type->kind == MU_IR_STRUCT || type->kind == MU_IR_ARRAY ||
+                        type->kind == MU_IR_VECTOR || type->kind == MU_IR_HYBRID;
+    uint64_t slots = mu_ir_type_has_refs(type);
+    if (slots && is_composite) {
+        const mu_abi_type *made = mu_jit_descriptor(type);
+        slots = (uint64_t)made->slot_count + made->element_slot_count;
+    }
+    return sizeof(mu_abi_type) + slots * sizeof(mu_abi_slot);
+}
+
+uint64_t mu_jit_bundle_bytes(const mu_ir_bundle *bundle)
+{
+    uint64_t bytes = 0;
+    for (uint32_t i = 0; i < bundle->type_count; i++) {
+        bytes += descriptor_bytes(bundle->types[i]);
+    }
+    for (uint32_t i = 0; i < bundle->derived_count; i++) {
+        bytes += descriptor_bytes(bundle->derived[i]);
+    }
+    return bytes;
 }
 
 static void free_of_types(mu_ir_type *const *types, uint32_t count)

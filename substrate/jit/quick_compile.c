@@ -351,7 +351,22 @@ static void patch(unsigned char *code, uint32_t offset, int32_t value)
     }
 }
 
-static mu_status install(quick *q)
+static mu_jit_room bytes_of(const mu_ir_version *version, const mu_code_object *object,
+                            uint32_t code_bytes, uint32_t watch_count)
+{
+    return (mu_jit_room){.code_bytes = code_bytes,
+                         .metadata_bytes = mu_code_object_bytes(object) +
+                                           quick_watches_bytes(watch_count) +
+                                           mu_ir_hidden_bytes(version)};
+}
+
+mu_jit_room mu_jit_version_bytes(const mu_ir_version *version)
+{
+    const mu_code_object *object = mu_jit_object(version);
+    return bytes_of(version, object, object->size_bytes, object->switch_count);
+}
+
+static mu_status install(quick *q, mu_jit_room *room)
 {
     const unsigned char *bytes;
     uint32_t size;
@@ -362,9 +377,16 @@ static mu_status install(quick *q)
     patch(code, q->frame_patches[1], frame);
     patch(code, q->frame_patches[2], -frame);
     mu_code_object *object = make_object(q);
-    mu_status status = mu_code_install(q->jit->cache, object, code, size);
+    mu_jit_room taken = bytes_of(q->version, object, size, q->watches.count);
+    mu_status status = MU_NO_MEMORY;
+    if (taken.code_bytes <= room->code_bytes && taken.metadata_bytes <= room->metadata_bytes) {
+        status = mu_code_install(q->jit->cache, object, code, size);
+    } else {
+        *room = taken;
+    }
     mu_free(code);
     if (status == MU_OK) {
+        object->switch_count = q->watches.count;
         quick_watches_add(&q->jit->watches, object, q->watches.items, q->watches.count);
         __atomic_store_n(&q->version->code, object, __ATOMIC_RELEASE);
     } else {
@@ -375,20 +397,21 @@ static mu_status install(quick *q)
 
 /* Compiles; a frame that turns out large is compiled again with the prologue that large frames
  * need. */
-static mu_status compile(mu_jit *jit, mu_ir_version *version, bool large_frame, bool *again)
+static mu_status compile(mu_jit *jit, mu_ir_version *version, bool large_frame, mu_jit_room *room,
+                         bool *again)
 {
     quick q = {.jit = jit, .version = version, .large_frame = large_frame};
     mu_status status = MU_LIMIT;
     open_function(&q);
     if (emit_function(&q)) {
         *again = !large_frame && q.slot_count * 8 > SMALL_FRAME_BYTES;
-        status = *again ? MU_OK : install(&q);
+        status = *again ? MU_OK : install(&q, room);
     }
     close_function(&q);
     return status;
 }
 
-mu_status mu_jit_compile(mu_jit *jit, mu_ir_version *version, const void **entry)
+mu_status mu_jit_compile(mu_jit *jit, mu_ir_version *version, mu_jit_room *room, const void **entry)
 {
     mu_code_object *object = __atomic_load_n(&version->code, __ATOMIC_ACQUIRE);
     mu_status status = MU_OK;
@@ -396,9 +419,9 @@ mu_status mu_jit_compile(mu_jit *jit, mu_ir_version *version, const void **entry
         bool again = false;
         pthread_mutex_lock(&jit->lock);
         if (!version->code) {
-            status = compile(jit, version, false, &again);
+            status = compile(jit, version, false, room, &again);
             if (status == MU_OK && again) {
-                status = compile(jit, version, true, &again);
+                status = compile(jit, version, true, room, &again);
             }
         }
         object = version->code;

@@ -97,6 +97,11 @@ static void drop_if_unused(watch_registry *registry, watch_entry *entry)
     }
 }
 
+uint64_t quick_watches_bytes(uint32_t count)
+{
+    return (uint64_t)count * (sizeof(watch_site) + sizeof(watch_entry));
+}
+
 void quick_watches_add(watch_registry *registry, mu_code_object *object,
                        const watch_offset *offsets, uint32_t count)
 {

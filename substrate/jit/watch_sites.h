@@ -25,5 +25,7 @@ void quick_watches_deinit(watch_registry *registry);
 /* Enters the sites of a piece that nobody runs yet, and switches those that are enabled. */
 void quick_watches_add(watch_registry *registry, mu_code_object *object,
                        const watch_offset *offsets, uint32_t count);
+/* Host memory for so many sites. */
+uint64_t quick_watches_bytes(uint32_t count);
 /* Before the piece is removed from the cache. */
 void quick_watches_forget(watch_registry *registry, mu_code_object *object);

@@ -1,140 +1,109 @@
-/* One queue under one lock. Slices are milliseconds, so the lock is taken rarely; the ticker sleeps
- * unless a job waits. */
-#include "mu_thread_pool.h"
+/* The pool's beginning and end, and queueing. */
+#include "pool.h"
 
 #include "thread_signals.h"
 
-#include <errno.h>
-#include <pthread.h>
 #include <time.h>
-#include <unistd.h>
 
-typedef struct pool_job {
-    mu_thread_job_fn *run;
-    void *context;
-} pool_job;
-
-struct mu_thread_pool {
-    mu_thread_pool_config config;
-    pthread_mutex_t lock;
-    pthread_cond_t job_came; /* for workers */
-    pthread_cond_t waiting;  /* for the ticker */
-    pool_job *jobs;          /* a ring */
-    uint32_t capacity;
-    uint32_t first;
-    uint32_t count;
-    bool ending;
-    pthread_t *workers;
-    uint32_t worker_count;
-    pthread_t ticker;
-};
-
-void mu_thread_pool_block_signals(sigset_t *old)
+uint64_t pool_now_ns(void)
 {
-    sigset_t all;
-    sigfillset(&all);
-    sigdelset(&all, SIGSEGV);
-    sigdelset(&all, SIGBUS);
-    sigdelset(&all, SIGFPE);
-    sigdelset(&all, SIGILL);
-    sigdelset(&all, SIGABRT);
-    pthread_sigmask(SIG_SETMASK, &all, old);
+    struct timespec now;
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;
 }
 
-static void *work(void *argument)
+/* ---- life */
+
+static void end_threads(mu_thread_pool *pool, uint32_t count)
 {
-    mu_thread_pool *pool = argument;
-    pthread_mutex_lock(&pool->lock);
-    for (;;) {
-        while (!pool->count && !pool->ending) {
-            pthread_cond_wait(&pool->job_came, &pool->lock);
-        }
-        if (!pool->count) {
-            break;
-        }
-        pool_job job = pool->jobs[pool->first];
-        pool->first = (pool->first + 1) % pool->capacity;
-        pool->count--;
-        pthread_mutex_unlock(&pool->lock);
-        job.run(job.context);
-        pthread_mutex_lock(&pool->lock);
+    __atomic_store_n(&pool->ending, true, __ATOMIC_SEQ_CST);
+    for (uint32_t i = 0; i < count; i++) {
+        worker_wake(pool, &pool->workers[i]);
     }
-    pthread_mutex_unlock(&pool->lock);
-    return NULL;
-}
-
-static void sleep_slice(void)
-{
-    struct timespec slice = {.tv_nsec = MU_THREAD_SLICE_NS};
-    while (nanosleep(&slice, &slice) != 0 && errno == EINTR) {
+    for (uint32_t i = 0; i < count; i++) {
+        pthread_join(pool->workers[i].thread, NULL);
     }
 }
 
-static void *tick(void *argument)
+static void end_ticker(mu_thread_pool *pool)
 {
-    mu_thread_pool *pool = argument;
-    pthread_mutex_lock(&pool->lock);
-    while (!pool->ending) {
-        if (!pool->count) {
-            pthread_cond_wait(&pool->waiting, &pool->lock);
-            continue;
-        }
-        pthread_mutex_unlock(&pool->lock);
-        sleep_slice();
-        pthread_mutex_lock(&pool->lock);
-        if (pool->count && pool->config.contention) {
-            pthread_mutex_unlock(&pool->lock);
-            pool->config.contention(pool->config.context);
-            pthread_mutex_lock(&pool->lock);
-        }
-    }
-    pthread_mutex_unlock(&pool->lock);
-    return NULL;
+    pthread_mutex_lock(&pool->tick_lock);
+    pool->ticker_ending = true;
+    pthread_cond_signal(&pool->tick_wanted);
+    pthread_mutex_unlock(&pool->tick_lock);
+    pthread_join(pool->ticker, NULL);
 }
 
-static void end_threads(mu_thread_pool *pool)
+static void init_worker(mu_thread_pool *pool, uint32_t index)
 {
-    pthread_mutex_lock(&pool->lock);
-    pool->ending = true;
-    pthread_cond_broadcast(&pool->job_came);
-    pthread_cond_broadcast(&pool->waiting);
-    pthread_mutex_unlock(&pool->lock);
-    for (uint32_t i = 0; i < pool->worker_count; i++) {
-        pthread_join(pool->workers[i], NULL);
-    }
+    pool_worker *worker = &pool->workers[index];
+    worker->pool = pool;
+    worker->index = index;
+    run_queue_init(&worker->queue);
+    pthread_cond_init(&worker->woken, NULL);
+    pthread_mutex_init(&worker->slice_lock, NULL);
+}
+
+static void deinit_worker(pool_worker *worker)
+{
+    run_queue_deinit(&worker->queue);
+    pthread_cond_destroy(&worker->woken);
+    pthread_mutex_destroy(&worker->slice_lock);
 }
 
 static void free_pool(mu_thread_pool *pool)
 {
-    pthread_mutex_destroy(&pool->lock);
-    pthread_cond_destroy(&pool->job_came);
-    pthread_cond_destroy(&pool->waiting);
-    mu_free(pool->jobs);
+    for (uint32_t i = 0; i < pool->worker_count; i++) {
+        deinit_worker(&pool->workers[i]);
+    }
+    pthread_mutex_destroy(&pool->idle_lock);
+    pthread_mutex_destroy(&pool->tick_lock);
+    pthread_cond_destroy(&pool->tick_wanted);
+    mu_free(pool->idle);
     mu_free(pool->workers);
     mu_free(pool);
 }
 
-mu_status mu_thread_pool_new(const mu_thread_pool_config *config, mu_thread_pool **out)
+static mu_thread_pool *make_pool(const mu_thread_pool_config *config)
 {
     mu_thread_pool *pool = mu_allocate(sizeof *pool);
     pool->config = *config;
-    pool->capacity = 64;
-    pool->jobs = mu_allocate(pool->capacity * sizeof *pool->jobs);
+    pool->worker_count = config->workers;
+    pool->clock_ns = POOL_LAG_NS;
+    pool->tick_at_ns = POOL_NEVER;
     pool->workers = mu_allocate(config->workers * sizeof *pool->workers);
-    pthread_mutex_init(&pool->lock, NULL);
-    pthread_cond_init(&pool->job_came, NULL);
-    pthread_cond_init(&pool->waiting, NULL);
+    pool->idle = mu_allocate(config->workers * sizeof *pool->idle);
+    pthread_mutex_init(&pool->idle_lock, NULL);
+    pthread_mutex_init(&pool->tick_lock, NULL);
+    pthread_condattr_t monotonic;
+    pthread_condattr_init(&monotonic);
+    pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
+    pthread_cond_init(&pool->tick_wanted, &monotonic);
+    pthread_condattr_destroy(&monotonic);
+    for (uint32_t i = 0; i < config->workers; i++) {
+        init_worker(pool, i);
+    }
+    return pool;
+}
+
+mu_status mu_thread_pool_new(const mu_thread_pool_config *config, mu_thread_pool **out)
+{
+    mu_thread_pool *pool = make_pool(config);
     sigset_t old;
     mu_thread_pool_block_signals(&old);
-    bool failed = false;
-    for (uint32_t i = 0; i < config->workers && !failed; i++) {
-        failed = pthread_create(&pool->workers[i], NULL, work, pool) != 0;
-        pool->worker_count += !failed;
+    uint32_t made = 0;
+    bool has_ticker = pthread_create(&pool->ticker, NULL, ticker_run, pool) == 0;
+    while (has_ticker && made < config->workers &&
+           pthread_create(&pool->workers[made].thread, NULL, worker_run, &pool->workers[made]) ==
+               0) {
+        made++;
     }
-    failed = failed || pthread_create(&pool->ticker, NULL, tick, pool) != 0;
     pthread_sigmask(SIG_SETMASK, &old, NULL);
-    if (failed) {
-        end_threads(pool);
+    if (made < config->workers) {
+        end_threads(pool, made);
+        if (has_ticker) {
+            end_ticker(pool);
+        }
         free_pool(pool);
         return MU_SYSTEM;
     }
@@ -145,42 +114,158 @@ mu_status mu_thread_pool_new(const mu_thread_pool_config *config, mu_thread_pool
 void mu_thread_pool_free(mu_thread_pool *pool)
 {
     if (pool) {
-        end_threads(pool);
-        pthread_join(pool->ticker, NULL);
+        end_threads(pool, pool->worker_count);
+        end_ticker(pool);
         free_pool(pool);
     }
 }
 
-static void grow(mu_thread_pool *pool)
+/* ---- queueing */
+
+static bool add(pool_worker *worker, mu_task *task)
 {
-    uint32_t capacity = pool->capacity * 2;
-    pool_job *jobs = mu_allocate(capacity * sizeof *jobs);
-    for (uint32_t i = 0; i < pool->count; i++) {
-        jobs[i] = pool->jobs[(pool->first + i) % pool->capacity];
+    pthread_mutex_lock(&worker->queue.lock);
+    bool is_open = !worker->queue.is_closed;
+    if (is_open) {
+        run_queue_add(&worker->queue, task, worker->index);
     }
-    mu_free(pool->jobs);
-    pool->jobs = jobs;
-    pool->capacity = capacity;
-    pool->first = 0;
+    pthread_mutex_unlock(&worker->queue.lock);
+    return is_open;
+}
+
+/* What waits while every worker runs something is the ticker's business. */
+static void tell(mu_thread_pool *pool)
+{
+    worker_wake(pool, NULL);
+    if (!__atomic_load_n(&pool->idle_count, __ATOMIC_RELAXED)) {
+        ticker_wake_by(pool, pool_now_ns(), true);
+    }
+}
+
+/* A worker's own queue, or, from outside, each in turn. */
+static pool_worker *nearest(mu_thread_pool *pool)
+{
+    pool_worker *worker = worker_self(pool);
+    if (!worker) {
+        uint32_t next = __atomic_fetch_add(&pool->next_worker, 1, __ATOMIC_RELAXED);
+        worker = &pool->workers[next % pool->worker_count];
+    }
+    return worker;
+}
+
+static void queue(mu_thread_pool *pool, mu_task *task, pool_worker *worker)
+{
+    if (task->share) {
+        share_retain(task->share);
+        share_catch_up(pool, task->share);
+    }
+    if (!add(worker, task)) { /* in the end only; then this is a worker, and has not ended */
+        add(worker_self(pool), task);
+    }
+    tell(pool);
+}
+
+void mu_thread_pool_submit_for(mu_thread_pool *pool, mu_share *share, mu_thread_job_fn *job,
+                               void *context)
+{
+    mu_task *task = mu_allocate(sizeof *task);
+    *task = (mu_task){
+        .run = job, .context = context, .share = share, .is_urgent = true, .is_job = true};
+    queue(pool, task, nearest(pool));
 }
 
 void mu_thread_pool_submit(mu_thread_pool *pool, mu_thread_job_fn *job, void *context)
 {
-    pthread_mutex_lock(&pool->lock);
-    if (pool->count == pool->capacity) {
-        grow(pool);
-    }
-    pool->jobs[(pool->first + pool->count) % pool->capacity] = (pool_job){job, context};
-    pool->count++;
-    pthread_cond_signal(&pool->job_came);
-    pthread_cond_signal(&pool->waiting);
-    pthread_mutex_unlock(&pool->lock);
+    mu_thread_pool_submit_for(pool, NULL, job, context);
 }
 
-bool mu_thread_pool_is_contended(mu_thread_pool *pool)
+void mu_thread_pool_run(mu_thread_pool *pool, mu_task *task)
 {
-    pthread_mutex_lock(&pool->lock);
-    bool contended = pool->count > 0;
-    pthread_mutex_unlock(&pool->lock);
-    return contended;
+    task->is_urgent = false;
+    queue(pool, task, nearest(pool));
+}
+
+void mu_thread_pool_run_first(mu_thread_pool *pool, mu_task *task)
+{
+    task->is_urgent = true;
+    queue(pool, task, nearest(pool));
+}
+
+/* Where the fewest of its share wait, so that all of them get on alike. */
+void mu_thread_pool_run_again(mu_thread_pool *pool, mu_task *task)
+{
+    pool_worker *best = nearest(pool);
+    uint32_t fewest = pool_load32(&task->share->queues[best->index].count);
+    for (uint32_t i = 0; i < pool->worker_count && fewest; i++) {
+        uint32_t count = pool_load32(&task->share->queues[i].count);
+        if (count < fewest) {
+            fewest = count;
+            best = &pool->workers[i];
+        }
+    }
+    task->is_urgent = false;
+    queue(pool, task, best);
+}
+
+void mu_thread_pool_run_elsewhere(mu_thread_pool *pool, mu_task *task)
+{
+    pool_worker *worker = worker_self(pool);
+    if (pool->worker_count == 1 || __atomic_load_n(&pool->ending, __ATOMIC_ACQUIRE)) {
+        mu_thread_pool_run(pool, task);
+        return;
+    }
+    pool_worker *other = &pool->workers[(worker->index + 1) % pool->worker_count];
+    task->is_urgent = false;
+    task->avoids = worker->index + 1;
+    queue(pool, task, other);
+    worker_wake(pool, other);
+    ticker_wake_by(pool, pool_now_ns(), true);
+}
+
+void mu_thread_pool_hasten(mu_thread_pool *pool, mu_task *task)
+{
+    uint32_t at;
+    while ((at = __atomic_load_n(&task->queued_at, __ATOMIC_RELAXED))) {
+        run_queue *of = &pool->workers[at - 1].queue;
+        pthread_mutex_lock(&of->lock);
+        bool is_there = __atomic_load_n(&task->queued_at, __ATOMIC_RELAXED) == at;
+        if (is_there && !task->is_urgent) {
+            run_queue_take_out(of, task);
+            task->is_urgent = true;
+            run_queue_add(of, task, at - 1);
+        }
+        pthread_mutex_unlock(&of->lock);
+        if (is_there) {
+            tell(pool);
+            return;
+        }
+    }
+}
+
+/* ---- what it is doing */
+
+uint64_t mu_thread_pool_slice_ns(mu_thread_pool *pool, const mu_task *task)
+{
+    uint64_t ns = 0;
+    for (uint32_t i = 0; i < pool->worker_count && !ns; i++) {
+        pool_worker *worker = &pool->workers[i];
+        pthread_mutex_lock(&worker->slice_lock);
+        if (worker->is_running && worker->task == task) {
+            ns = pool_now_ns() - worker->started_ns;
+        }
+        pthread_mutex_unlock(&worker->slice_lock);
+    }
+    return ns;
+}
+
+mu_thread_pool_stats mu_thread_pool_get_stats(mu_thread_pool *pool)
+{
+    mu_thread_pool_stats stats = {.preemptions = pool_load(&pool->preemptions)};
+    for (uint32_t i = 0; i < pool->worker_count; i++) {
+        const pool_worker *worker = &pool->workers[i];
+        stats.slices += pool_load(&worker->slices);
+        stats.moves += pool_load(&worker->moves);
+        stats.steals += pool_load(&worker->steals);
+    }
+    return stats;
 }

@@ -182,6 +182,20 @@ void mu_timer_set(mu_timer_queue *queue, mu_timer *timer, uint64_t delay_ns,
     pthread_mutex_unlock(&queue->lock);
 }
 
+void mu_timer_hasten(mu_timer_queue *queue, mu_timer *timer, uint64_t delay_ns)
+{
+    uint64_t deadline_ns = now_ns() + delay_ns;
+    pthread_mutex_lock(&queue->lock);
+    if (timer->place && deadline_ns >= delay_ns && deadline_ns < timer->deadline_ns) {
+        timer->deadline_ns = deadline_ns;
+        rise(queue, timer->place, timer);
+        if (timer->place == 1) {
+            pthread_cond_signal(&queue->changed);
+        }
+    }
+    pthread_mutex_unlock(&queue->lock);
+}
+
 void mu_timer_cancel(mu_timer_queue *queue, mu_timer *timer)
 {
     pthread_mutex_lock(&queue->lock);

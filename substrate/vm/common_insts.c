@@ -41,7 +41,8 @@ static slice_end watch(mu_thread *thread, bool enables)
     uint32_t id = (uint32_t)thread->abi.gpr[0];
     mu_status status = enables ? mu_vm_enable_watchpoint(thread->vm, id)
                                : mu_vm_disable_watchpoint(thread->vm, id);
-    return status == MU_LIMIT ? thread_raise(thread, MU_GUEST_ERROR_OUT_OF_MEMORY) : SLICE_GOES_ON;
+    return status == MU_LIMIT ? thread_raise(thread, thread_exceed(thread, QUOTA_NONE))
+                              : SLICE_GOES_ON;
 }
 
 /* ---- all */

@@ -70,10 +70,12 @@ mu_status mu_context_new(mu_vm *vm, mu_context **out)
     mu_context *context = mu_allocate(sizeof *context);
     context->mutator.vm = vm;
     vm_lock_quiet(vm);
-    if (vm->mutator_count == MU_VM_MAX_CONTEXTS) {
+    if (vm->mutator_count == MU_VM_MAX_CONTEXTS || !vm_metadata_take(vm, sizeof *context)) {
         status = MU_LIMIT;
     } else {
         context->types = mu_ir_type_pool_new(vm->env);
+        context->types_bytes = mu_ir_type_pool_bytes(context->types);
+        vm_metadata_add(vm, context->types_bytes);
         context->mutator.next = vm->mutators;
         if (context->mutator.next) {
             context->mutator.next->previous = &context->mutator;
@@ -120,6 +122,7 @@ void mu_context_free(mu_context *context)
     }
     unlink_mutator(context);
     context_drop_all(context);
+    vm_metadata_give(context->mutator.vm, sizeof *context + context->types_bytes);
     mu_ir_type_pool_free(context->types);
     mu_free(context);
 }
@@ -168,14 +171,23 @@ mu_status context_refuse_error(context_call *call, mu_guest_error error, uint32_
         return MU_OK;
     }
     if (error == MU_GUEST_ERROR_OUT_OF_MEMORY) {
-        return context_refuse(call, MU_NO_MEMORY, 0, "%s", mu_abi_guest_error_text(error));
-    }
-    if (error == MU_GUEST_ERROR_STACK_STATE) {
+        status = MU_NO_MEMORY;
+        operand = 0;
+    } else if (error == MU_GUEST_ERROR_STACK_STATE) {
         status = MU_STATE;
     } else if (error == MU_GUEST_ERROR_STACK_OVERFLOW) {
         status = MU_LIMIT;
     }
-    return context_refuse(call, status, operand, "%s", mu_abi_guest_error_text(error));
+    char quota[VM_QUOTA_TEXT_BYTES];
+    return context_refuse(call, status, operand, "%s",
+                          thread_error_sentence(&call->context->mutator, error, quota));
+}
+
+mu_status context_refuse_quota(context_call *call, vm_quota quota)
+{
+    char text[VM_QUOTA_TEXT_BYTES];
+    vm_quota_text(call->vm, quota, text);
+    return context_refuse(call, MU_LIMIT, 0, "%s", text);
 }
 
 mu_status context_answer(context_call *call, uint64_t integer)
@@ -260,6 +272,14 @@ static mu_status perform_one(context_call *call)
 
 /* ---- a batch */
 
+/* The types that the operation derived: few, and of what the VM has loaded. */
+static void count_types(mu_context *context)
+{
+    uint64_t bytes = mu_ir_type_pool_bytes(context->types);
+    vm_metadata_add(context->mutator.vm, bytes - context->types_bytes);
+    context->types_bytes = bytes;
+}
+
 static bool should_pause(const mu_thread *mutator)
 {
     return __atomic_load_n(&mutator->abi.stack_limit, __ATOMIC_RELAXED) == MU_ABI_LIMIT_STOP;
@@ -285,6 +305,8 @@ mu_status mu_context_perform(mu_context *context, const mu_context_operation *op
                              .next = operations[done].result,
                              .answer = {.operation = done}};
         status = perform_one(&call);
+        context_settle(&call);
+        count_types(context);
         if (status == MU_OK && call.has_answer) {
             MU_ARRAY_PUSH(&given, call.answer);
         }

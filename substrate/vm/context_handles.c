@@ -31,11 +31,11 @@ context_value *context_find(const mu_context *context, uint64_t handle)
     return slot->handle ? slot : NULL;
 }
 
-static void grow(mu_context *context)
+static void grow(mu_context *context, uint32_t slot_count)
 {
     context_value *old = context->slots;
     uint32_t old_count = context->slot_count;
-    context->slot_count = old_count ? 2 * old_count : FIRST_SLOTS;
+    context->slot_count = slot_count;
     context->slots = mu_allocate(context->slot_count * sizeof *context->slots);
     for (uint32_t i = 0; i < old_count; i++) {
         if (old[i].handle) {
@@ -43,6 +43,29 @@ static void grow(mu_context *context)
         }
     }
     mu_free(old);
+}
+
+/* Room for so many handles, the table being three quarters full at most. */
+static bool make_room(mu_context *context, uint64_t handles)
+{
+    uint64_t wanted = context->slot_count ? context->slot_count : FIRST_SLOTS;
+    while (handles > wanted / 4 * 3) {
+        wanted *= 2;
+    }
+    uint64_t more = wanted - context->slot_count;
+    if (more && !vm_metadata_take(context->mutator.vm, more * sizeof *context->slots)) {
+        return false;
+    }
+    if (more) {
+        grow(context, (uint32_t)wanted);
+    }
+    return true;
+}
+
+void context_settle(context_call *call)
+{
+    vm_handles_give(call->vm, call->promised);
+    call->promised = 0;
 }
 
 mu_status context_check_free(context_call *call, uint64_t handle, uint32_t more)
@@ -59,6 +82,15 @@ mu_status context_check_free(context_call *call, uint64_t handle, uint32_t more)
         return context_refuse(call, MU_LIMIT, 0,
                               "the context holds %u values, and at most %u: delete some",
                               call->context->held, MU_CONTEXT_MAX_HANDLES);
+    }
+    if (more > call->promised) {
+        if (!vm_handles_take(call->vm, more - call->promised)) {
+            return context_refuse_quota(call, QUOTA_HANDLES);
+        }
+        call->promised = more;
+    }
+    if (!make_room(call->context, (uint64_t)call->context->held + more)) {
+        return context_refuse_quota(call, QUOTA_METADATA);
     }
     return MU_OK;
 }
@@ -87,17 +119,18 @@ mu_status context_give(context_call *call, mu_ir_type *type, const void *bytes)
                               "some",
                               (unsigned long long)MU_CONTEXT_MAX_MEMORY_BYTES);
     }
+    if (memory_bytes && !vm_metadata_take(call->vm, memory_bytes)) {
+        return context_refuse_quota(call, QUOTA_METADATA);
+    }
     context_value value = {.handle = call->next++, .type = type};
     if (memory_bytes) {
         value.memory = mu_allocate(memory_bytes);
         context->memory_bytes += memory_bytes;
     }
     memcpy(context_bytes(&value), bytes, type->size_bytes);
-    if (context->held >= context->slot_count / 4 * 3) {
-        grow(context);
-    }
     *slot_of(context, value.handle) = value;
     context->held++;
+    call->promised--;
     return MU_OK;
 }
 
@@ -116,7 +149,10 @@ void context_drop(mu_context *context, context_value *value)
 {
     uint32_t mask = context->slot_count - 1;
     uint32_t hole = (uint32_t)(value - context->slots);
-    context->memory_bytes -= value->memory ? memory_of(value->type) : 0;
+    uint64_t memory_bytes = value->memory ? memory_of(value->type) : 0;
+    context->memory_bytes -= memory_bytes;
+    vm_metadata_give(context->mutator.vm, memory_bytes);
+    vm_handles_give(context->mutator.vm, 1);
     mu_free(value->memory);
     context->held--;
     for (uint32_t at = (hole + 1) & mask; context->slots[at].handle; at = (at + 1) & mask) {
@@ -132,6 +168,9 @@ void context_drop(mu_context *context, context_value *value)
 
 void context_drop_all(mu_context *context)
 {
+    mu_vm *vm = context->mutator.vm;
+    vm_handles_give(vm, context->held);
+    vm_metadata_give(vm, context->memory_bytes + context->slot_count * sizeof *context->slots);
     for (uint32_t i = 0; i < context->slot_count; i++) {
         mu_free(context->slots[i].memory);
     }

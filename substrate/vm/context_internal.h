@@ -25,6 +25,7 @@ struct mu_context {
     uint32_t slot_count;
     uint32_t held; /* handles */
     uint64_t memory_bytes;
+    uint64_t types_bytes; /* of the pool, as it was counted */
 };
 
 typedef struct context_call context_call;
@@ -55,6 +56,7 @@ struct context_call {
     bool has_answer;
     mu_context_answer answer;
     context_operand operands[CONTEXT_OPERANDS_MOST];
+    uint32_t promised;    /* handles that are counted for results */
     const uint64_t *list; /* H */
     uint32_t list_count;
     uint32_t list_first; /* number of its first item among the operands, from 1 */
@@ -69,14 +71,19 @@ mu_status context_refuse_type(context_call *call, uint32_t operand, const char *
                               const mu_ir_type *given);
 /* The status and report of a guest error of an operation that programs have, too. */
 mu_status context_refuse_error(context_call *call, mu_guest_error error, uint32_t operand);
+/* LIMIT, and which one of the VM's. */
+mu_status context_refuse_quota(context_call *call, vm_quota quota);
 /* The operation gives an integer. Always OK. */
 mu_status context_answer(context_call *call, uint64_t integer);
 
 /* ---- context_handles.c */
 /* The value of a handle; NULL: there is none. */
 context_value *context_find(const mu_context *context, uint64_t handle);
-/* Does nothing have this handle, and may it? Also asks for room for `more` handles. */
-mu_status context_check_free(context_call *call, uint64_t handle, uint32_t more);
+/* Does nothing have this handle, and may it? Also sees to it that there is room for `more` handles,
+ * which are promised to the operation until context_settle. Errors: INVALID, LIMIT. */
+MU_MUST_CHECK mu_status context_check_free(context_call *call, uint64_t handle, uint32_t more);
+/* At the end of each operation: gives back what was promised and not used. */
+void context_settle(context_call *call);
 /* Makes the operation's next result of `type` from its bytes in memory, by size_bytes. Operands'
  * values may have moved afterwards. Errors: INVALID, LIMIT. */
 MU_MUST_CHECK mu_status context_give(context_call *call, mu_ir_type *type, const void *bytes);

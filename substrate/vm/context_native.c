@@ -32,6 +32,9 @@ mu_status context_pin(context_call *call)
     }
     const context_value *value = context_value_at(call, 1);
     if (!thread_add_pin(&call->context->mutator, value->words[0], is_iref ? value->words[1] : 0)) {
+        if (call->context->mutator.exceeded != QUOTA_NONE) {
+            return context_refuse_quota(call, call->context->mutator.exceeded);
+        }
         return context_refuse(call, MU_NO_MEMORY, 0,
                               "this context has pinned as many different places as it may: unpin "
                               "some");

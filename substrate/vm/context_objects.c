@@ -24,8 +24,7 @@ static mu_status allocate(context_call *call, mu_ir_type *type, uint64_t length)
     mu_ref made;
     mu_status status = vm_allocate(&call->context->mutator, mu_jit_descriptor(type), length, &made);
     if (status != MU_OK) {
-        return context_refuse(call, status, 0, "%s",
-                              mu_abi_guest_error_text(MU_GUEST_ERROR_OUT_OF_MEMORY));
+        return context_refuse_error(call, MU_GUEST_ERROR_OUT_OF_MEMORY, 0);
     }
     return context_give_word(call, context_type_of(call->context, MU_IR_REF, type), made.address);
 }

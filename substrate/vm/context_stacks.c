@@ -64,7 +64,8 @@ mu_status context_push_frame(context_call *call)
     uint64_t number = 0;
     MU_TRY(context_expect_object(call, 1, MU_IR_STACKREF));
     MU_TRY(expect_callable(call, 2, &number));
-    mu_guest_error error = vm_push_frame(call->vm, context_value_at(call, 1)->words[0], number);
+    mu_guest_error error =
+        vm_push_frame(&call->context->mutator, context_value_at(call, 1)->words[0], number);
     status = context_refuse_error(call, error, 1);
 done:
     return status;
@@ -127,14 +128,15 @@ static mu_status bind_new(context_call *call, mu_ref handle, const context_value
     mu_vm *vm = call->vm;
     vm_stack *stack;
     mu_status status = MU_OK;
-    if (!vm_may_make_thread(vm)) {
-        return context_refuse(call, MU_LIMIT, 0, "the VM has as many threads as it may");
-    }
+    vm_quota exceeded;
     MU_TRY(context_refuse_error(
         call, vm_stack_find_parked(context_value_at(call, 1)->words[0], &stack), 1));
     if (!exception) {
         MU_TRY(context_check_passed(call, &stack->state, call->list, call->list_count,
                                     call->list_first));
+    }
+    if (!vm_thread_claim(vm, &exceeded)) {
+        return context_refuse_quota(call, exceeded);
     }
     *made = vm_thread_make(vm, stack, handle, local_of(call));
     if (exception) {

@@ -74,8 +74,7 @@ static mu_status read_new(context_call *call, mu_ir_type *type)
     }
     mu_status status = vm_allocate(&call->context->mutator, &vm_void_type, 0, &made);
     if (status != MU_OK) {
-        return context_refuse(call, status, 0, "%s",
-                              mu_abi_guest_error_text(MU_GUEST_ERROR_OUT_OF_MEMORY));
+        return context_refuse_error(call, MU_GUEST_ERROR_OUT_OF_MEMORY, 0);
     }
     return context_give_word(call, type, made.address);
 }

@@ -93,6 +93,7 @@ mu_status mu_context_take_trap(mu_context *context, mu_thread *thread, uint64_t 
     call.next = stack_handle;
     MU_TRY(context_give_word(&call, context_type(context, MU_IR_STACKREF), stack_word));
 done:
+    context_settle(&call);
     vm_leave_world(&context->mutator);
     return status;
 }
@@ -218,20 +219,26 @@ mu_status mu_context_retake_trap(mu_context *context, mu_thread *thread)
 
 /* ---- giving back */
 
+bool thread_take_back(mu_thread *thread)
+{
+    vm_stack *stack;
+    bool can = is_as_it_trapped(thread, &stack);
+    if (can) {
+        put_back(thread, stack);
+    } else {
+        thread->abi.site_stack = 0;
+        thread->holder = NULL;
+    }
+    return can;
+}
+
 void mu_context_return_trap(mu_context *context, mu_thread *thread)
 {
     mu_vm *vm = context->mutator.vm;
-    vm_stack *stack;
     vm_lock_quiet(vm);
-    if (thread_is_held_by(thread, context)) {
-        if (is_as_it_trapped(thread, &stack)) {
-            put_back(thread, stack);
-        } else {
-            thread->abi.site_stack = 0;
-            thread->holder = NULL;
-            thread_want_killed(thread);
-            thread_wake(thread);
-        }
+    if (thread_is_held_by(thread, context) && !thread_take_back(thread)) {
+        thread_want_killed(thread);
+        thread_wake(thread);
     }
     pthread_mutex_unlock(&vm->lock);
 }

@@ -334,13 +334,14 @@ mu_guest_error vm_cursor_copy(mu_thread *thread, const uint64_t *from, uint64_t 
     return error;
 }
 
-mu_guest_error vm_push_frame(mu_vm *vm, uintptr_t handle, uint64_t number)
+mu_guest_error vm_push_frame(mu_thread *thread, uintptr_t handle, uint64_t number)
 {
+    mu_vm *vm = thread->vm;
     vm_stack *stack;
     pthread_mutex_lock(&vm->lock);
     mu_guest_error error = vm_stack_find_parked(handle, &stack);
     if (error == MU_GUEST_ERROR_NONE) {
-        error = vm_stack_push(vm, stack, vm->functions[number].func);
+        error = vm_stack_push(thread, stack, vm->functions[number].func);
     }
     pthread_mutex_unlock(&vm->lock);
     return error;
@@ -375,7 +376,7 @@ static mu_guest_error push_frame(mu_thread *thread, const mu_ir_sig *sig)
     if (thread->vm->table[number].sig != sig->canonical) {
         return MU_GUEST_ERROR_WRONG_SIGNATURE;
     }
-    return vm_push_frame(thread->vm, thread->abi.gpr[0], number);
+    return vm_push_frame(thread, thread->abi.gpr[0], number);
 }
 
 slice_end thread_cursor_inst(mu_thread *thread, const mu_ir_inst *inst)

@@ -55,6 +55,7 @@ mu_ir_env *vm_remember_loaded(mu_substrate *substrate, mu_ir_env *env, const cha
     } else {
         env_record **bucket = bucket_of(substrate, hash);
         env->text_hash = hash;
+        env->held_bytes += sizeof *record + length + 1;
         record = mu_allocate(sizeof *record);
         *record = (env_record){.next = *bucket,
                                .parent = env->parent,

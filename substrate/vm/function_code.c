@@ -1,4 +1,6 @@
-/* A function's machine code beside its instructions, for people. */
+/* A function's machine code: had when the VM first calls it, and shown to people beside its
+ * instructions. Code is shared; each VM is charged for a version when it first enters it, which
+ * its table tells. */
 #include "vm_internal.h"
 
 #include <string.h>
@@ -9,6 +11,60 @@ static mu_ir_version *newest_version(mu_vm *vm, const mu_ir_func *func)
     mu_ir_version *version = vm->functions[func->number].newest;
     pthread_mutex_unlock(&vm->lock);
     return version;
+}
+
+/* Charges the VM for code that its table does not lead to yet; its lock is held. */
+static mu_status charge(mu_vm *vm, const mu_ir_version *version, vm_quota *exceeded)
+{
+    mu_jit_room taken = mu_jit_version_bytes(version);
+    uint64_t limit = vm_limit(vm, code_bytes);
+    if (vm->code_bytes > limit || taken.code_bytes > limit - vm->code_bytes) {
+        *exceeded = QUOTA_CODE;
+        return MU_NO_MEMORY;
+    }
+    if (!vm_metadata_take(vm, taken.metadata_bytes)) {
+        *exceeded = QUOTA_METADATA;
+        return MU_NO_MEMORY;
+    }
+    vm->code_bytes += taken.code_bytes;
+    return MU_OK;
+}
+
+static mu_jit_room room_of(mu_vm *vm)
+{
+    uint64_t limit = vm_limit(vm, code_bytes);
+    pthread_mutex_lock(&vm->lock);
+    uint64_t left = vm->code_bytes < limit ? limit - vm->code_bytes : 0;
+    pthread_mutex_unlock(&vm->lock);
+    return (mu_jit_room){.code_bytes = left, .metadata_bytes = vm_metadata_left(vm)};
+}
+
+/* While it is compiled others may load a newer version, if nobody of the world waits: then nothing
+ * leads here, and nothing is charged. */
+mu_status vm_compile(mu_vm *vm, mu_ir_version *version, vm_quota *exceeded, const void **entry)
+{
+    mu_jit_room room = room_of(vm);
+    mu_jit_room wanted = room;
+    *exceeded = QUOTA_NONE;
+    mu_status status = mu_jit_compile(vm->substrate->jit, version, &wanted, entry);
+    if (status == MU_NO_MEMORY) {
+        *exceeded = wanted.code_bytes > room.code_bytes ? QUOTA_CODE : QUOTA_METADATA;
+    }
+    if (status != MU_OK) {
+        return status;
+    }
+    pthread_mutex_lock(&vm->lock);
+    mu_abi_function *function = &vm->table[version->func->number];
+    const mu_ir_version *newest = vm->functions[version->func->number].newest;
+    bool is_current = version->hidden ? !newest : newest == version;
+    if (is_current && function->code == mu_jit_lazy_entry(vm->substrate->jit)) {
+        status = charge(vm, version, exceeded);
+        if (status == MU_OK) {
+            __atomic_store_n(&function->code, *entry, __ATOMIC_RELEASE);
+        }
+    }
+    pthread_mutex_unlock(&vm->lock);
+    return status;
 }
 
 static mu_function_code *describe(const mu_code_object *object)
@@ -44,7 +100,11 @@ mu_status mu_function_get_code(mu_vm *vm, const mu_function *function, mu_report
         return mu_report_add(report, MU_STATE, (mu_location){0},
                              "%s is declared, but no version of it is loaded", func->entity.label);
     }
-    mu_status status = mu_jit_compile(vm->substrate->jit, version, &entry);
+    vm_quota exceeded;
+    mu_status status = vm_compile(vm, version, &exceeded, &entry);
+    if (status == MU_NO_MEMORY) {
+        return vm_report_quota(vm, exceeded, report);
+    }
     if (status != MU_OK) {
         return mu_report_add(report, status, (mu_location){0}, "%s cannot be compiled",
                              version->entity.label);

@@ -225,6 +225,7 @@ static slice_end park(mu_thread *thread, location at, const uint64_t *timeout_ns
         mu_timer_set(vm->substrate->timers, &thread->timer, *timeout_ns, time_out, thread);
     }
     vm_leave_world_locked(thread);
+    thread_end_slice(thread);
     pthread_mutex_unlock(&vm->lock);
     return SLICE_WAITING;
 }
@@ -243,9 +244,9 @@ static slice_end wait_at(mu_thread *thread, const mu_ir_type *type, bool has_tim
     pthread_mutex_lock(&vm->lock);
     if (load(at, type) != wanted) {
         result = DIFFERS;
-    } else if (thread_is_killed(thread)) {
+    } else if (thread_is_called(thread)) {
         result = SPURIOUS;
-        end = SLICE_QUEUED; /* where the kill is seen */
+        end = SLICE_QUEUED; /* where that is heeded */
     } else if (has_timeout && !timeout_ns) {
         result = TIMED_OUT;
     } else {

@@ -16,6 +16,7 @@
 
 struct program_load {
     mu_thread *next; /* waiting after this one */
+    bool has_turn;
     char *text;
     size_t length;
     bool is_script;            /* HAIL */
@@ -110,8 +111,28 @@ static void pass_on(mu_vm *vm)
     vm->is_program_loading = next != NULL;
     if (next) {
         vm->first_loader = next->load->next;
+        next->load->has_turn = true;
         thread_submit(next);
     }
+}
+
+static mu_thread **find_loader(mu_vm *vm, const mu_thread *thread)
+{
+    mu_thread **link = &vm->first_loader;
+    while (*link && *link != thread) {
+        link = &(*link)->load->next;
+    }
+    return link;
+}
+
+bool thread_stop_queueing_to_load(mu_thread *thread)
+{
+    mu_thread **link = find_loader(thread->vm, thread);
+    if (*link) {
+        *link = thread->load->next;
+        return true;
+    }
+    return false;
 }
 
 static mu_status load_now(mu_thread *thread, mu_report *report)
@@ -132,9 +153,13 @@ slice_end thread_load(mu_thread *thread)
 {
     mu_vm *vm = thread->vm;
     mu_status status = MU_OK;
+    if (!thread->load->has_turn) {
+        free_load(thread);
+        return SLICE_GOES_ON;
+    }
     mu_report *report = mu_report_new();
     vm_leave_world(thread);
-    if (!thread_is_killed(thread)) {
+    if (!thread_is_called(thread)) {
         status = load_now(thread, report);
     }
     pthread_mutex_lock(&vm->lock);
@@ -166,17 +191,19 @@ static slice_end begin_load(mu_thread *thread, const program_load *load)
     *thread->load = *load;
     thread->pending = PENDING_NONE;
     pthread_mutex_lock(&vm->lock);
+    if (vm->is_program_loading && thread_is_called(thread)) {
+        pthread_mutex_unlock(&vm->lock);
+        return SLICE_QUEUED; /* where that is heeded */
+    }
     if (vm->is_program_loading) {
-        mu_thread **link = &vm->first_loader;
-        while (*link) {
-            link = &(*link)->load->next;
-        }
-        *link = thread;
+        *find_loader(vm, NULL) = thread;
         vm_leave_world_locked(thread);
+        thread_end_slice(thread);
         pthread_mutex_unlock(&vm->lock);
         return SLICE_WAITING;
     }
     vm->is_program_loading = true;
+    thread->load->has_turn = true;
     pthread_mutex_unlock(&vm->lock);
     return thread_load(thread);
 }
@@ -235,7 +262,8 @@ static mu_status begin_handler(mu_thread *thread, const mu_ir_inst *trap, mu_ref
     const mu_ir_version *version = thread->abi.site_version;
     vm_stack *stack;
     pthread_mutex_lock(&vm->lock);
-    mu_status status = vm_stack_new(vm, vm->functions[vm->trap_handler].func, &stack);
+    mu_status status =
+        vm_stack_new(vm, vm->functions[vm->trap_handler].func, &thread->exceeded, &stack);
     if (status == MU_OK) {
         vm_stack_set_handle(thread->stack, handle);
         vm_stack_park(thread, &version->types[trap->types.first], trap->types.count);

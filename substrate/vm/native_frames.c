@@ -28,7 +28,7 @@ _Static_assert(NATIVE_RESERVE_BYTES >= 2 * MU_JIT_NATIVE_CALL_BYTES,
 
 static uint64_t native_stack_bytes(const mu_vm *vm)
 {
-    uint64_t share = vm->config.heap_bytes / 8;
+    uint64_t share = vm_limit(vm, stacks_bytes) / 8;
     share = share < NATIVE_STACK_BYTES ? share : NATIVE_STACK_BYTES;
     return share > NATIVE_STACK_MIN_BYTES ? share : NATIVE_STACK_MIN_BYTES;
 }
@@ -54,22 +54,30 @@ void vm_stack_bind_native(mu_thread *thread)
 void vm_stack_drop_native(mu_vm *vm, vm_stack *stack)
 {
     if (stack->native) {
-        uint64_t bytes = native_stack_bytes(vm);
-        vm->stack_bytes -= bytes;
-        mu_stack_give(vm->substrate->native_stacks, stack->native, bytes);
+        vm->stack_bytes -= stack->native_bytes;
+        vm_metadata_give(vm, sizeof *stack->native);
+        mu_stack_give(vm->substrate->native_stacks, stack->native, stack->native_bytes);
         stack->native = NULL;
     }
 }
 
-static mu_status take_native(mu_thread *thread)
+static mu_status take_native(mu_thread *thread, vm_quota *exceeded)
 {
     mu_vm *vm = thread->vm;
+    vm_stack *stack = thread->stack;
     uint64_t bytes = native_stack_bytes(vm);
     mu_status status = MU_NO_MEMORY;
     pthread_mutex_lock(&vm->lock);
-    if (vm->stack_bytes + bytes <= vm->config.heap_bytes) {
-        status = mu_stack_take(vm->substrate->native_stacks, bytes, &thread->stack->native);
-        vm->stack_bytes += status == MU_OK ? bytes : 0;
+    if (!vm_stacks_have_room(vm, bytes)) {
+        *exceeded = QUOTA_STACKS_BYTES;
+    } else if (!vm_metadata_take(vm, sizeof *stack->native)) {
+        *exceeded = QUOTA_METADATA;
+    } else {
+        *exceeded = QUOTA_NONE;
+        status = mu_stack_take(vm->substrate->native_stacks, bytes, &stack->native);
+        stack->native_bytes = status == MU_OK ? bytes : 0;
+        vm->stack_bytes += stack->native_bytes;
+        vm_metadata_give(vm, status == MU_OK ? 0 : sizeof *stack->native);
     }
     pthread_mutex_unlock(&vm->lock);
     return status;
@@ -83,15 +91,17 @@ static mu_guest_error get_native_stack(mu_thread *thread)
         return MU_GUEST_ERROR_NONE;
     }
     if (stack->native) {
+        thread->exceeded = QUOTA_NONE;
         return MU_GUEST_ERROR_STACK_OVERFLOW;
     }
-    mu_status status = take_native(thread);
+    vm_quota exceeded;
+    mu_status status = take_native(thread, &exceeded);
     if (status != MU_OK) { /* a collection frees those of stacks that nothing refers to */
         vm_collect(thread->vm, thread, true);
-        status = take_native(thread);
+        status = take_native(thread, &exceeded);
     }
     if (status != MU_OK) {
-        return MU_GUEST_ERROR_OUT_OF_MEMORY;
+        return thread_exceed(thread, exceeded);
     }
     set_ccall_sp(thread, (stack->native->top - 2 * sizeof(uintptr_t)) & ~(uintptr_t)15);
     return MU_GUEST_ERROR_NONE;
@@ -274,7 +284,7 @@ static slice_end expose(mu_thread *thread, const mu_ir_sig *sig)
         return thread_raise(thread, MU_GUEST_ERROR_WRONG_SIGNATURE);
     }
     if (vm_expose(vm, number, thread->abi.gpr[1], &address) != MU_OK) {
-        return thread_raise(thread, MU_GUEST_ERROR_OUT_OF_MEMORY);
+        return thread_raise(thread, thread_exceed(thread, QUOTA_NONE));
     }
     thread->abi.gpr[0] = address;
     return SLICE_GOES_ON;

@@ -4,7 +4,8 @@
 #include "vm_internal.h"
 
 /* Different irefs that a thread can have pinned. */
-#define PINS_MAX 16384u
+#define PINS_MAX   16384u
+#define FIRST_PINS 8u
 
 static bool is_object(const thread_pin *pin)
 {
@@ -37,10 +38,27 @@ static thread_pin *find(const mu_thread *thread, const thread_pin *like)
     return NULL;
 }
 
+static uint64_t bytes_of(uint32_t capacity)
+{
+    return (uint64_t)capacity * sizeof(thread_pin);
+}
+
 static bool add(mu_thread *thread, const thread_pin *pin)
 {
+    uint32_t capacity = thread->pins.capacity;
+    thread->exceeded = QUOTA_NONE;
     if (thread->pins.count >= PINS_MAX) {
         return false;
+    }
+    if (thread->pins.count == capacity) {
+        uint32_t grown = capacity ? 2 * capacity : FIRST_PINS;
+        if (!vm_metadata_take(thread->vm, bytes_of(grown) - bytes_of(capacity))) {
+            thread->exceeded = QUOTA_METADATA;
+            return false;
+        }
+        MU_ARRAY_RESERVE(&thread->pins, grown);
+        MU_INVARIANT(thread->pins.capacity == grown, "room for %u pins, not %u",
+                     thread->pins.capacity, grown);
     }
     MU_ARRAY_PUSH(&thread->pins, *pin);
     return true;
@@ -61,7 +79,7 @@ slice_end thread_pin_inst(mu_thread *thread, const mu_ir_inst *inst)
 {
     thread_pin pin = operand_of(thread, inst);
     if (!thread_add_pin(thread, pin.base, pin.offset)) {
-        return thread_raise(thread, MU_GUEST_ERROR_OUT_OF_MEMORY);
+        return thread_raise(thread, thread_exceed(thread, thread->exceeded));
     }
     thread->abi.gpr[0] = pin.base + pin.offset;
     return SLICE_GOES_ON;
@@ -94,6 +112,7 @@ void thread_drop_pins(mu_thread *thread)
     while (thread->pins.count) {
         forget(thread, &thread->pins.items[thread->pins.count - 1]);
     }
+    vm_metadata_give(thread->vm, bytes_of(thread->pins.capacity));
     MU_ARRAY_FREE(&thread->pins);
 }
 

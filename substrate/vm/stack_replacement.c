@@ -44,13 +44,16 @@ static uintptr_t lowest_after(const stack_state *state, uint32_t pushes)
     return state->sp - (uintptr_t)pushes * MU_ABI_ADAPTER_WORDS * sizeof(uintptr_t);
 }
 
-mu_guest_error vm_stack_push(mu_vm *vm, vm_stack *stack, const mu_ir_func *func)
+mu_guest_error vm_stack_push(mu_thread *thread, vm_stack *stack, const mu_ir_func *func)
 {
+    mu_vm *vm = thread->vm;
+    vm_quota exceeded;
     stack_state *state = &stack->state;
     if (!vm_stack_wants(state, func->sig->results, func->sig->result_count)) {
         return MU_GUEST_ERROR_STACK_STATE;
     }
-    if (!vm_stack_grow(vm, stack, lowest_after(state, 1))) {
+    if (!vm_stack_grow(vm, stack, lowest_after(state, 1), &exceeded)) {
+        thread->exceeded = exceeded;
         return MU_GUEST_ERROR_STACK_OVERFLOW;
     }
     begin_function(vm, state, func);
@@ -88,8 +91,10 @@ mu_status thread_plan_replacement(mu_thread *thread, const mu_replacement *repla
     if (status != MU_OK) {
         return status;
     }
-    if (!vm_stack_grow(thread->vm, thread->stack, lowest_after(state, replacement->push_count))) {
-        return mu_report_add(report, MU_LIMIT, (mu_location){0}, "the stack is used up");
+    vm_quota exceeded;
+    if (!vm_stack_grow(thread->vm, thread->stack, lowest_after(state, replacement->push_count),
+                       &exceeded)) {
+        return vm_report_quota(thread->vm, exceeded, report);
     }
     for (uint32_t i = 0; i < replacement->push_count; i++) {
         const mu_ir_func *func = (const mu_ir_func *)replacement->pushes[i];

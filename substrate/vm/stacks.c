@@ -7,7 +7,9 @@
 
 #include <string.h>
 
-#define FIRST_ROOM_BYTES 8192u
+#define FIRST_ROOM_BYTES     8192u
+#define PAGE_BYTES           4096u
+#define STACK_METADATA_BYTES (sizeof(vm_stack) + sizeof(mu_stack))
 
 /* ---- life */
 
@@ -18,14 +20,34 @@ static const mu_abi_type handle_type = {.size_bytes = sizeof(uintptr_t),
                                         .slot_count = 1,
                                         .name = "stack"};
 
-mu_status vm_stack_new(mu_vm *vm, const mu_ir_func *func, vm_stack **out)
+bool vm_stacks_have_room(const mu_vm *vm, uint64_t more)
+{
+    uint64_t limit = vm_limit(vm, stacks_bytes);
+    return vm->stack_bytes <= limit && more <= limit - vm->stack_bytes;
+}
+
+/* Of a new stack, in host memory. */
+static vm_quota claim_stack(mu_vm *vm)
+{
+    if (vm->stack_count >= vm_limit(vm, stacks)) {
+        return QUOTA_STACKS;
+    }
+    if (!vm_stacks_have_room(vm, FIRST_ROOM_BYTES)) {
+        return QUOTA_STACKS_BYTES;
+    }
+    return vm_metadata_take(vm, STACK_METADATA_BYTES) ? QUOTA_NONE : QUOTA_METADATA;
+}
+
+mu_status vm_stack_new(mu_vm *vm, const mu_ir_func *func, vm_quota *exceeded, vm_stack **out)
 {
     mu_stack *memory;
-    if (vm->stack_bytes + FIRST_ROOM_BYTES > vm->config.heap_bytes) {
+    *exceeded = claim_stack(vm);
+    if (*exceeded != QUOTA_NONE) {
         return MU_NO_MEMORY;
     }
-    mu_status status = mu_stack_take(vm->substrate->stacks, vm->config.stack_bytes, &memory);
+    mu_status status = mu_stack_take(vm->substrate->stacks, vm_limit(vm, stack_bytes), &memory);
     if (status != MU_OK) {
+        vm_metadata_give(vm, STACK_METADATA_BYTES);
         return status;
     }
     vm_stack *stack = mu_allocate(sizeof *stack);
@@ -45,6 +67,7 @@ mu_status vm_stack_new(mu_vm *vm, const mu_ir_func *func, vm_stack **out)
         stack->next->previous = stack;
     }
     vm->stacks = stack;
+    vm->stack_count++;
     vm->stack_bytes += FIRST_ROOM_BYTES;
     *out = stack;
     return MU_OK;
@@ -65,7 +88,9 @@ void vm_stack_free(mu_vm *vm, vm_stack *stack)
         stack->next->previous = stack->previous;
     }
     vm_stack_drop_native(vm, stack);
+    vm->stack_count--;
     vm->stack_bytes -= used_bytes;
+    vm_metadata_give(vm, STACK_METADATA_BYTES);
     mu_stack_give(vm->substrate->stacks, stack->memory, used_bytes + MU_ABI_STACK_RESERVE_BYTES);
     mu_free(stack);
 }
@@ -95,10 +120,10 @@ mu_guest_error vm_stack_find_parked(uintptr_t handle, vm_stack **stack)
     return *stack && !(*stack)->thread ? MU_GUEST_ERROR_NONE : MU_GUEST_ERROR_STACK_STATE;
 }
 
-static mu_status take_stack(mu_vm *vm, uint64_t number, vm_stack **stack)
+static mu_status take_stack(mu_vm *vm, uint64_t number, vm_quota *exceeded, vm_stack **stack)
 {
     pthread_mutex_lock(&vm->lock);
-    mu_status status = vm_stack_new(vm, vm->functions[number].func, stack);
+    mu_status status = vm_stack_new(vm, vm->functions[number].func, exceeded, stack);
     pthread_mutex_unlock(&vm->lock);
     return status;
 }
@@ -109,19 +134,20 @@ mu_guest_error vm_stack_make(mu_thread *thread, uint64_t number, uint64_t *made)
     mu_vm *vm = thread->vm;
     mu_ref handle;
     vm_stack *stack = NULL;
+    vm_quota exceeded;
     if (vm_stack_new_handle(thread, &handle) != MU_OK) {
         return MU_GUEST_ERROR_OUT_OF_MEMORY;
     }
-    mu_status status = take_stack(vm, number, &stack);
+    mu_status status = take_stack(vm, number, &exceeded, &stack);
     if (status == MU_NO_MEMORY) { /* a collection frees those that nothing refers to */
         thread->abi.site_local = handle.address;
         vm_collect(vm, thread, true);
         handle.address = thread->abi.site_local;
         thread->abi.site_local = 0;
-        status = take_stack(vm, number, &stack);
+        status = take_stack(vm, number, &exceeded, &stack);
     }
     if (status != MU_OK) {
-        return MU_GUEST_ERROR_OUT_OF_MEMORY;
+        return thread_exceed(thread, exceeded);
     }
     vm_stack_set_handle(stack, handle);
     *made = handle.address;
@@ -140,20 +166,34 @@ mu_guest_error vm_stack_kill(mu_vm *vm, uintptr_t handle)
     return error;
 }
 
-bool vm_stack_grow(mu_vm *vm, vm_stack *stack, uintptr_t lowest)
+static uintptr_t in_pages(uintptr_t bytes)
+{
+    return (bytes + PAGE_BYTES - 1) & ~(uintptr_t)(PAGE_BYTES - 1);
+}
+
+/* Twice as much each time, as long as the limits allow that; else as few pages as will do. */
+bool vm_stack_grow(mu_vm *vm, vm_stack *stack, uintptr_t lowest, vm_quota *exceeded)
 {
     const mu_stack *memory = stack->memory;
     if (lowest >= stack->floor) {
         return true;
     }
-    if (lowest < memory->floor) {
+    uintptr_t most = memory->top - memory->floor;
+    uintptr_t limit = in_pages(vm_limit(vm, stack_bytes));
+    most = most < limit ? most : limit;
+    if (lowest > memory->top || lowest < memory->top - most) {
+        *exceeded = QUOTA_STACK;
         return false;
     }
     uintptr_t room = memory->top - stack->floor;
-    uintptr_t wanted = memory->top - lowest > 2 * room ? memory->top - lowest : 2 * room;
-    uintptr_t most = memory->top - memory->floor;
+    uintptr_t needed = in_pages(memory->top - lowest);
+    uintptr_t wanted = needed > 2 * room ? needed : 2 * room;
     wanted = wanted < most ? wanted : most;
-    if (vm->stack_bytes + wanted - room > vm->config.heap_bytes) {
+    if (!vm_stacks_have_room(vm, wanted - room)) {
+        wanted = needed < most ? needed : most;
+    }
+    if (!vm_stacks_have_room(vm, wanted - room)) {
+        *exceeded = QUOTA_STACKS_BYTES;
         return false;
     }
     vm->stack_bytes += wanted - room;
@@ -302,6 +342,6 @@ void vm_stacks_drop_unreached(mu_vm *vm, const mu_gc_collection *done)
 
 bool vm_stacks_are_due(const mu_vm *vm)
 {
-    uint64_t quota = vm->config.heap_bytes;
+    uint64_t quota = vm_limit(vm, stacks_bytes);
     return vm->stack_bytes > quota / 2 && vm->stack_bytes > vm->live_stack_bytes + quota / 8;
 }

@@ -37,24 +37,6 @@ mu_substrate_config mu_substrate_config_from_environment(void)
     return config;
 }
 
-/* A job waits for a worker: whoever runs is asked to make room. */
-static void on_contention(void *context)
-{
-    mu_substrate *substrate = context;
-    pthread_mutex_lock(&substrate->lock);
-    for (mu_vm *vm = substrate->vms; vm; vm = vm->next) {
-        pthread_mutex_lock(&vm->lock);
-        for (mu_thread *thread = vm->threads; thread; thread = thread->next) {
-            if (thread->is_in_world) {
-                thread->yield_wanted = true;
-                vm_request_stop(thread);
-            }
-        }
-        pthread_mutex_unlock(&vm->lock);
-    }
-    pthread_mutex_unlock(&substrate->lock);
-}
-
 static uint32_t worker_count(const mu_substrate_config *config)
 {
     if (config->workers) {
@@ -96,8 +78,7 @@ static mu_status open_parts(mu_substrate *substrate, mu_report *report)
                              mu_status_text(status));
     }
     mu_thread_pool_config pool = {.workers = worker_count(&substrate->config),
-                                  .contention = on_contention,
-                                  .context = substrate};
+                                  .preempt = thread_preempt};
     status = mu_thread_pool_new(&pool, &substrate->workers);
     if (status != MU_OK) {
         return mu_report_add(report, status, nowhere, "cannot start %u worker threads",
@@ -164,4 +145,11 @@ uint64_t mu_substrate_code_bytes(mu_substrate *substrate)
 void mu_substrate_submit(mu_substrate *substrate, void (*job)(void *context), void *context)
 {
     mu_thread_pool_submit(substrate->workers, job, context);
+}
+
+mu_substrate_stats mu_substrate_get_stats(mu_substrate *substrate)
+{
+    mu_thread_pool_stats pool = mu_thread_pool_get_stats(substrate->workers);
+    return (mu_substrate_stats){
+        .slices = pool.slices, .worker_moves = pool.moves, .preemptions = pool.preemptions};
 }

@@ -2,8 +2,6 @@
  * calls and results, whatever the stack waits at, so nothing has to be converted. */
 #include "vm_internal.h"
 
-#define THREADS_MOST 4096u
-
 /* The types of what the instruction passes. */
 static mu_ir_type *const *passed_types(const mu_thread *thread, uint32_t *count)
 {
@@ -89,11 +87,6 @@ static mu_status make_handle(mu_thread *thread, mu_ref *handle)
     return status;
 }
 
-bool vm_may_make_thread(const mu_vm *vm)
-{
-    return vm->made_by_threads < THREADS_MOST;
-}
-
 mu_thread *vm_thread_make(mu_vm *vm, vm_stack *stack, mu_ref handle, uintptr_t local)
 {
     mu_thread *thread = thread_new_on(vm, stack, stack->bottom);
@@ -105,7 +98,6 @@ mu_thread *vm_thread_make(mu_vm *vm, vm_stack *stack, mu_ref handle, uintptr_t l
         thread_want_killed(thread);
     }
     vm->active++;
-    vm->made_by_threads++;
     return thread;
 }
 
@@ -145,7 +137,9 @@ void vm_thread_start_made(mu_thread *thread)
         thread->finished = callbacks.finished;
         thread->context = callbacks.context;
     }
+    pthread_mutex_lock(&thread->vm->lock);
     thread_submit(thread);
+    pthread_mutex_unlock(&thread->vm->lock);
 }
 
 slice_end thread_newthread(mu_thread *thread)
@@ -154,11 +148,15 @@ slice_end thread_newthread(mu_thread *thread)
     vm_stack *stack;
     mu_ref handle;
     mu_thread *made = NULL;
+    vm_quota exceeded;
     mu_guest_error error = MU_GUEST_ERROR_OUT_OF_MEMORY;
     mu_status status = make_handle(thread, &handle);
     pthread_mutex_lock(&vm->lock);
-    if (status == MU_OK && vm_may_make_thread(vm)) {
+    if (status == MU_OK) {
         error = find_target(thread, &stack);
+    }
+    if (error == MU_GUEST_ERROR_NONE && !vm_thread_claim(vm, &exceeded)) {
+        error = thread_exceed(thread, exceeded);
     }
     if (error == MU_GUEST_ERROR_NONE) {
         made = make_thread(thread, stack, handle);

@@ -48,10 +48,32 @@ static void put_arguments(mu_thread *thread, const mu_value *arguments)
     mu_free(places);
 }
 
+bool vm_thread_claim(mu_vm *vm, vm_quota *exceeded)
+{
+    if (vm->thread_count >= vm_limit(vm, threads)) {
+        *exceeded = QUOTA_THREADS;
+        return false;
+    }
+    if (!vm_metadata_take(vm, sizeof(mu_thread))) {
+        *exceeded = QUOTA_METADATA;
+        return false;
+    }
+    vm->thread_count++;
+    return true;
+}
+
+/* Of one that is not going to be. */
+static void unclaim(mu_vm *vm)
+{
+    vm->thread_count--;
+    vm_metadata_give(vm, sizeof(mu_thread));
+}
+
 mu_thread *thread_new_on(mu_vm *vm, vm_stack *stack, const mu_ir_func *function)
 {
     mu_thread *thread = mu_allocate(sizeof *thread);
     thread->vm = vm;
+    thread->task = (mu_task){.run = thread_run_slice, .context = thread, .share = vm->share};
     thread->abi.barrier = vm_log_store;
     thread->function = function;
     thread->pending = PENDING_ARGUMENTS;
@@ -76,19 +98,18 @@ mu_status mu_thread_new(mu_vm *vm, const mu_function *function, const mu_value *
         return status;
     }
     vm_stack *stack;
+    vm_quota exceeded;
     vm_lock_quiet(vm);
-    status = vm_stack_new(vm, func, &stack);
-    if (status == MU_OK) {
+    bool is_claimed = vm_thread_claim(vm, &exceeded);
+    bool is_made = is_claimed && vm_stack_new(vm, func, &exceeded, &stack) == MU_OK;
+    if (is_made) {
         *out = thread_new_on(vm, stack, func);
         put_arguments(*out, arguments);
+    } else if (is_claimed) {
+        unclaim(vm);
     }
     pthread_mutex_unlock(&vm->lock);
-    if (status != MU_OK) {
-        status =
-            mu_report_add(report, status, (mu_location){0},
-                          "no memory for a stack: the VM's stacks may take as much as its heap");
-    }
-    return status;
+    return is_made ? MU_OK : vm_report_quota(vm, exceeded, report);
 }
 
 void mu_thread_start(mu_thread *thread, mu_thread_trapped_fn *trapped,
@@ -102,19 +123,16 @@ void mu_thread_start(mu_thread *thread, mu_thread_trapped_fn *trapped,
     thread->context = context;
     thread->state = MU_THREAD_RUNNING;
     vm->active++;
-    pthread_mutex_unlock(&vm->lock);
     thread_submit(thread);
+    pthread_mutex_unlock(&vm->lock);
 }
 
-void mu_thread_kill(mu_thread *thread)
+/* Beside the thread itself. */
+static uint64_t held_bytes(const mu_thread *thread)
 {
-    pthread_mutex_lock(&thread->vm->lock);
-    thread_want_killed(thread);
-    vm_request_stop(thread);
-    if (thread->state == MU_THREAD_TRAPPED || thread->state == MU_THREAD_WAITING) {
-        thread_wake(thread);
-    }
-    pthread_mutex_unlock(&thread->vm->lock);
+    uint64_t results = thread->results ? thread->function->sig->result_count : 0;
+    return results * sizeof *thread->results +
+           thread->error_frame_count * sizeof *thread->error_frames;
 }
 
 void mu_thread_free(mu_thread *thread)
@@ -123,6 +141,9 @@ void mu_thread_free(mu_thread *thread)
         return;
     }
     mu_vm *vm = thread->vm;
+    if (thread->has_grace) { /* it was cancelled, but not started */
+        mu_timer_cancel(vm->substrate->timers, &thread->grace);
+    }
     vm_lock_quiet(vm);
     MU_INVARIANT(thread->state == MU_THREAD_NEW || thread->state == MU_THREAD_FINISHED,
                  "a thread is freed while it runs");
@@ -134,7 +155,8 @@ void mu_thread_free(mu_thread *thread)
     if (thread->next) {
         thread->next->previous = thread->previous;
     }
-    vm->made_by_threads -= thread->is_made_by_thread;
+    vm->thread_count -= thread->state == MU_THREAD_NEW;
+    vm_metadata_give(vm, sizeof *thread + held_bytes(thread));
     if (thread->stack) {
         vm_stack_free(vm, thread->stack);
     }

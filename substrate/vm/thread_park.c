@@ -5,13 +5,14 @@
 void thread_park(mu_thread *thread)
 {
     mu_vm *vm = thread->vm;
-    vm_leave_world(thread);
     pthread_mutex_lock(&vm->lock);
-    bool is_killed = thread_is_killed(thread);
-    bool tells = !is_killed && thread->trapped;
-    thread->state = is_killed ? MU_THREAD_RUNNING : MU_THREAD_TRAPPED;
+    vm_leave_world_locked(thread);
+    thread_end_slice(thread);
+    bool is_called = thread_is_called(thread);
+    bool tells = !is_called && thread->trapped;
+    thread->state = is_called ? MU_THREAD_RUNNING : MU_THREAD_TRAPPED;
     thread->is_telling = tells;
-    if (is_killed) {
+    if (is_called) {
         thread_submit(thread);
     }
     pthread_mutex_unlock(&vm->lock);

@@ -10,25 +10,63 @@
 
 void thread_submit(mu_thread *thread)
 {
-    mu_thread_pool_submit(thread->vm->substrate->workers, thread_run_slice, thread);
+    mu_thread_pool *workers = thread->vm->substrate->workers;
+    if (thread_is_called(thread)) {
+        mu_thread_pool_run_first(workers, &thread->task);
+    } else {
+        mu_thread_pool_run(workers, &thread->task);
+    }
 }
 
-/* Under MU_YIELD_STRESS every yieldpoint leaves Mu code; going through the queue, and perhaps to
- * another worker, each time would make long loops take hours. */
-#define YIELD_STRESS_QUEUE_EVERY 16
+void thread_preempt(mu_task *task)
+{
+    mu_thread *thread = task->context;
+    __atomic_store_n(&thread->yield_wanted, true, __ATOMIC_SEQ_CST);
+    vm_request_stop(thread);
+}
+
+/* Makes room for others. Under MU_YIELD_STRESS another worker goes on. */
+static void queue_again(mu_thread *thread)
+{
+    mu_vm *vm = thread->vm;
+    pthread_mutex_lock(&vm->lock);
+    vm_leave_world_locked(thread);
+    thread_end_slice(thread);
+    if (vm->substrate->config.yield_stress) {
+        mu_thread_pool_run_elsewhere(vm->substrate->workers, &thread->task);
+    } else if (thread_is_called(thread)) {
+        mu_thread_pool_run_first(vm->substrate->workers, &thread->task);
+    } else {
+        mu_thread_pool_run_again(vm->substrate->workers, &thread->task);
+    }
+    pthread_mutex_unlock(&vm->lock);
+}
 
 /* ---- errors */
+
+const char *thread_error_sentence(const mu_thread *thread, mu_guest_error error,
+                                  char quota[VM_QUOTA_TEXT_BYTES])
+{
+    bool is_quota = error == MU_GUEST_ERROR_OUT_OF_MEMORY || error == MU_GUEST_ERROR_STACK_OVERFLOW;
+    if (error == MU_GUEST_ERROR_BUNDLE_REFUSED) {
+        return thread->refusal;
+    }
+    if (is_quota && thread->exceeded != QUOTA_NONE) {
+        vm_quota_text(thread->vm, thread->exceeded, quota);
+        return quota;
+    }
+    return mu_abi_guest_error_text(error);
+}
 
 static slice_end finish_with_error(mu_thread *thread)
 {
     thread->outcome = MU_OUTCOME_ERROR;
     bool is_stopped = thread->error == MU_GUEST_ERROR_NATIVE_FRAME;
     mu_guest_error cause = is_stopped ? thread->stopped : thread->error;
-    char text[224];
+    char quota[VM_QUOTA_TEXT_BYTES];
+    char text[280];
     snprintf(text, sizeof text, "%s%s%s", is_stopped ? mu_abi_guest_error_text(thread->error) : "",
-             is_stopped ? ": " : "",
-             cause == MU_GUEST_ERROR_BUNDLE_REFUSED ? thread->refusal
-                                                    : mu_abi_guest_error_text(cause));
+             is_stopped ? ": " : "", thread_error_sentence(thread, cause, quota));
     if (thread->error_frame_count) {
         const error_frame *frame = &thread->error_frames[0];
         const char *where = frame->instruction ? frame->instruction
@@ -55,12 +93,13 @@ slice_end thread_raise(mu_thread *thread, mu_guest_error error)
     return thread_throw(thread, 0, error);
 }
 
-slice_end thread_end_with_error(mu_thread *thread, mu_guest_error error)
+slice_end thread_end_with_error(mu_thread *thread, mu_guest_error error, bool has_frames)
 {
     thread->error = error;
-    mu_free(thread->error_frames);
-    thread->error_frames = NULL;
-    thread->error_frame_count = 0;
+    thread_forget_frames(thread);
+    if (has_frames) {
+        thread_note_frames(thread);
+    }
     return finish_with_error(thread);
 }
 
@@ -68,19 +107,11 @@ slice_end thread_end_with_error(mu_thread *thread, mu_guest_error error)
 
 static slice_end at_yieldpoint(mu_thread *thread)
 {
-    mu_vm *vm = thread->vm;
-    pthread_mutex_lock(&vm->lock);
-    bool killed = thread_is_killed(thread);
-    bool yields = thread->yield_wanted;
-    if (vm->substrate->config.yield_stress) {
-        yields = ++thread->stressed_yields % YIELD_STRESS_QUEUE_EVERY == 0;
-    }
-    thread->yield_wanted = false;
-    pthread_mutex_unlock(&vm->lock);
-    if (killed) {
-        thread->outcome = MU_OUTCOME_KILLED;
-        thread->error = MU_GUEST_ERROR_KILLED;
-        return SLICE_FINISHED;
+    bool yields = __atomic_exchange_n(&thread->yield_wanted, false, __ATOMIC_SEQ_CST) ||
+                  thread->vm->substrate->config.yield_stress;
+    slice_end end = thread_heed(thread);
+    if (end != SLICE_GOES_ON) {
+        return end;
     }
     if (yields) {
         return SLICE_QUEUED;
@@ -108,16 +139,15 @@ static slice_end leave_compile(mu_thread *thread)
         return thread_raise(thread, MU_GUEST_ERROR_NULL_FUNCTION);
     }
     vm_function *function = &vm->functions[number];
-    bool is_defined = function->newest != NULL;
-    mu_ir_version *version = is_defined ? function->newest : mu_ir_func_hidden(function->func);
+    mu_ir_version *version =
+        function->newest ? function->newest : mu_ir_func_hidden(function->func);
     const void *entry;
-    if (mu_jit_compile(vm->substrate->jit, version, &entry) != MU_OK) {
-        return thread_raise(thread, MU_GUEST_ERROR_COMPILE_FAILED);
+    mu_status status = vm_compile(vm, version, &thread->exceeded, &entry);
+    if (status == MU_NO_MEMORY) {
+        return thread_raise(thread, MU_GUEST_ERROR_OUT_OF_MEMORY);
     }
-    if (is_defined) {
-        /* The world may not be stopped while this thread is in it, so the table is the one of the
-         * version seen. */
-        __atomic_store_n(&vm->table[number].code, entry, __ATOMIC_RELEASE);
+    if (status != MU_OK) {
+        return thread_raise(thread, MU_GUEST_ERROR_COMPILE_FAILED);
     }
     expect_arguments(thread, RESUME_ENTRY);
     thread->abi.resume_pc = (uintptr_t)entry;
@@ -129,7 +159,7 @@ static bool grow_stack(mu_thread *thread, uintptr_t lowest)
 {
     mu_vm *vm = thread->vm;
     pthread_mutex_lock(&vm->lock);
-    bool fits = vm_stack_grow(vm, thread->stack, lowest);
+    bool fits = vm_stack_grow(vm, thread->stack, lowest, &thread->exceeded);
     thread->abi.stack_floor = thread->stack->floor;
     pthread_mutex_unlock(&vm->lock);
     return fits;
@@ -159,6 +189,7 @@ static slice_end leave_allocate(mu_thread *thread)
     thread->pending = PENDING_NONE;
     uint64_t length = thread->abi.gpr[1];
     bool overflows = type->is_hybrid && ++length == 0;
+    thread->exceeded = QUOTA_HEAP;
     if (overflows || vm_allocate(thread, type, length, &ref) != MU_OK) {
         return thread_raise(thread, MU_GUEST_ERROR_OUT_OF_MEMORY);
     }
@@ -169,6 +200,7 @@ static slice_end leave_allocate(mu_thread *thread)
 static slice_end leave_grow(mu_thread *thread)
 {
     uint64_t lowest = thread->abi.gpr[0];
+    thread->exceeded = QUOTA_STACK;
     bool fits = lowest <= thread->abi.mu_sp && grow_stack(thread, lowest);
     if (!fits) {
         return thread_raise(thread, MU_GUEST_ERROR_STACK_OVERFLOW);
@@ -215,7 +247,7 @@ static slice_end leave_trap(mu_thread *thread)
 static slice_end leave_return(mu_thread *thread)
 {
     if (thread->stack->serial != thread->first_stack) {
-        return thread_end_with_error(thread, MU_GUEST_ERROR_STACK_BOTTOM);
+        return thread_end_with_error(thread, MU_GUEST_ERROR_STACK_BOTTOM, false);
     }
     if (thread->is_made_by_thread) { /* nobody waits for results */
         thread->outcome = MU_OUTCOME_EXITED;
@@ -225,6 +257,7 @@ static slice_end leave_return(mu_thread *thread)
     mu_jit_place *places = mu_allocate(sig->result_count * sizeof *places);
     mu_jit_assign_places(sig->results, sig->result_count, places);
     thread->results = mu_allocate(sig->result_count * sizeof *thread->results);
+    vm_metadata_add(thread->vm, sig->result_count * sizeof *thread->results);
     for (uint32_t i = 0; i < sig->result_count; i++) {
         thread->results[i] =
             value_from_memory(thread->vm, sig->results[i], thread_place_memory(thread, &places[i]));
@@ -306,9 +339,7 @@ static slice_end before_entering(mu_thread *thread)
         end = thread_load(thread);
     }
     if (thread_is_killed(thread)) {
-        thread->outcome = MU_OUTCOME_KILLED;
-        thread->error = MU_GUEST_ERROR_KILLED;
-        return SLICE_FINISHED;
+        return thread_heed(thread);
     }
     if (thread->exit_wanted) {
         thread->outcome = MU_OUTCOME_EXITED;
@@ -322,7 +353,7 @@ static slice_end before_entering(mu_thread *thread)
         thread->throw_wanted = false;
         return thread_throw(thread, thread->abi.exception, MU_GUEST_ERROR_EXCEPTION);
     }
-    return end;
+    return end == SLICE_GOES_ON ? thread_heed(thread) : end;
 }
 
 static void give_back_stack(mu_thread *thread)
@@ -350,9 +381,14 @@ static void finish(mu_thread *thread)
     vm_leave_world(thread);
     vm_lock_quiet(vm); /* a collection under way may be freeing stacks */
     thread->state = MU_THREAD_FINISHED;
+    vm->thread_count--;
+    thread_end_slice(thread);
     vm->finished_count++;
     bool collects = vm_stacks_are_due(vm);
     pthread_mutex_unlock(&vm->lock);
+    if (thread->has_grace) {
+        mu_timer_cancel(vm->substrate->timers, &thread->grace);
+    }
     if (collects) { /* a thread may leave its first stack behind, and calls from outside cannot wait
                      */
         vm_collect(vm, NULL, true);
@@ -373,6 +409,7 @@ void thread_run_slice(void *context)
     mu_thread *thread = context;
     mu_substrate *substrate = thread->vm->substrate;
     vm_enter_world(thread);
+    thread_set_alarm(thread);
     slice_end end = before_entering(thread);
     fault_handler_enter(&thread->abi, mu_jit_leave_error(substrate->jit));
     while (end == SLICE_GOES_ON) {
@@ -382,10 +419,7 @@ void thread_run_slice(void *context)
     fault_handler_enter(NULL, NULL);
     switch (end) {
     case SLICE_TRAPPED: thread_park(thread); break;
-    case SLICE_QUEUED:
-        vm_leave_world(thread);
-        thread_submit(thread);
-        break;
+    case SLICE_QUEUED: queue_again(thread); break;
     case SLICE_FINISHED: finish(thread); break;
     case SLICE_WAITING:
     case SLICE_GOES_ON: break;

@@ -3,6 +3,8 @@
  */
 #include "vm_internal.h"
 
+#include <string.h>
+
 bool thread_first_frame(const mu_thread *thread, mu_stack_cursor *cursor)
 {
     const mu_code_cache *code = thread->vm->substrate->code;
@@ -56,16 +58,29 @@ static error_frame describe(const mu_stack_cursor *cursor)
     return frame;
 }
 
+void thread_forget_frames(mu_thread *thread)
+{
+    vm_metadata_give(thread->vm, thread->error_frame_count * sizeof *thread->error_frames);
+    mu_free(thread->error_frames);
+    thread->error_frames = NULL;
+    thread->error_frame_count = 0;
+}
+
 void thread_note_frames(mu_thread *thread)
 {
     mu_stack_cursor cursor;
-    MU_ARRAY(error_frame) frames = {0};
+    error_frame frames[MU_ERROR_FRAMES];
+    uint32_t count = 0;
     bool more = thread_first_frame(thread, &cursor);
-    while (more && frames.count < MU_ERROR_FRAMES) {
-        MU_ARRAY_PUSH(&frames, describe(&cursor));
+    while (more && count < MU_ERROR_FRAMES) {
+        frames[count++] = describe(&cursor);
         more = mu_stack_next(thread->vm->substrate->code, &cursor);
     }
-    mu_free(thread->error_frames);
-    thread->error_frames = frames.items;
-    thread->error_frame_count = frames.count;
+    thread_forget_frames(thread);
+    if (count) {
+        thread->error_frames = mu_allocate(count * sizeof *frames);
+        thread->error_frame_count = count;
+        memcpy(thread->error_frames, frames, count * sizeof *frames);
+        vm_metadata_add(thread->vm, count * sizeof *frames);
+    }
 }

@@ -5,14 +5,27 @@
 #include <string.h>
 #include <sys/mman.h>
 
-#define MIN_HEAP_BYTES  (1ull << 20)
-#define MIN_STACK_BYTES (64ull << 10)
-#define MAX_STACK_BYTES (1ull << 30)
+_Static_assert(MU_VM_MAX_CPU_SHARE == MU_SHARE_WEIGHT_MOST,
+               "what mu.h promises the pool must take");
+
+#define FIRST_FUNCTIONS 16u
 
 /* The collector's background work goes on the workers, in small pieces. */
-static void vm_run_later(void *workers, void (*job)(void *argument), void *argument)
+static void vm_run_later(void *context, void (*job)(void *argument), void *argument)
 {
-    mu_thread_pool_submit(workers, job, argument);
+    mu_vm *vm = context;
+    mu_thread_pool_submit_for(vm->substrate->workers, vm->share, job, argument);
+}
+
+static uint32_t share_weight(uint32_t share)
+{
+    uint32_t weight = share ? share : MU_VM_DEFAULT_CPU_SHARE;
+    return weight < MU_VM_MAX_CPU_SHARE ? weight : MU_VM_MAX_CPU_SHARE;
+}
+
+void mu_vm_set_cpu_share(mu_vm *vm, uint32_t share)
+{
+    mu_share_set_weight(vm->share, share_weight(share));
 }
 
 mu_status mu_vm_new(mu_substrate *substrate, const mu_vm_config *config, mu_vm **out)
@@ -20,32 +33,29 @@ mu_status mu_vm_new(mu_substrate *substrate, const mu_vm_config *config, mu_vm *
     mu_vm *vm = mu_allocate(sizeof *vm);
     vm->substrate = substrate;
     vm->config = *config;
-    if (!vm->config.heap_bytes) {
-        vm->config.heap_bytes = MU_VM_DEFAULT_HEAP_BYTES;
-    }
-    if (!vm->config.stack_bytes) {
-        vm->config.stack_bytes = MU_VM_DEFAULT_STACK_BYTES;
-    }
-    if (vm->config.heap_bytes < MIN_HEAP_BYTES || vm->config.stack_bytes < MIN_STACK_BYTES ||
-        vm->config.stack_bytes > MAX_STACK_BYTES) {
+    mu_status status = config->cpu_share > MU_VM_MAX_CPU_SHARE ? MU_INVALID : vm_limits_init(vm);
+    if (status != MU_OK) {
         mu_free(vm);
-        return MU_INVALID;
+        return status;
     }
-    mu_gc_config heap = {.quota_bytes = vm->config.heap_bytes,
+    mu_gc_config heap = {.quota_bytes = vm->config.limits.heap_bytes,
                          .stress = substrate->config.gc_stress,
                          .verify = substrate->config.gc_verify,
                          .concurrent = substrate->config.gc_concurrent,
                          .run_later = vm_run_later,
-                         .run_context = substrate->workers};
+                         .run_context = vm};
+    vm->share = mu_share_new(substrate->workers, share_weight(vm->config.cpu_share));
     vm->heap = mu_gc_heap_new(substrate->blocks, &heap);
     mu_gc_heap_set_native(vm->heap, vm_stack_reached, vm);
     mu_gc_heap_set_pins(vm->heap, vm_show_pins, vm);
     vm->env = mu_ir_env_retain(substrate->root);
-    vm->table_capacity = 16;
+    vm->table_capacity = FIRST_FUNCTIONS;
     vm->table = mu_allocate(vm->table_capacity * sizeof *vm->table);
     vm->functions = mu_allocate(vm->table_capacity * sizeof *vm->functions);
     vm->table[0].code = mu_jit_lazy_entry(substrate->jit);
     vm->table_count = 1;
+    vm_metadata_add(vm, sizeof *vm + vm_table_bytes(FIRST_FUNCTIONS));
+    pthread_mutex_init(&vm->limits_lock, NULL);
     pthread_mutex_init(&vm->lock, NULL);
     pthread_mutex_init(&vm->load_lock, NULL);
     pthread_mutex_init(&vm->irbuilder_lock, NULL);
@@ -88,10 +98,7 @@ static void end_threads(mu_vm *vm)
     vm->is_ending = true;
     for (mu_thread *thread = vm->threads; thread; thread = thread->next) {
         thread_want_killed(thread);
-        vm_request_stop(thread);
-        if (thread->state == MU_THREAD_TRAPPED || thread->state == MU_THREAD_WAITING) {
-            thread_wake(thread);
-        }
+        thread_rouse(thread);
     }
     while (vm->active) {
         pthread_cond_wait(&vm->changed, &vm->lock);
@@ -121,13 +128,15 @@ void mu_vm_free(mu_vm *vm)
     if (vm->globals) {
         munmap(vm->globals, vm->globals_bytes);
     }
-    MU_ARRAY_FREE(&vm->cells);
+    mu_free(vm->cells);
     mu_free(vm->table);
     mu_free(vm->functions);
+    pthread_mutex_destroy(&vm->limits_lock);
     pthread_mutex_destroy(&vm->lock);
     pthread_mutex_destroy(&vm->load_lock);
     pthread_mutex_destroy(&vm->irbuilder_lock);
     mu_irbuilder_free(vm->irbuilder);
+    mu_share_free(vm->share);
     pthread_cond_destroy(&vm->changed);
     mu_free(vm);
 }
@@ -142,7 +151,9 @@ mu_vm_stats mu_vm_get_stats(mu_vm *vm)
                          .young_collections = heap.young_collections,
                          .markings = heap.markings,
                          .collected_ns = heap.collected_ns,
-                         .longest_collection_ns = heap.longest_ns};
+                         .longest_collection_ns = heap.longest_ns,
+                         .cpu_ns = mu_share_cpu_ns(vm->substrate->workers, vm->share),
+                         .cpu_share = mu_share_weight(vm->share)};
     pthread_mutex_lock(&vm->lock);
     for (mu_thread *thread = vm->threads; thread; thread = thread->next) {
         stats.threads_running += thread->state == MU_THREAD_RUNNING;
@@ -154,7 +165,13 @@ mu_vm_stats mu_vm_get_stats(mu_vm *vm)
     stats.threads_finished = vm->finished_count;
     stats.bundles = vm->bundles;
     stats.functions = vm->table_count - 1;
+    stats.stacks = vm->stack_count;
+    stats.stacks_bytes = vm->stack_bytes;
+    stats.threads = vm->thread_count;
+    stats.code_bytes = vm->code_bytes;
     pthread_mutex_unlock(&vm->lock);
+    stats.metadata_bytes = __atomic_load_n(&vm->metadata_bytes, __ATOMIC_RELAXED);
+    stats.context_handles = __atomic_load_n(&vm->handle_count, __ATOMIC_RELAXED);
     return stats;
 }
 

@@ -62,7 +62,7 @@ static mu_status make_objects(mu_vm *vm, const mu_hail_script *script, mu_report
                           "%.*s does not fit in the VM's heap, of %llu bytes: give the VM a larger "
                           "one",
                           (int)(object.name_length < 60 ? object.name_length : 60), object.name,
-                          (unsigned long long)vm->config.heap_bytes);
+                          (unsigned long long)vm_limit(vm, heap_bytes));
         }
     }
     mu_gc_buffer_retire(vm->heap, &buffer);

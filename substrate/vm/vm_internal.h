@@ -82,10 +82,12 @@ typedef struct futex_table {
 
 struct mu_vm {
     mu_substrate *substrate;
-    mu_vm_config config;
-    mu_vm *next, *previous;    /* under the substrate's lock */
-    pthread_mutex_t load_lock; /* one load at a time; taken before `lock` */
-    pthread_mutex_t lock;      /* of everything below */
+    mu_vm_config config;         /* `limits` as they are now: see vm_limit */
+    pthread_mutex_t limits_lock; /* of changes to them; no other is taken but the heap's */
+    mu_share *share;             /* of the workers' time */
+    mu_vm *next, *previous;      /* under the substrate's lock */
+    pthread_mutex_t load_lock;   /* one load at a time; taken before `lock` */
+    pthread_mutex_t lock;        /* of everything below */
     pthread_cond_t changed;
     bool stopping;       /* the world is stopped or being stopped */
     uint64_t stopped_ns; /* when it was, on the monotonic clock */
@@ -96,11 +98,12 @@ struct mu_vm {
     mu_thread *threads;
     mu_thread *mutators; /* of contexts; in the world now and then, never run */
     uint32_t mutator_count;
-    uint64_t last_stack;      /* serial number */
-    uint32_t made_by_threads; /* threads that NEWTHREAD made and that are not freed */
+    uint64_t last_stack;   /* serial number */
+    uint32_t thread_count; /* made and not finished */
     mu_vm_thread_hook hook;
     futex_table futexes; /* changes in the world only */
     vm_stack *stacks;
+    uint32_t stack_count;
     uint64_t stack_bytes;      /* that the stacks may take up to their floors */
     uint64_t live_stack_bytes; /* after the last collection */
     mu_gc_heap *heap;
@@ -110,8 +113,9 @@ struct mu_vm {
     uint32_t table_count, table_capacity;
     unsigned char *globals; /* reserved address space */
     uint64_t globals_bytes;
-    MU_ARRAY(vm_cell) cells; /* global cells that hold references */
-    mu_ref *script_objects;  /* roots while a HAIL script is performed, in a stopped world */
+    vm_cell *cells; /* global cells that hold references */
+    uint32_t cell_count;
+    mu_ref *script_objects; /* roots while a HAIL script is performed, in a stopped world */
     uint32_t script_object_count;
     uint32_t bundles;
     mu_thread *first_loader; /* of threads that wait to load a bundle */
@@ -122,9 +126,26 @@ struct mu_vm {
     uint64_t trap_handler;          /* the program's own: a function's number; atomic; 0: none */
     uintptr_t trap_userdata;        /* root */
     uint64_t finished_count;
+    uint64_t code_bytes;        /* of what its table leads to, or led to */
+    uint64_t metadata_bytes;    /* atomic */
+    uint32_t handle_count;      /* of its contexts, or promised to an operation; atomic */
     vm_watchpoints watchpoints; /* has its own lock */
     mu_jit_owner exposed;       /* what the program has exposed; the code generator's lock */
 };
+
+/* The limits of mu_vm_limits. NONE: it is no limit that stands in the way, but the system, or one
+ * of the fixed limits of substrate/README.md. */
+typedef enum vm_quota {
+    QUOTA_NONE,
+    QUOTA_HEAP,
+    QUOTA_STACK,
+    QUOTA_STACKS_BYTES,
+    QUOTA_STACKS,
+    QUOTA_THREADS,
+    QUOTA_CODE,
+    QUOTA_METADATA,
+    QUOTA_HANDLES,
+} vm_quota;
 
 /* How a thread goes on when it is entered. */
 typedef enum resume_kind {
@@ -164,6 +185,7 @@ struct vm_stack {
     uint64_t changes;    /* counts what makes cursors stale */
     const mu_ir_func *bottom;
     mu_stack *native;          /* for its calls of C, from the first on */
+    uint64_t native_bytes;     /* that it counts for */
     uintptr_t ccall_sp;        /* as the bound thread has it */
     mu_jit_callback *callback; /* the innermost that has not returned */
     stack_state state;         /* parked */
@@ -210,12 +232,18 @@ struct mu_thread {
     /* Has taken it at its trap: it has no stack, that is in site_stack. The collector looks, so
      * this changes in the world, or under vm_lock_quiet; a killed thread keeps it until it runs. */
     mu_context *holder;
-    uint64_t held_changes; /* of that stack, when it was taken */
-    bool exit_wanted;      /* ends once it runs, as by @uvm.thread_exit */
-    bool kill_wanted;      /* atomic */
-    bool yield_wanted;
-    uint32_t stressed_yields; /* MU_YIELD_STRESS */
-    futex_queue *queue;       /* it waits in, or did until it was killed or its time was over */
+    uint64_t held_changes;  /* of that stack, when it was taken */
+    bool exit_wanted;       /* ends once it runs, as by @uvm.thread_exit */
+    bool kill_wanted;       /* atomic */
+    bool cancel_wanted;     /* atomic: CANCELLED is to be thrown */
+    bool is_cancelled;      /* it was, or will be */
+    bool has_grace;         /* `grace` was set */
+    mu_timer grace;         /* kills it */
+    uint64_t cpu_budget_ns; /* atomic; 0: none */
+    bool yield_wanted;      /* atomic: the pool asks it to make room */
+    mu_task task;           /* its slices */
+    uint64_t cpu_ns;        /* of those that have ended; VM's lock */
+    futex_queue *queue;     /* it waits in, or did until it was killed or its time was over */
     mu_thread *next_waiter, *previous_waiter;
     bool has_waited; /* since the last slice */
     mu_timer timer;  /* of the wait */
@@ -238,11 +266,36 @@ struct mu_thread {
     void *context;
     mu_outcome outcome;
     mu_guest_error error;
-    char error_text[256];
+    vm_quota exceeded; /* by OUT_OF_MEMORY or STACK_OVERFLOW; NONE: another limit */
+    char error_text[320];
     mu_value *results;
     error_frame *error_frames;
     uint32_t error_frame_count;
 };
+
+/* ---- quotas.c */
+/* A limit as it is now; any thread. */
+#define vm_limit(vm, name) __atomic_load_n(&(vm)->config.limits.name, __ATOMIC_RELAXED)
+/* Fills in the defaults of a new VM's limits. Errors: INVALID. */
+MU_MUST_CHECK mu_status vm_limits_init(mu_vm *vm);
+/* Counts bytes that are held for the VM outside of its heap. False: that would exceed the limit.
+ * Any thread. */
+MU_MUST_CHECK bool vm_metadata_take(mu_vm *vm, uint64_t bytes);
+/* The same for what must not fail, such as what is said of an error. */
+void vm_metadata_add(mu_vm *vm, uint64_t bytes);
+void vm_metadata_give(mu_vm *vm, uint64_t bytes);
+uint64_t vm_metadata_left(const mu_vm *vm);
+/* The same for values of contexts. */
+MU_MUST_CHECK bool vm_handles_take(mu_vm *vm, uint32_t count);
+void vm_handles_give(mu_vm *vm, uint32_t count);
+/* A sentence with the limit's name, its value and what to do. */
+#define VM_QUOTA_TEXT_BYTES 180
+void vm_quota_text(const mu_vm *vm, vm_quota quota, char text[VM_QUOTA_TEXT_BYTES]);
+/* Says so in the report. Returns LIMIT, or NO_MEMORY if it is none of the VM's. */
+mu_status vm_report_quota(const mu_vm *vm, vm_quota quota, mu_report *report);
+/* Notes which limit the guest error is about that is returned, to be raised in the thread or told
+ * to its context. */
+mu_guest_error thread_exceed(mu_thread *thread, vm_quota quota);
 
 /* ---- env_records.c */
 mu_ir_env *vm_find_loaded(mu_substrate *substrate, const mu_ir_env *parent, const char *text,
@@ -292,19 +345,29 @@ static inline bool thread_is_killed(const mu_thread *thread)
 {
     return __atomic_load_n(&thread->kill_wanted, __ATOMIC_ACQUIRE);
 }
+/* Does somebody outside want it to end, or to hear of that? */
+static inline bool thread_is_called(const mu_thread *thread)
+{
+    return thread_is_killed(thread) || __atomic_load_n(&thread->cancel_wanted, __ATOMIC_ACQUIRE);
+}
 static inline void thread_want_killed(mu_thread *thread)
 {
     __atomic_store_n(&thread->kill_wanted, true, __ATOMIC_RELEASE);
 }
 
 /* ---- thread.c */
-/* A thread bound to `stack`, to go on in its state; VM's lock held. */
+/* Counts a thread that is to be made. False: it exceeds this limit. VM's lock held. */
+MU_MUST_CHECK bool vm_thread_claim(mu_vm *vm, vm_quota *exceeded);
+/* A thread bound to `stack`, to go on in its state; it was claimed. VM's lock held. */
 mu_thread *thread_new_on(mu_vm *vm, vm_stack *stack, const mu_ir_func *function);
 
 /* ---- stacks.c */
-/* A parked stack that is about to call `func`, with no handle. Errors: NO_MEMORY, also when the
- * VM's stacks take all they may. VM's lock held. */
-MU_MUST_CHECK mu_status vm_stack_new(mu_vm *vm, const mu_ir_func *func, vm_stack **stack);
+/* A parked stack that is about to call `func`, with no handle. Errors: NO_MEMORY, and what it
+ * exceeds. VM's lock held. */
+MU_MUST_CHECK mu_status vm_stack_new(mu_vm *vm, const mu_ir_func *func, vm_quota *exceeded,
+                                     vm_stack **stack);
+/* May the VM's stacks take so many bytes more? VM's lock held. */
+bool vm_stacks_have_room(const mu_vm *vm, uint64_t more);
 /* Kills and frees it; VM's lock held or world stopped. */
 void vm_stack_free(mu_vm *vm, vm_stack *stack);
 /* A handle of no stack yet. A safepoint. Errors: NO_MEMORY. */
@@ -321,8 +384,9 @@ mu_guest_error vm_stack_find_parked(uintptr_t handle, vm_stack **stack);
 mu_guest_error vm_stack_make(mu_thread *thread, uint64_t number, uint64_t *made);
 /* @uvm.kill_stack. Errors: as vm_stack_find_parked. */
 mu_guest_error vm_stack_kill(mu_vm *vm, uintptr_t handle);
-/* May the stack reach down to `lowest`? Moves its floor. VM's lock held. */
-bool vm_stack_grow(mu_vm *vm, vm_stack *stack, uintptr_t lowest);
+/* May the stack reach down to `lowest`? Moves its floor, or says what it exceeds. VM's lock held.
+ */
+MU_MUST_CHECK bool vm_stack_grow(mu_vm *vm, vm_stack *stack, uintptr_t lowest, vm_quota *exceeded);
 /* Binds a thread to a parked stack, from whose state it goes on; values of the wanted types, if
  * any, are in the registers and in `overflow` (may be NULL). VM's lock held. */
 void vm_stack_bind(mu_thread *thread, vm_stack *stack, const uint64_t *overflow);
@@ -354,13 +418,17 @@ void thread_run_slice(void *thread);
 /* Throws from the thread's top frame. */
 slice_end thread_throw(mu_thread *thread, uintptr_t exception, mu_guest_error error);
 slice_end thread_raise(mu_thread *thread, mu_guest_error error);
-slice_end thread_end_with_error(mu_thread *thread, mu_guest_error error);
+/* Ends it, whatever handlers it has. */
+slice_end thread_end_with_error(mu_thread *thread, mu_guest_error error, bool has_frames);
+/* What people are told of the thread's error: static, of the thread, or written to `quota`. */
+const char *thread_error_sentence(const mu_thread *thread, mu_guest_error error,
+                                  char quota[VM_QUOTA_TEXT_BYTES]);
 
 /* ---- pins.c */
 slice_end thread_pin_inst(mu_thread *thread, const mu_ir_inst *inst);
 slice_end thread_unpin_inst(mu_thread *thread, const mu_ir_inst *inst);
 /* Adds one to the thread's pins of this iref, or takes one off; NULL is nothing. False: when there
- * is no room for another, which there may be after a collection; when it is not pinned. */
+ * is no room for another, and `exceeded` says why; when it is not pinned. */
 bool thread_add_pin(mu_thread *thread, uintptr_t base, uint64_t offset);
 bool thread_take_pin(mu_thread *thread, uintptr_t base, uint64_t offset);
 /* Ends all of a thread's pins. */
@@ -377,11 +445,9 @@ slice_end thread_common_inst(mu_thread *thread);
 slice_end thread_newthread(mu_thread *thread);
 slice_end thread_swapstack(mu_thread *thread);
 /* For whoever makes a thread on a parked stack, a program or a context: a handle for it, which may
- * collect; whether the VM may have one more; the thread, RUNNING but not started, which then gets
- * its arguments or is thrown at; asking the hook and starting it. The middle three under the VM's
- * lock. */
+ * collect; vm_thread_claim; the thread, RUNNING but not started, which then gets its arguments or
+ * is thrown at; asking the hook and starting it. The middle three under the VM's lock. */
 MU_MUST_CHECK mu_status vm_thread_new_handle(mu_thread *thread, mu_ref *handle);
-bool vm_may_make_thread(const mu_vm *vm);
 mu_thread *vm_thread_make(mu_vm *vm, vm_stack *stack, mu_ref handle, uintptr_t local);
 void thread_throw_at_start(mu_thread *thread, uintptr_t exception);
 void vm_thread_start_made(mu_thread *thread);
@@ -399,8 +465,10 @@ void vm_futexes_free(mu_vm *vm);
 
 /* ---- meta_insts.c: programs that are their own clients */
 slice_end thread_meta_inst(mu_thread *thread, const mu_ir_inst *inst);
-/* Loads what `load` says, which is its turn now. */
+/* Loads what `load` says, if it is its turn; else it was called away. */
 slice_end thread_load(mu_thread *thread);
+/* Takes a thread out of those that wait to load, if it is there. VM's lock held. */
+bool thread_stop_queueing_to_load(mu_thread *thread);
 /* Begins the program's own trap handler, which there is. */
 slice_end thread_handle_own_trap(mu_thread *thread, const mu_ir_version *version,
                                  const mu_ir_inst *trap);
@@ -440,7 +508,16 @@ void vm_stack_drop_native(mu_vm *vm, vm_stack *stack);
 /* The callback whose return the native frame waits for; `sp` is where its return address is. */
 const mu_jit_callback *vm_callback_at(uintptr_t sp);
 
+/* ---- function_code.c */
+/* The entry of a function's newest version, or hidden one, compiled if need be; the VM is charged
+ * for it once, and its table leads there from then on. Without the VM's lock. Errors: LIMIT;
+ * NO_MEMORY, and what it exceeds. */
+MU_MUST_CHECK mu_status vm_compile(mu_vm *vm, mu_ir_version *version, vm_quota *exceeded,
+                                   const void **entry);
+
 /* ---- vm_load.c */
+/* Host memory of a table of functions with so many entries. */
+uint64_t vm_table_bytes(uint32_t capacity);
 /* Builds, verifies and publishes a bundle as mu_vm_load does a text; the graph goes in any case.
  * Errors, threads: as mu_vm_load. */
 MU_MUST_CHECK mu_status vm_load_graph(mu_vm *vm, mu_irbuilder_graph *graph, const char *name,
@@ -475,7 +552,7 @@ mu_guest_error vm_cursor_new(mu_thread *thread, const uint64_t *stackref, uint64
 mu_guest_error vm_cursor_copy(mu_thread *thread, const uint64_t *from, uint64_t *result);
 /* What one operand does: NEXT_FRAME, CLOSE_CURSOR, POP_FRAMES_TO; CUR_… give an id. */
 mu_guest_error vm_cursor_use(mu_vm *vm, uintptr_t cursor, mu_ir_comminst what, uint64_t *result);
-mu_guest_error vm_push_frame(mu_vm *vm, uintptr_t stack, uint64_t function);
+mu_guest_error vm_push_frame(mu_thread *thread, uintptr_t stack, uint64_t function);
 /* The keep-alive values of the cursor's frame, good while the VM's lock is held. */
 typedef struct vm_frame_values {
     uint32_t count;
@@ -489,9 +566,10 @@ const void *vm_frame_value(const vm_frame_values *values, uint32_t index, mu_ir_
 /* ---- stack_replacement.c */
 /* Sets what a frame that waits at this site wants. */
 void vm_stack_wait_at(const mu_code_object *object, const mu_code_site *site, stack_state *state);
-/* Pushes a frame for the newest version of `func` on a parked stack, to begin. Errors: STACK_STATE
- * when its results are not what the stack waits for, STACK_OVERFLOW. VM's lock held. */
-mu_guest_error vm_stack_push(mu_vm *vm, vm_stack *stack, const mu_ir_func *func);
+/* Pushes a frame for the newest version of `func` on a parked stack, to begin; `thread` does it.
+ * Errors: STACK_STATE when its results are not what the stack waits for, STACK_OVERFLOW. VM's lock
+ * held. */
+mu_guest_error vm_stack_push(mu_thread *thread, vm_stack *stack, const mu_ir_func *func);
 /* Of a trapped thread: the state it would go on in, whose `wanted` and nothing else counts what is
  * pushed; then going into it. VM's lock held. Errors: INVALID, LIMIT. */
 MU_MUST_CHECK mu_status thread_plan_replacement(mu_thread *thread,
@@ -505,13 +583,29 @@ void thread_apply_replacement(mu_thread *thread, const mu_replacement *replaceme
 const void *thread_keepalive(const mu_thread *thread, uint32_t frame, uint32_t index,
                              const mu_ir_variable **variable);
 
-/* Puts a thread whose state has just become RUNNING into the queue. */
+/* Puts a thread whose state has just become RUNNING into the queue. VM's lock held. */
 void thread_submit(mu_thread *thread);
+
+/* ---- thread_end.c: cancel, kill, budgets */
+/* At a yieldpoint: ends the thread, or throws at it, if somebody wants that. */
+slice_end thread_heed(mu_thread *thread);
+/* Brings a thread of which something is wanted to where it heeds that, whatever it waits for. VM's
+ * lock held. */
+void thread_rouse(mu_thread *thread);
+/* Ends the accounting of its slice, before anybody else may have the thread. VM's lock held. */
+void thread_end_slice(mu_thread *thread);
+/* At the beginning of a slice: has it asked when its budget is used up. */
+void thread_set_alarm(mu_thread *thread);
+/* Of the pool: asks the thread of this task to make room. */
+void thread_preempt(mu_task *task);
 
 /* ---- thread_park.c */
 /* Ends a slice at a trap: leaves the world, tells the handler. The thread is somebody else's
  * afterwards. */
 void thread_park(mu_thread *thread);
+/* Gives the stack of a trapped thread that a context has taken back to it; false: that was changed,
+ * so nothing can be thrown into it. VM's lock held, quiet. */
+bool thread_take_back(mu_thread *thread);
 /* Lets a trapped or waiting thread run on; VM's lock held. */
 void thread_wake(mu_thread *thread);
 
@@ -519,8 +613,9 @@ void thread_wake(mu_thread *thread);
 /* Throws abi.exception from the thread's top frame: it goes on at the handler, or is false when
  * there is none. */
 bool thread_unwind(mu_thread *thread);
-/* Notes the frames as they are, for the error's report. */
+/* Notes the frames as they are, for the error's report; forgets them. */
 void thread_note_frames(mu_thread *thread);
+void thread_forget_frames(mu_thread *thread);
 /* The first frame of a thread that is not running. */
 bool thread_first_frame(const mu_thread *thread, mu_stack_cursor *cursor);
 

@@ -36,6 +36,7 @@ static mu_status extend(const mu_vm *vm, mu_ir_env *parent, mu_ir_bundle *bundle
     }
     bundle->trusted = vm->config.grant_native;
     *env = mu_ir_env_extend(parent, bundle);
+    (*env)->held_bytes += mu_jit_bundle_bytes(bundle);
     return MU_OK;
 }
 
@@ -86,8 +87,8 @@ static mu_status load_graph(const mu_vm *vm, mu_ir_env *parent, bundle_source *s
  * reserved once. */
 static mu_status make_room_for_globals(mu_vm *vm, const mu_ir_env *env, mu_report *report)
 {
-    uint64_t limit = vm->config.heap_bytes < GLOBALS_RESERVE_BYTES ? vm->config.heap_bytes
-                                                                   : GLOBALS_RESERVE_BYTES;
+    uint64_t heap_bytes = vm_limit(vm, heap_bytes);
+    uint64_t limit = heap_bytes < GLOBALS_RESERVE_BYTES ? heap_bytes : GLOBALS_RESERVE_BYTES;
     if (env->global_bytes > limit) {
         return mu_report_add(report, MU_LIMIT, (mu_location){0},
                              "the global cells take %llu bytes; this VM may have %llu",
@@ -108,16 +109,52 @@ static mu_status make_room_for_globals(mu_vm *vm, const mu_ir_env *env, mu_repor
     return MU_OK;
 }
 
+uint64_t vm_table_bytes(uint32_t capacity)
+{
+    return (uint64_t)capacity * (sizeof(mu_abi_function) + sizeof(vm_function));
+}
+
+static uint32_t capacity_for(const mu_vm *vm, uint32_t functions)
+{
+    uint32_t capacity = vm->table_capacity;
+    while (capacity < functions) {
+        capacity *= 2;
+    }
+    return capacity;
+}
+
+static uint32_t cells_of(const mu_ir_bundle *bundle)
+{
+    uint32_t count = 0;
+    for (uint32_t i = 0; i < bundle->global_count; i++) {
+        count += mu_ir_type_has_refs(bundle->globals[i]->type);
+    }
+    return count;
+}
+
+/* What publishing adds to what is held for the VM: the environment, the table, the list of cells.
+ */
+static uint64_t added_bytes(const mu_vm *vm, const mu_ir_env *env)
+{
+    return env->held_bytes - vm->env->held_bytes +
+           vm_table_bytes(capacity_for(vm, env->next_function)) -
+           vm_table_bytes(vm->table_capacity) + cells_of(env->bundle) * sizeof(vm_cell);
+}
+
 static void grow_table(mu_vm *vm, uint32_t count)
 {
     if (count > vm->table_capacity) {
-        uint32_t capacity = vm->table_capacity;
-        while (capacity < count) {
-            capacity *= 2;
-        }
+        uint32_t capacity = capacity_for(vm, count);
         vm->table = mu_reallocate(vm->table, capacity * sizeof *vm->table);
         vm->functions = mu_reallocate(vm->functions, capacity * sizeof *vm->functions);
         vm->table_capacity = capacity;
+    }
+}
+
+static void grow_cells(mu_vm *vm, uint32_t more)
+{
+    if (more) {
+        vm->cells = mu_reallocate(vm->cells, (vm->cell_count + more) * sizeof *vm->cells);
     }
 }
 
@@ -131,19 +168,20 @@ static void publish(mu_vm *vm, mu_ir_env *env)
         vm->table[func->number] = (mu_abi_function){.code = lazy, .sig = func->sig->canonical};
         vm->functions[func->number] = (vm_function){.func = func};
     }
+    /* Whoever calls first is charged for the code, also where another VM has made it. */
     for (uint32_t i = 0; i < bundle->version_count; i++) {
         mu_ir_version *version = bundle->versions[i];
-        const mu_code_object *object = mu_jit_object(version);
         vm->functions[version->func->number].newest = version;
-        vm->table[version->func->number].code = object ? object->start : lazy;
+        vm->table[version->func->number].code = lazy;
     }
+    grow_cells(vm, cells_of(bundle));
     for (uint32_t i = 0; i < bundle->global_count; i++) {
         mu_ir_global *global = bundle->globals[i];
         mu_ref cell = {(uintptr_t)vm->globals + global->offset_bytes};
         *mu_abi_header(cell) = (uintptr_t)mu_jit_descriptor(global->type) | MU_ABI_HEADER_IMMORTAL;
         if (mu_ir_type_has_refs(global->type)) {
-            MU_ARRAY_PUSH(&vm->cells,
-                          ((vm_cell){global->offset_bytes, mu_jit_descriptor(global->type)}));
+            vm->cells[vm->cell_count++] =
+                (vm_cell){global->offset_bytes, mu_jit_descriptor(global->type)};
         }
     }
     vm->table_count = env->next_function;
@@ -173,6 +211,10 @@ static mu_status load(mu_vm *vm, bundle_source *source, mu_report *report, mu_lo
         MU_TRY(load_text(vm, old, source, report, &env, &functions_defined));
     }
     MU_TRY(make_room_for_globals(vm, env, report));
+    if (!vm_metadata_take(vm, added_bytes(vm, env))) {
+        status = vm_report_quota(vm, QUOTA_METADATA, report);
+        goto done;
+    }
     vm_stop_world(vm, NULL);
     pthread_mutex_lock(&vm->lock);
     publish(vm, env);

@@ -5,16 +5,19 @@
 
 void vm_request_stop(mu_thread *thread)
 {
-    __atomic_store_n(&thread->abi.stack_limit, MU_ABI_LIMIT_STOP, __ATOMIC_RELAXED);
+    __atomic_store_n(&thread->abi.stack_limit, MU_ABI_LIMIT_STOP, __ATOMIC_SEQ_CST);
 }
 
 void vm_allow_running(mu_thread *thread)
 {
     mu_vm *vm = thread->vm;
-    bool stays = vm->stopping || thread_is_killed(thread) || thread->yield_wanted ||
-                 vm->substrate->config.yield_stress;
+    bool stays = vm->stopping || thread_is_called(thread) || vm->substrate->config.yield_stress;
     __atomic_store_n(&thread->abi.stack_limit, stays ? MU_ABI_LIMIT_STOP : thread->abi.stack_floor,
-                     __ATOMIC_RELAXED);
+                     __ATOMIC_SEQ_CST);
+    /* The pool asks without the lock: it says so first, and then sets the limit. */
+    if (__atomic_load_n(&thread->yield_wanted, __ATOMIC_SEQ_CST)) {
+        vm_request_stop(thread);
+    }
 }
 
 static void come_in(mu_thread *thread)
@@ -79,6 +82,7 @@ static void count_time(mu_times *times, uint64_t ns)
 {
     uint32_t bucket = 63 - (uint32_t)__builtin_clzll(ns | 1);
     times->buckets[bucket < MU_TIME_BUCKETS ? bucket : MU_TIME_BUCKETS - 1]++;
+    times->total_ns += ns;
     times->longest_ns = ns > times->longest_ns ? ns : times->longest_ns;
 }
 
@@ -194,8 +198,8 @@ static void trace_thread(mu_gc_tracer *tracer, mu_thread *thread)
 static void trace_roots(mu_gc_tracer *tracer, void *context)
 {
     mu_vm *vm = context;
-    for (uint32_t i = 0; i < vm->cells.count; i++) {
-        const vm_cell *cell = &vm->cells.items[i];
+    for (uint32_t i = 0; i < vm->cell_count; i++) {
+        const vm_cell *cell = &vm->cells[i];
         mu_gc_trace_area(tracer, vm->globals + cell->offset_bytes, cell->type, 1);
     }
     for (uint32_t i = 0; i < vm->script_object_count; i++) {
@@ -264,6 +268,9 @@ mu_status vm_allocate(mu_thread *thread, const mu_abi_type *type, uint64_t lengt
     if (status == MU_NO_MEMORY) {
         vm_collect(vm, thread, true);
         status = mu_gc_allocate(vm->heap, &buffer, type, length, ref);
+    }
+    if (status != MU_OK) {
+        thread->exceeded = QUOTA_HEAP;
     }
     return status;
 }

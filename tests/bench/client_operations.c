@@ -92,7 +92,8 @@ int main(int argc, char **argv)
     muclient_options options = {.socket = argc > 1 ? argv[1] : NULL, .name = "client_operations"};
     MuVM *vm = NULL;
     if (muclient_connect(&options, &client, &error) == MUCLIENT_OK &&
-        muclient_vm_create(client, NULL, "mu", 0, false, &reply, &error) == MUCLIENT_OK) {
+        muclient_vm_create(client, &(muclient_vm_spec){.guest = "mu"}, &reply, &error) ==
+            MUCLIENT_OK) {
         vm = muclient_mu_open(client, muclient_reply_vm_name(reply), &error);
     }
     if (vm == NULL) {

@@ -48,7 +48,7 @@ static void print_stats(mu_vm *vm, const mu_vm_stats *before)
 static void measure_ours(uint64_t heap_bytes)
 {
     mu_substrate_config config = mu_substrate_config_from_environment();
-    mu_vm_config vm_config = {.heap_bytes = heap_bytes, .grant_native = true};
+    mu_vm_config vm_config = {.limits.heap_bytes = heap_bytes, .grant_native = true};
     mu_substrate *substrate;
     mu_vm *vm;
     if (mu_substrate_new(&config, NULL, &substrate) != MU_OK ||

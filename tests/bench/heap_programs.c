@@ -24,7 +24,7 @@ int main(int argc, char **argv)
         return 2;
     }
     mu_substrate_config config = mu_substrate_config_from_environment();
-    mu_vm_config vm_config = {.heap_bytes = strtoull(argv[3], NULL, 10) << 20};
+    mu_vm_config vm_config = {.limits.heap_bytes = strtoull(argv[3], NULL, 10) << 20};
     mu_substrate *substrate;
     mu_vm *vm;
     if (mu_substrate_new(&config, NULL, &substrate) != MU_OK ||

@@ -141,7 +141,7 @@ int main(int argc, char **argv)
     int runs = argc > 1 ? atoi(argv[1]) : 7;
     int64_t stacks = argc > 2 ? atoll(argv[2]) : 1000000;
     mu_substrate_config config = mu_substrate_config_from_environment();
-    mu_vm_config vm_config = {.heap_bytes = HEAP_BYTES, .stack_bytes = STACK_BYTES};
+    mu_vm_config vm_config = {.limits.heap_bytes = HEAP_BYTES, .limits.stack_bytes = STACK_BYTES};
     mu_substrate *substrate;
     mu_vm *vm;
     if (mu_substrate_new(&config, NULL, &substrate) != MU_OK ||

@@ -11,7 +11,7 @@ int main(int argc, char **argv)
 {
     double seconds = argc > 1 ? atof(argv[1]) : 10;
     mu_substrate_config config = mu_substrate_config_from_environment();
-    mu_vm_config vm_config = {.heap_bytes = QUOTA_BYTES};
+    mu_vm_config vm_config = {.limits.heap_bytes = QUOTA_BYTES};
     mu_substrate *substrate;
     mu_vm *vm;
     if (mu_substrate_new(&config, NULL, &substrate) != MU_OK ||

@@ -1,4 +1,5 @@
 #include "fake_mud.h"
+#include "fake_numbers.h"
 #include <poll.h>
 #include <pthread.h>
 #include <stdatomic.h>
@@ -55,7 +56,7 @@ static void reply_send(session *s, Mud__ServerFrame *frame)
     proto_buffer_deinit(&out);
 }
 
-static void contexts_send(void *data, Mud__ServerFrame *frame)
+static void frame_send(void *data, Mud__ServerFrame *frame)
 {
     reply_send(data, frame);
 }
@@ -464,7 +465,8 @@ static void hello_serve(session *s, uint64_t id)
 
 static void request_serve(session *s, Mud__ClientFrame *frame)
 {
-    if (fake_contexts_serve(s->contexts, s->arena, frame)) {
+    if (fake_contexts_serve(s->contexts, s->arena, frame) ||
+        fake_numbers_serve(s, frame_send, frame)) {
         return;
     }
     switch (frame->request_case) {
@@ -544,7 +546,7 @@ static void *fake_run(void *data)
         }
         session s = {.fake = fake, .decoder = proto_decoder_new()};
         s.fd = accept(fake->listener, NULL, NULL);
-        s.contexts = fake_contexts_new(&fake->seen, contexts_send, &s);
+        s.contexts = fake_contexts_new(&fake->seen, frame_send, &s);
         polled[0].fd = s.fd;
         while (s.fd >= 0 && !s.is_over) {
             (void)poll(polled, 2, -1);

@@ -52,8 +52,11 @@ real_mud *real_mud_start(const char *program)
     char socket_option[] = "--socket";
     char private_option[] = "--private";
     char native_option[] = "--allow-native";
+    char log_option[] = "--log";
+    char log_level[] = "warning";
     char *name = strdup(program);
-    char *argv[] = {name, socket_option, mud->socket, private_option, native_option, NULL};
+    char *argv[] = {name,          socket_option, mud->socket, private_option,
+                    native_option, log_option,    log_level,   NULL};
     (void)posix_spawn_file_actions_init(&files);
     (void)posix_spawn_file_actions_adddup2(&files, ends[0], STDIN_FILENO);
     if (posix_spawn(&mud->pid, program, &files, NULL, argv, environ) != 0) {

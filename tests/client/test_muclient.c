@@ -249,7 +249,7 @@ static void call_breaks(const char *function, muclient_code expected)
     cr_assert_not_null(strstr(muclient_error_message(error), "lost mud on unix:"));
     muclient_error_free(error);
     /* And stays so. */
-    cr_assert_eq(muclient_list(client, &reply, NULL), expected);
+    cr_assert_eq(muclient_list(client, NULL, &reply, NULL), expected);
     muclient_close(client);
     fake_mud_stop(fake);
 }
@@ -431,7 +431,7 @@ Test(muclient, request_over_the_frame_limit_is_refused_here)
     spec.argument_count = 1;
     muclient_reply *reply = NULL;
     cr_assert_eq(muclient_call(client, &spec, &reply, NULL), MUCLIENT_INVALID_ARGUMENT);
-    cr_assert_eq(muclient_list(client, &reply, NULL), MUCLIENT_OK);
+    cr_assert_eq(muclient_list(client, NULL, &reply, NULL), MUCLIENT_OK);
     cr_assert_eq(muclient_reply_listing(reply)->vms[0].calls[1], 8);
     muclient_reply_free(reply);
     free(text);

@@ -1,57 +1,10 @@
 /* Whole commands against the fake server: what they print and their exit status. */
-#include "fake_mud.h"
 #include "muctl.h"
+#include "muctl_outcome.h"
 #include <criterion/criterion.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
-
-typedef struct outcome {
-    int status;
-    char *out;
-    char *err;
-} outcome;
-
-enum { MOST_WORDS = 16 };
-
-/* Runs muctl on the fake with the words, which end with NULL. */
-static outcome run_on(fake_mud *fake, const char *const *words)
-{
-    char *argv[MOST_WORDS + 4] = {strdup("muctl")};
-    int argc = 1;
-    if (fake != NULL) {
-        argv[argc++] = strdup("--socket");
-        argv[argc++] = strdup(fake_mud_socket(fake));
-    }
-    for (size_t i = 0; words[i] != NULL; i++) {
-        argv[argc++] = strdup(words[i]);
-    }
-    outcome result = {0};
-    size_t size;
-    FILE *out = open_memstream(&result.out, &size);
-    FILE *err = open_memstream(&result.err, &size);
-    result.status = muctl_main(argc, argv, out, err, -1);
-    (void)fclose(out);
-    (void)fclose(err);
-    for (int i = 0; i < argc; i++) {
-        free(argv[i]);
-    }
-    return result;
-}
-
-static void gives(fake_mud *fake, const char *const *words, int status, const char *out,
-                  const char *err)
-{
-    outcome result = run_on(fake, words);
-    cr_expect_str_eq(result.out, out, "out: %s", result.out);
-    cr_expect_str_eq(result.err, err, "err: %s", result.err);
-    cr_expect_eq(result.status, status, "status %d", result.status);
-    free(result.out);
-    free(result.err);
-}
-
-#define GIVES(fake, status, out, err, ...)                                                         \
-    gives(fake, (const char *[]){__VA_ARGS__, NULL}, status, out, err)
 
 static char *bundle_file(void)
 {
@@ -214,7 +167,7 @@ Test(muctl, small_commands_tell_what_they_did)
     GIVES(fake, 4, "", "muctl: no such call\n", "kill", "5");
     GIVES(fake, 2, "",
           "muctl: \"x\" is not the number of a call\n"
-          "hint: muctl inspect NAME lists the calls that run\n",
+          "hint: muctl ps lists the calls that run\n",
           "kill", "x");
     GIVES(fake, 0, "muctl 0.1.0\nmud 0.1.0\n", "", "version");
     outcome result = run_on(fake, (const char *[]){"status", NULL});

@@ -55,3 +55,19 @@ Test(mud_vm_table, made_up_names_are_new_and_no_client_can_take_them)
     cr_assert_str_neq(first, second);
     cr_assert_not(mud_vm_name_is_good(first));
 }
+
+Test(mud_vm_table, pages_go_on_behind_a_name_that_may_be_gone)
+{
+    mud_vm vms[3] = {{.name = "b"}, {.name = "d"}, {.name = "f"}};
+    mud_vm_table table = {0};
+    for (int i = 0; i < 3; i++) {
+        mud_vm_table_add(&table, &vms[i]);
+    }
+    cr_assert_eq(mud_vm_table_after(&table, ""), 0);
+    cr_assert_eq(mud_vm_table_after(&table, "a"), 0);
+    cr_assert_eq(mud_vm_table_after(&table, "b"), 1);
+    cr_assert_eq(mud_vm_table_after(&table, "c"), 1);
+    cr_assert_eq(mud_vm_table_after(&table, "f"), 3);
+    cr_assert_eq(mud_vm_table_after(&table, "z"), 3);
+    mud_vm_table_deinit(&table);
+}

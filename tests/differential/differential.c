@@ -3,6 +3,7 @@
  * The comparing is done in child processes, since compiled code may crash or hang: a worker goes
  * from seed to seed and notes each in shared memory, so that its parent knows which one it died of
  * and goes on after it. */
+#include "coverage.h"
 #include "engine.h"
 #include "generate.h"
 #include "minimise.h"
@@ -23,7 +24,7 @@ static const char *const verdict_names[] = {"same",      "different", "refused",
 typedef struct options {
     uint64_t seed, count;
     double seconds;
-    bool stress, minimises, prints;
+    bool stress, minimises, prints, counts_parts;
     const char *folder;
     const char *file;
     uint64_t failures_max;
@@ -320,7 +321,7 @@ static void usage(void)
     fputs(
         "usage: differential [--seed N] [--count N] [--time SECONDS] [--stress] [--trusted]\n"
         "                    [--minimise] [--show] [--failures N] [--out FOLDER] [--hang SECONDS]\n"
-        "                    [--print SEED] [FILE]\n",
+        "                    [--print SEED] [--coverage] [FILE]\n",
         stderr);
     exit(2);
 }
@@ -344,6 +345,8 @@ int main(int argc, char **argv)
             setenv(ENGINE_TRUSTED_VARIABLE, "1", 1);
         } else if (strcmp(option, "--minimise") == 0) {
             chosen.minimises = true;
+        } else if (strcmp(option, "--coverage") == 0) {
+            chosen.counts_parts = true;
         } else if (strcmp(option, "--show") == 0) {
             chosen.prints = true;
         } else if (option[0] != '-') {
@@ -374,6 +377,9 @@ int main(int argc, char **argv)
                 usage();
             }
         }
+    }
+    if (chosen.counts_parts) {
+        return coverage_check(chosen.seed, chosen.count, chosen.prints) ? 0 : 1;
     }
     return chosen.file ? run_file(&chosen) : run_seeds(&chosen);
 }

@@ -52,7 +52,9 @@ void engine_write_value(engine_text *out, const mu_value *value)
     case MU_VALUE_IREF: engine_write(out, value->is_null ? " iref:NULL" : " iref"); break;
     case MU_VALUE_FUNCREF: engine_write(out, " %s", value->is_null ? "NULL" : value->text); break;
     case MU_VALUE_TAGREF64: engine_write(out, " tagref64"); break;
-    case MU_VALUE_POINTER: engine_write(out, " pointer"); break;
+    case MU_VALUE_POINTER:
+        engine_write(out, " pointer:0x%llx", (unsigned long long)value->integer);
+        break;
     case MU_VALUE_OTHER: engine_write(out, " %s", value->text); break;
     }
 }
@@ -101,7 +103,7 @@ bool engine_draw_watchpoints(uint32_t calls, uint32_t traps, bool is_trap, uint3
     return true;
 }
 
-engine_answer engine_answer_of(uint32_t trap, bool is_undefined_function)
+engine_answer engine_answer_of(uint32_t trap, bool is_undefined_function, bool may_kill)
 {
     uint64_t state = trap;
     uint64_t dice = engine_scramble(&state) % 100;
@@ -119,6 +121,9 @@ engine_answer engine_answer_of(uint32_t trap, bool is_undefined_function)
                       : other < 12 ? ANSWER_FRESH
                       : other < 19 ? ANSWER_KEPT
                                    : ANSWER_KILL;
+    }
+    if (answer.kind == ANSWER_KILL && !may_kill) {
+        answer.kind = ANSWER_NULL;
     }
     return answer;
 }
@@ -142,7 +147,7 @@ bool engine_make_value(mu_type_info type, uint64_t word, mu_value *value)
         memcpy(&value->double_value, &word, sizeof word);
         value->is_null = value->kind == MU_VALUE_REF;
         return true;
-    case MU_VALUE_POINTER:
+    case MU_VALUE_POINTER: value->integer = word; return true;
     case MU_VALUE_OTHER: break;
     }
     return false;

@@ -49,7 +49,8 @@ typedef struct engine_answer {
     bool collects;
     uint64_t random;
 } engine_answer;
-engine_answer engine_answer_of(uint32_t trap, bool is_undefined_function);
+/* `may_kill`: not a thread that another one waits for. */
+engine_answer engine_answer_of(uint32_t trap, bool is_undefined_function, bool may_kill);
 /* Watchpoints that programs have; some share their place in a VM's filter. Which of them are
  * enabled is drawn anew before each call and at some traps. */
 enum { ENGINE_WATCHPOINTS = 6 };

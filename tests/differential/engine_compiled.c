@@ -86,12 +86,11 @@ static void draw_watchpoints(compiled_session *session, bool is_trap)
     }
 }
 
-static void on_trap(mu_thread *thread, void *context)
+static void answer_trap(mu_thread *thread, compiled_session *session, bool may_kill)
 {
-    compiled_session *session = context;
     write_trap(thread, session->out);
     engine_answer chosen =
-        engine_answer_of(session->traps++, mu_thread_trap(thread).is_undefined_function);
+        engine_answer_of(session->traps++, mu_thread_trap(thread).is_undefined_function, may_kill);
     draw_watchpoints(session, true);
     if (chosen.collects) {
         mu_vm_collect(session->vm);
@@ -109,6 +108,31 @@ static void on_trap(mu_thread *thread, void *context)
         engine_write(session->out, "cannot go on: %s\n", mu_status_name(status));
         mu_thread_kill(thread);
     }
+}
+
+static void on_trap(mu_thread *thread, void *context)
+{
+    answer_trap(thread, context, true);
+}
+
+/* Of a thread that the program made: another one waits for it, so nothing else happens meanwhile.
+ */
+static void on_trap_of_made(mu_thread *thread, void *context)
+{
+    answer_trap(thread, context, false);
+}
+
+static void on_made_finished(mu_thread *thread, void *context)
+{
+    (void)context;
+    mu_thread_free(thread);
+}
+
+static mu_thread_callbacks on_made(mu_thread *thread, const mu_function *function, void *context)
+{
+    (void)thread;
+    (void)function;
+    return (mu_thread_callbacks){on_trap_of_made, on_made_finished, context};
 }
 
 static void on_finished(mu_thread *thread, void *context)
@@ -174,12 +198,13 @@ static void run_call(compiled_session *session, const engine_call *call)
 
 engine_verdict engine_run_compiled(mu_substrate *substrate, const char *program, engine_text *out)
 {
-    mu_vm_config config = {.heap_bytes = ENGINE_HEAP_BYTES,
-                           .stack_bytes = ENGINE_STACK_BYTES,
+    mu_vm_config config = {.limits.heap_bytes = ENGINE_HEAP_BYTES,
+                           .limits.stack_bytes = ENGINE_STACK_BYTES,
                            .grant_native = engine_is_trusted()};
     compiled_session session = {.out = out};
     mu_status status = mu_vm_new(substrate, &config, &session.vm);
     MU_INVARIANT(status == MU_OK, "no VM: %s", mu_status_name(status));
+    mu_vm_set_thread_hook(session.vm, &(mu_vm_thread_hook){on_made, &session});
     pthread_mutex_init(&session.lock, NULL);
     pthread_cond_init(&session.signal, NULL);
     mu_report *report = mu_report_new();

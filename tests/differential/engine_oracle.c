@@ -29,6 +29,8 @@ static mu_type_info info_of_type(const mu_ir_type *type)
     case MU_IR_IREF: info.kind = MU_VALUE_IREF; break;
     case MU_IR_FUNCREF: info.kind = MU_VALUE_FUNCREF; break;
     case MU_IR_TAGREF64: info.kind = MU_VALUE_TAGREF64; break;
+    case MU_IR_UPTR:
+    case MU_IR_UFUNCPTR: info.kind = MU_VALUE_POINTER; break;
     default: break;
     }
     return info;
@@ -110,8 +112,8 @@ static void on_trap(oracle *from, void *context, oracle_answer *answer)
 {
     oracle_session *session = context;
     write_trap(from, session->out);
-    engine_answer chosen =
-        engine_answer_of(session->traps++, oracle_frame_at(from, 0).version == NULL);
+    engine_answer chosen = engine_answer_of(
+        session->traps++, oracle_frame_at(from, 0).version == NULL, oracle_trap_is_clients(from));
     draw_watchpoints(from, session, true);
     if (chosen.collects) {
         oracle_collect(from);

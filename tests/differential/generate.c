@@ -51,9 +51,12 @@ static void make_functions(program *p)
         program_func func = {.is_main = i < mains};
         snprintf(func.name, sizeof func.name, "%s%u", func.is_main ? "main" : "f", i);
         if (!func.is_main) {
-            func.sig = program_chance(p, 60) || !p->sigs.count ? program_make_sig(p, false) : NULL;
+            sig_purpose purpose =
+                program_chance(p, p->has_pointers ? 50 : 10) ? SIG_NATIVE : SIG_GUEST;
+            func.sig =
+                program_chance(p, 60) || !p->sigs.count ? program_make_sig(p, purpose) : NULL;
         } else {
-            func.sig = program_make_sig(p, true);
+            func.sig = program_make_sig(p, SIG_MAIN);
         }
         while (!func.sig || (!func.is_main && !func.sig->funcref)) {
             func.sig = p->sigs.items[program_below(p, p->sigs.count)];
@@ -97,12 +100,17 @@ char *generate_program(uint64_t seed, bool has_pointers)
 {
     program p = {.arena = mu_arena_new(), .random = seed, .has_pointers = has_pointers};
     program_random(&p);
+    p.has_threads = program_chance(&p, 25);
+    p.has_own_traps = program_chance(&p, 4);
+    p.walks_stacks = program_chance(&p, 30);
     program_make_types(&p);
     make_functions(&p);
     make_globals(&p);
+    program_write_common(&p);
     for (uint32_t i = 0; i < p.funcs.count; i++) {
         program_make_function(&p, i);
     }
+    program_write_detours(&p);
     program_write_stack_bottoms(&p);
     write_calls(&p);
     program_write_types(&p);

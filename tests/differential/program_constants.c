@@ -163,6 +163,11 @@ const char *program_constant(program *p, const program_type *type)
     case KIND_INT:
         return type->bits > 64 ? random_wide(p, type)
                                : program_int_constant(p, type, interesting_int(p, type->bits));
+    case KIND_UPTR:
+    case KIND_UFUNCPTR:
+        name = name_constant(p, type);
+        program_write(&p->head, "0x%llx\n", (unsigned long long)interesting_int(p, 64));
+        return name;
     case KIND_FLOAT:
         name = name_constant(p, type);
         program_write(&p->head, "bitsf(0x%llx)\n", (unsigned long long)interesting_float(p));
@@ -178,6 +183,9 @@ const char *program_constant(program *p, const program_type *type)
     case KIND_IREF: return random_cell(p, type);
     case KIND_REF:
     case KIND_STACKREF:
+    case KIND_THREADREF:
+    case KIND_CURSORREF:
+    case KIND_NODEREF:
     case KIND_TAGREF:
     case KIND_VOID:
     case KIND_HYBRID: break;

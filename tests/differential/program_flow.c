@@ -358,7 +358,7 @@ static void end_block(program *p)
         end_return(p);
     } else if (dice < 95) {
         end_tailcall(p);
-    } else if (dice < 99) {
+    } else if (dice < 99 || p->has_threads) {
         end_throw(p);
     } else {
         program_write(&p->body, "        COMMINST @uvm.thread_exit\n");
@@ -432,6 +432,7 @@ static void write_start(program *p)
 {
     program_write(&p->body, "        STORE <@i64> @fuel %s\n",
                   program_int_constant(p, program_int_of(p, 64), 5 + program_below(p, 60)));
+    program_start_common(p);
     for (uint32_t i = 0; i < p->globals.count; i++) {
         const program_global *global = &p->globals.items[i];
         if (program_chance(p, 60) && !global->type->has_tagref) {

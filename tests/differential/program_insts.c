@@ -99,12 +99,14 @@ static bool make_compare(program *p, program_op *op)
         type->kind == KIND_TAGREF) {
         return false;
     }
+    bool is_pointer = type->kind == KIND_UPTR || type->kind == KIND_UFUNCPTR;
     program_value a = program_pick(p, type, PICK_DANGLING);
     program_value b = program_chance(p, 5) ? a : program_pick(p, type, PICK_DANGLING);
     const char *word = type->kind == KIND_INT ? ints[program_below(p, 10)]
                        : type->kind == KIND_FLOAT || type->kind == KIND_DOUBLE
                            ? fps[program_below(p, 16)]
-                           : ints[program_below(p, 2)];
+                       : is_pointer && program_chance(p, 50) ? ints[6 + program_below(p, 4)]
+                                                             : ints[program_below(p, 2)];
     program_write(&op->text, "%s <@%s> %s %s", word, type->name, a.name, b.name);
     one_result(op, program_int_of(p, 1));
     return true;
@@ -245,8 +247,9 @@ static const program_type *some_type_of_kind(program *p, type_kind kind)
     if (found && program_chance(p, 80)) {
         return found->type;
     }
-    for (uint32_t tries = 0; tries < 8; tries++) {
-        const program_type *type = p->types.items[program_below(p, p->types.count)];
+    uint32_t first = program_below(p, p->types.count);
+    for (uint32_t i = 0; i < p->types.count; i++) {
+        const program_type *type = p->types.items[(first + i) % p->types.count];
         if (type->kind == kind && type->words <= 40) {
             return type;
         }
@@ -324,7 +327,8 @@ static bool make_element(program *p, program_op *op)
 
 static bool make_new(program *p, program_op *op)
 {
-    const program_type *type = p->types.items[program_below(p, p->types.count)];
+    const program_type *hybrid = program_chance(p, 20) ? some_type_of_kind(p, KIND_HYBRID) : NULL;
+    const program_type *type = hybrid ? hybrid : p->types.items[program_below(p, p->types.count)];
     bool is_cell = program_chance(p, 40);
     const char *suffix = "";
     const char *length = "";
@@ -499,8 +503,27 @@ static const program_type *some_accessible(program *p)
 
 static bool has_atomics(const program_type *type)
 {
-    return type->kind == KIND_INT || type->kind == KIND_REF || type->kind == KIND_FUNCREF ||
-           type->kind == KIND_IREF || type->kind == KIND_STACKREF || type->kind == KIND_TAGREF;
+    switch (type->kind) {
+    case KIND_INT:
+    case KIND_REF:
+    case KIND_IREF:
+    case KIND_FUNCREF:
+    case KIND_STACKREF:
+    case KIND_THREADREF:
+    case KIND_CURSORREF:
+    case KIND_NODEREF:
+    case KIND_TAGREF:
+    case KIND_UPTR:
+    case KIND_UFUNCPTR: return true;
+    case KIND_FLOAT:
+    case KIND_DOUBLE:
+    case KIND_VOID:
+    case KIND_STRUCT:
+    case KIND_ARRAY:
+    case KIND_VECTOR:
+    case KIND_HYBRID: break;
+    }
+    return false;
 }
 
 static const char *order_for(program *p, const program_type *type, bool is_load)
@@ -602,38 +625,45 @@ void program_keepalives(program *p, program_buffer *out)
     program_write(out, ")");
 }
 
-static bool may_call(const program *p, const program_func *func)
+bool program_may_call(const program *p, const program_func *func)
 {
     uint32_t index = (uint32_t)(func - p->funcs.items);
     return !func->is_main && (func->is_checked || index > p->func_index);
 }
 
-static void write_call(program *p, const program_func *func, program_op *op)
+program_buffer program_arguments(program *p, const program_sig *sig)
+{
+    program_buffer arguments = {0};
+    program_write(&arguments, "%s", "");
+    for (uint32_t i = 0; i < sig->param_count; i++) {
+        program_write(&arguments, " %s", program_pick(p, sig->params[i], PICK_DANGLING).name);
+    }
+    return arguments;
+}
+
+static void write_call(program *p, program_func *func, program_op *op)
 {
     const program_sig *sig = func->sig;
-    program_buffer arguments = {0};
-    program_write(&arguments, "@%s (", func->name);
+    const char *callee = program_detour(p, func);
     if (func->is_checked && program_chance(p, 30)) {
-        const program_value callee = program_pick(p, sig->funcref, 0);
-        arguments.length = 0;
-        program_write(&arguments, "%s (", callee.name);
+        callee = mu_arena_format(p->arena, "%s", program_pick(p, sig->funcref, 0).name);
     }
-    for (uint32_t i = 0; i < sig->param_count; i++) {
-        program_write(&arguments, "%s ", program_pick(p, sig->params[i], PICK_DANGLING).name);
-    }
-    program_write(&op->text, "CALL <@%s> %s)", sig->name, arguments.text);
+    program_buffer arguments = program_arguments(p, sig);
+    program_write(&op->text, "CALL <@%s> %s (%s)", sig->name, callee, arguments.text);
     mu_free(arguments.text);
 }
 
 static bool make_call(program *p, program_op *op)
 {
-    const program_func *func = &p->funcs.items[program_below(p, p->funcs.count)];
-    if (p->is_quiet || !may_call(p, func)) {
+    program_func *func = &p->funcs.items[program_below(p, p->funcs.count)];
+    if (p->is_quiet || !program_may_call(p, func)) {
         return false;
     }
     const program_sig *sig = func->sig;
     if (program_chance(p, 15)) {
         program_call_on_stack(p, func, op);
+    } else if (p->has_pointers && sig->ufuncptr && program_chance(p, 50)) {
+        program_call_by_c(p, func, op);
     } else {
         write_call(p, func, op);
     }
@@ -684,29 +714,36 @@ static const struct {
     {make_getfieldiref, 6, false, PLACES}, {make_getelemiref, 3, false, PLACES}, {make_shiftiref, 2, false, PLACES},
     {make_load, 8, true, PLACES},        {make_store, 8, true, PLACES},        {make_atomic, 6, true, PLACES},
     {program_vector_inst, 12, false, VECTORS}, {program_vector_division, 2, true, VECTORS},
+    {program_ptrcast_inst, 2, false, PLAIN}, {program_pointer_path_inst, 2, true, PLACES},
+    {program_pinned_inst, 1, false, PLACES}, {program_weak_inst, 1, false, PLACES},
+    {program_common_inst, 5, false, PLAIN}, {program_stack_inst, 2, true, PLAIN},
     {make_fence, 1, false, PLAIN},      {make_call, 6, true, PLAIN},         {make_trap, 2, true, PLAIN},
 };
 /* clang-format on */
 enum { MAKER_COUNT = sizeof makers / sizeof *makers };
 
-static uint32_t weight_of(const program *p, uint32_t index)
+static uint32_t weight_of(const program *p, uint32_t index, bool wants_throwing)
 {
+    if (wants_throwing && !makers[index].may_throw) {
+        return 0;
+    }
     bool is_favourite = p->flavour != PLAIN && makers[index].flavour == (flavour)p->flavour;
     return makers[index].weight * (is_favourite ? 10 : 1);
 }
 
 bool program_random_inst(program *p, program_op *op, bool wants_throwing)
 {
+    bool is_call_or_trap = wants_throwing && program_chance(p, 50);
     uint32_t total = 0;
     for (uint32_t i = 0; i < MAKER_COUNT; i++) {
-        total += weight_of(p, i);
+        total += weight_of(p, i, wants_throwing);
     }
     uint32_t dice = program_below(p, total);
     uint32_t index = 0;
-    while (dice >= weight_of(p, index)) {
-        dice -= weight_of(p, index++);
+    while (dice >= weight_of(p, index, wants_throwing)) {
+        dice -= weight_of(p, index++, wants_throwing);
     }
-    if (wants_throwing && !makers[index].may_throw) {
+    if (is_call_or_trap) {
         index = program_chance(p, 60) ? MAKER_COUNT - 2 : MAKER_COUNT - 1;
     }
     *op = (program_op){0};

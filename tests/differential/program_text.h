@@ -19,7 +19,12 @@ typedef enum type_kind {
     KIND_IREF,
     KIND_FUNCREF,
     KIND_STACKREF,
+    KIND_THREADREF,
+    KIND_CURSORREF,
+    KIND_NODEREF,
     KIND_TAGREF,
+    KIND_UPTR,
+    KIND_UFUNCPTR,
 } type_kind;
 
 typedef struct program_type program_type;
@@ -27,17 +32,18 @@ typedef struct program_sig program_sig;
 struct program_type {
     type_kind kind;
     uint32_t bits;
-    const program_type *element; /* ARRAY, VECTOR, HYBRID, REF, IREF */
+    const program_type *element; /* ARRAY, VECTOR, HYBRID, REF, IREF, UPTR */
     const program_type **fields;
     uint32_t field_count;
     uint32_t length;
-    const program_sig *sig;
-    uint32_t words;     /* of a value, rounded up generously */
-    bool has_iref;      /* an iref anywhere in a value */
-    bool has_tagref;    /* a tagref64: there are no constants, but a cell @zc.NAME of zeros */
-    char name[24];      /* "@S1" is written for "S1" */
-    program_type *ref;  /* to this one, once made */
-    program_type *iref; /* likewise */
+    const program_sig *sig; /* FUNCREF, UFUNCPTR */
+    uint32_t words;         /* of a value, rounded up generously */
+    bool has_iref;          /* an iref anywhere in a value */
+    bool has_tagref;        /* a tagref64: there are no constants, but a cell @zc.NAME of zeros */
+    char name[24];          /* "@S1" is written for "S1" */
+    program_type *ref;      /* to this one, once made */
+    program_type *iref;     /* likewise */
+    program_type *uptr;     /* likewise */
     MU_ARRAY(const char *) constants;
 };
 
@@ -48,6 +54,7 @@ struct program_sig {
     uint32_t param_count, result_count;
     uint32_t param_words, result_words;
     const program_type *funcref;
+    const program_type *ufuncptr; /* NULL: C cannot call it */
 };
 
 typedef struct program_func {
@@ -56,6 +63,8 @@ typedef struct program_func {
     bool is_main;     /* called from outside only, with scalars */
     bool is_checked;  /* its entry stops when the fuel is gone: may be called from anywhere */
     bool is_declared; /* has no body */
+    bool by_thread, by_frame, by_stack; /* it is called so: program_detours.c writes how */
+    bool by_c, by_c_caught;
 } program_func;
 
 typedef struct program_value {
@@ -102,7 +111,8 @@ typedef struct program {
     program_buffer head, body;
     MU_ARRAY(program_type *) types;
     MU_ARRAY(program_sig *) sigs;
-    const program_type *stackref;
+    const program_type *stackref, *threadref, *cursorref;
+    const program_type *weak; /* ref to what the program has weak references to */
     MU_ARRAY(program_func) funcs;
     MU_ARRAY(program_global) globals;
     uint32_t name_count;
@@ -115,6 +125,9 @@ typedef struct program {
     uint32_t depth;                 /* of values made for the sake of others */
     uint32_t flavour;               /* what the block mostly does; program_insts.c */
     bool has_pointers;              /* the program may use the native interface */
+    bool has_threads;               /* it calls in threads of their own, so none may just end */
+    bool has_own_traps;             /* at times it handles its traps itself: all of them throw */
+    bool walks_stacks;              /* it looks at the frames of parked stacks */
     bool is_quiet;                  /* no calls: the fuel has not been looked at */
 } program;
 
@@ -126,6 +139,9 @@ bool program_chance(program *p, uint32_t percent);
 void program_make_types(program *p);
 const program_type *program_ref_to(program *p, const program_type *type);
 const program_type *program_iref_to(program *p, const program_type *type);
+const program_type *program_uptr_to(program *p, const program_type *type); /* native-safe */
+/* Are there no references in values of the type? */
+bool program_is_native_safe(const program_type *type);
 const program_type *program_int_of(const program *p, uint32_t bits);
 const program_type *program_random_int(program *p);
 const program_type *program_random_fp(program *p);
@@ -136,14 +152,40 @@ const program_type *program_random_scalar(program *p);
 const program_type *program_random_vector(program *p);
 /* The vector type of so many of `lane`; NULL when it would be too large for a value. */
 const program_type *program_vector_of(program *p, const program_type *lane, uint32_t length);
-program_sig *program_make_sig(program *p, bool is_main);
+typedef enum sig_purpose {
+    SIG_MAIN,   /* called from outside: scalars */
+    SIG_GUEST,  /* anything */
+    SIG_NATIVE, /* what C can pass */
+} sig_purpose;
+program_sig *program_make_sig(program *p, sig_purpose purpose);
 void program_write_types(program *p);
 
 /* program_stacks.c: calls on a stack of their own. Frames below are parked meanwhile. */
 /* Makes `op` run the function on a new stack, from which the results come back. */
-void program_call_on_stack(program *p, const program_func *func, program_op *op);
+void program_call_on_stack(program *p, program_func *func, program_op *op);
 /* What such calls begin with: one function a callee. */
 void program_write_stack_bottoms(program *p);
+
+/* program_detours.c: calls of functions by way of C, of other threads, of replaced frames. */
+/* The name of a function of the same signature that comes to this one; or its own. */
+const char *program_detour(program *p, program_func *func);
+/* Makes `op` call the function, which C can call, as C does. */
+void program_call_by_c(program *p, program_func *func, program_op *op);
+bool program_expose_inst(program *p, program_op *op); /* exposes, calls and unexposes */
+void program_write_detours(program *p);
+/* ") <@T> %a0.T …" and the like, of a list of types */
+void program_write_types_of(program_buffer *out, const program_type **types, uint32_t count);
+void program_write_params(program_buffer *out, const program_type **types, uint32_t count,
+                          char letter);
+void program_write_names(program_buffer *out, const program_type **types, uint32_t count,
+                         char letter);
+
+/* program_common.c: makers of common instructions, as in program_insts.c */
+bool program_common_inst(program *p, program_op *op);
+bool program_stack_inst(program *p, program_op *op);
+bool program_weak_inst(program *p, program_op *op);
+void program_write_common(program *p); /* cells and functions that they need */
+void program_start_common(program *p); /* what a call from outside does first for them */
 
 /* program_constants.c */
 const char *program_constant(program *p, const program_type *type);
@@ -169,6 +211,9 @@ program_value program_make_tagref(program *p); /* a new one */
 bool program_tagref_inst(program *p, program_op *op);
 
 /* program_insts.c */
+bool program_may_call(const program *p, const program_func *func);
+/* " %a %b": values for the parameters; the caller frees the text. */
+program_buffer program_arguments(program *p, const program_sig *sig);
 bool program_random_inst(program *p, program_op *op, bool wants_throwing);
 program_value program_any_int(program *p);
 const char *program_safe_index(program *p, const program_type **type, uint32_t length,
@@ -177,7 +222,13 @@ const char *program_safe_index(program *p, const program_type **type, uint32_t l
 /* program_vectors.c: makers as in program_insts.c */
 bool program_vector_inst(program *p, program_op *op);
 bool program_vector_division(program *p, program_op *op);
+
 /* program_pointers.c */
+/* A pointer type that the program has, or a new one. */
+const program_type *program_some_pointer(program *p);
+bool program_ptrcast_inst(program *p, program_op *op);
+bool program_pointer_path_inst(program *p, program_op *op);
+bool program_pinned_inst(program *p, program_op *op);
 typedef struct program_location {
     const char *flag; /* "PTR " or "" */
     char name[40];

@@ -45,6 +45,70 @@ const program_type *program_iref_to(program *p, const program_type *type)
     return to->iref;
 }
 
+const program_type *program_uptr_to(program *p, const program_type *type)
+{
+    program_type *to = (program_type *)(uintptr_t)type;
+    if (!to->uptr) {
+        char name[32];
+        snprintf(name, sizeof name, "u%s", type->name);
+        to->uptr = add_type(p, KIND_UPTR, name);
+        to->uptr->element = type;
+    }
+    return to->uptr;
+}
+
+bool program_is_native_safe(const program_type *type)
+{
+    switch (type->kind) {
+    case KIND_INT:
+    case KIND_FLOAT:
+    case KIND_DOUBLE:
+    case KIND_UPTR:
+    case KIND_UFUNCPTR: return true;
+    case KIND_ARRAY:
+    case KIND_VECTOR: return program_is_native_safe(type->element);
+    case KIND_STRUCT:
+    case KIND_HYBRID:
+        for (uint32_t i = 0; i < type->field_count; i++) {
+            if (!program_is_native_safe(type->fields[i])) {
+                return false;
+            }
+        }
+        return type->kind == KIND_STRUCT || program_is_native_safe(type->element);
+    case KIND_VOID:
+    case KIND_REF:
+    case KIND_IREF:
+    case KIND_TAGREF:
+    case KIND_STACKREF:
+    case KIND_THREADREF:
+    case KIND_CURSORREF:
+    case KIND_NODEREF:
+    case KIND_FUNCREF: break;
+    }
+    return false;
+}
+
+/* Can C be given it by value? Vectors could be passed, but not by the oracle. */
+static bool is_of_c(const program_type *type, bool is_member)
+{
+    switch ((int)type->kind) {
+    case KIND_INT: return type->bits <= 64;
+    case KIND_FLOAT:
+    case KIND_DOUBLE:
+    case KIND_UPTR:
+    case KIND_UFUNCPTR: return true;
+    case KIND_ARRAY: return is_member && is_of_c(type->element, true);
+    case KIND_STRUCT:
+        for (uint32_t i = 0; i < type->field_count; i++) {
+            if (!is_of_c(type->fields[i], true)) {
+                return false;
+            }
+        }
+        return type->words <= WORDS_MAX;
+    default: return false;
+    }
+}
+
 const program_type *program_int_of(const program *p, uint32_t bits)
 {
     for (uint32_t i = 0; i < WIDTH_COUNT; i++) {
@@ -129,6 +193,11 @@ static bool is_lane(const program_type *type)
     case KIND_IREF:
     case KIND_FUNCREF:
     case KIND_STACKREF:
+    case KIND_THREADREF:
+    case KIND_CURSORREF:
+    case KIND_NODEREF:
+    case KIND_UPTR:
+    case KIND_UFUNCPTR:
     case KIND_TAGREF: return strlen(type->name) < 16;
     case KIND_VOID:
     case KIND_STRUCT:
@@ -171,11 +240,26 @@ const program_type *program_random_value_type(program *p)
     }
 }
 
+static const program_type *random_of_c(program *p, bool is_member)
+{
+    for (;;) {
+        const program_type *type = program_chance(p, 70)
+                                       ? program_random_scalar(p)
+                                       : p->types.items[program_below(p, p->types.count)];
+        if (is_of_c(type, is_member) && type->words <= 12) {
+            return type;
+        }
+    }
+}
+
 static const program_type *random_member(program *p)
 {
     uint32_t dice = program_below(p, 100);
-    if (dice < 50) {
+    if (dice < 46) {
         return program_random_scalar(p);
+    }
+    if (dice < 50) {
+        return program_uptr_to(p, random_of_c(p, true));
     }
     const program_type *type = p->types.items[program_below(p, p->types.count)];
     if (dice < 60) {
@@ -190,17 +274,28 @@ static const program_type *random_member(program *p)
 static void add_fields(program *p, program_type *type, uint32_t count)
 {
     uint32_t words = 1;
+    bool is_for_c = program_chance(p, 25);
     type->words = WORDS_MAX + 1; /* until it is whole, no other holds it by value */
     type->fields = MU_ARENA_ARRAY(p->arena, const program_type *, count);
     for (uint32_t i = 0; i < count; i++) {
-        const program_type *field =
-            program_chance(p, 6) ? program_ref_to(p, type) : random_member(p);
+        const program_type *field = is_for_c               ? random_of_c(p, true)
+                                    : program_chance(p, 6) ? program_ref_to(p, type)
+                                                           : random_member(p);
         type->fields[type->field_count++] = field;
         words += field->words + (field->has_iref ? 1 : 0);
         type->has_iref = type->has_iref || field->has_iref;
         type->has_tagref = type->has_tagref || field->has_tagref;
     }
     type->words = words;
+}
+
+static void add_hybrid(program *p, uint32_t number)
+{
+    char name[16];
+    snprintf(name, sizeof name, "H%u", number);
+    program_type *made = add_type(p, KIND_HYBRID, name);
+    made->element = random_member(p);
+    add_fields(p, made, program_below(p, 4));
 }
 
 static void add_composite(program *p, uint32_t number)
@@ -225,21 +320,19 @@ static void add_composite(program *p, uint32_t number)
         made->has_iref = element->has_iref;
         made->has_tagref = element->has_tagref;
     } else {
-        snprintf(name, sizeof name, "H%u", number);
-        program_type *made = add_type(p, KIND_HYBRID, name);
-        made->element = random_member(p);
-        add_fields(p, made, program_below(p, 4));
+        add_hybrid(p, number);
     }
 }
 
 static void add_list(program *p, const program_type ***list, uint32_t *count, uint32_t *words,
-                     uint32_t wanted, bool is_main)
+                     uint32_t wanted, sig_purpose purpose)
 {
     *list = MU_ARENA_ARRAY(p->arena, const program_type *, wanted + 1);
     for (uint32_t i = 0; i < wanted; i++) {
-        const program_type *type =
-            is_main ? program_random_scalar(p) : program_random_value_type(p);
-        if (is_main && type->bits > 64) { /* an argument is one word */
+        const program_type *type = purpose == SIG_MAIN     ? program_random_scalar(p)
+                                   : purpose == SIG_NATIVE ? random_of_c(p, false)
+                                                           : program_random_value_type(p);
+        if (purpose == SIG_MAIN && type->bits > 64) { /* an argument is one word */
             type = program_int_of(p, 64);
         }
         if (*words + type->words > 200) {
@@ -250,23 +343,35 @@ static void add_list(program *p, const program_type ***list, uint32_t *count, ui
     }
 }
 
-program_sig *program_make_sig(program *p, bool is_main)
+static program_type *add_function_type(program *p, type_kind kind, char letter,
+                                       const program_sig *sig)
+{
+    char name[16];
+    snprintf(name, sizeof name, "%c%u", letter, p->sigs.count - 1);
+    program_type *made = add_type(p, kind, name);
+    made->sig = sig;
+    return made;
+}
+
+program_sig *program_make_sig(program *p, sig_purpose purpose)
 {
     program_sig *sig = MU_ARENA_NEW(p->arena, program_sig);
     snprintf(sig->name, sizeof sig->name, "sig%u", p->sigs.count);
     uint32_t params = program_chance(p, 15) ? 30 : program_chance(p, 30) ? 14 : 6;
-    uint32_t results = program_chance(p, 15) ? 24 : is_main ? 10 : 4;
+    uint32_t results = purpose == SIG_NATIVE   ? 1
+                       : program_chance(p, 15) ? 24
+                       : purpose == SIG_MAIN   ? 10
+                                               : 4;
     add_list(p, &sig->params, &sig->param_count, &sig->param_words, program_below(p, params + 1),
-             is_main);
+             purpose);
     add_list(p, &sig->results, &sig->result_count, &sig->result_words,
-             program_below(p, results + 1), is_main);
+             program_below(p, results + 1), purpose);
     MU_ARRAY_PUSH(&p->sigs, sig);
-    if (!is_main) {
-        char name[16];
-        snprintf(name, sizeof name, "F%u", p->sigs.count - 1);
-        program_type *type = add_type(p, KIND_FUNCREF, name);
-        type->sig = sig;
-        sig->funcref = type;
+    if (purpose != SIG_MAIN) {
+        sig->funcref = add_function_type(p, KIND_FUNCREF, 'F', sig);
+    }
+    if (purpose == SIG_NATIVE) {
+        sig->ufuncptr = add_function_type(p, KIND_UFUNCPTR, 'C', sig);
     }
     return sig;
 }
@@ -286,18 +391,22 @@ void program_make_types(program *p)
     add_type(p, KIND_TAGREF, "t");
     add_type(p, KIND_INT, "i6")->bits = 6;
     p->stackref = add_type(p, KIND_STACKREF, "sr");
+    p->threadref = add_type(p, KIND_THREADREF, "tr");
+    p->cursorref = add_type(p, KIND_CURSORREF, "fc");
+    add_type(p, KIND_NODEREF, "nr");
     uint32_t count = 2 + program_below(p, 10);
     for (uint32_t i = 0; i < count; i++) {
         if (program_chance(p, 30)) {
-            program_make_sig(p, false);
+            program_make_sig(p, program_chance(p, 30) ? SIG_NATIVE : SIG_GUEST);
         } else if (program_chance(p, 25)) {
             program_random_vector(p);
         } else {
             add_composite(p, i);
         }
     }
+    add_hybrid(p, count);
     if (!p->sigs.count) {
-        program_make_sig(p, false);
+        program_make_sig(p, SIG_GUEST);
     }
 }
 
@@ -315,6 +424,11 @@ static void write_type(program *p, const program_type *type)
     case KIND_IREF: program_write(out, "iref<@%s>", type->element->name); break;
     case KIND_FUNCREF: program_write(out, "funcref<@%s>", type->sig->name); break;
     case KIND_STACKREF: program_write(out, "stackref"); break;
+    case KIND_THREADREF: program_write(out, "threadref"); break;
+    case KIND_CURSORREF: program_write(out, "framecursorref"); break;
+    case KIND_NODEREF: program_write(out, "irnoderef"); break;
+    case KIND_UPTR: program_write(out, "uptr<@%s>", type->element->name); break;
+    case KIND_UFUNCPTR: program_write(out, "ufuncptr<@%s>", type->sig->name); break;
     case KIND_ARRAY: program_write(out, "array<@%s %u>", type->element->name, type->length); break;
     case KIND_VECTOR:
         program_write(out, "vector<@%s %u>", type->element->name, type->length);
@@ -343,13 +457,18 @@ static void write_zero(program *p, const program_type *type)
     }
     program_write(out, ".const @z.%s <@%s> = ", type->name, type->name);
     switch (type->kind) {
-    case KIND_INT: program_write(out, "0"); break;
+    case KIND_INT:
+    case KIND_UPTR:
+    case KIND_UFUNCPTR: program_write(out, "0"); break;
     case KIND_FLOAT: program_write(out, "0.0f"); break;
     case KIND_DOUBLE: program_write(out, "0.0d"); break;
     case KIND_REF:
     case KIND_IREF:
     case KIND_FUNCREF:
-    case KIND_STACKREF: program_write(out, "NULL"); break;
+    case KIND_STACKREF:
+    case KIND_THREADREF:
+    case KIND_CURSORREF:
+    case KIND_NODEREF: program_write(out, "NULL"); break;
     case KIND_STRUCT:
     case KIND_ARRAY:
     case KIND_VECTOR: {

@@ -188,7 +188,20 @@ static program_value make_value(program *p, const program_type *type, uint32_t f
     case KIND_VOID:
     case KIND_HYBRID:
     case KIND_FUNCREF:
-    case KIND_STACKREF: break;
+    case KIND_STACKREF:
+    case KIND_THREADREF:
+    case KIND_CURSORREF:
+    case KIND_NODEREF:
+    case KIND_UFUNCPTR: break;
+    case KIND_UPTR:
+        if (p->depth <= DEPTH_MAX && program_chance(p, 40)) {
+            const program_type *from = program_random_int(p);
+            program_value value = program_pick(p, from, 0);
+            return emit_one(p, type, false, false,
+                            mu_arena_format(p->arena, "PTRCAST <@%s @%s> %s", from->name,
+                                            type->name, value.name));
+        }
+        break;
     }
     if (type->has_tagref) {
         return emit_one(p, type, false, false,

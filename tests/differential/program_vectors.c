@@ -105,13 +105,15 @@ static bool make_compare(program *p, program_op *op)
                                       "FUGE",   "FULT",  "FULE", "FORD", "FOEQ", "FONE",
                                       "FOGT",   "FOGE",  "FOLT", "FOLE"};
     const program_type *type = some_vector(p, EQ_LANES);
-    bool is_int = type->element->kind == KIND_INT;
+    type_kind lane = type->element->kind;
+    bool is_pointer = lane == KIND_UPTR || lane == KIND_UFUNCPTR;
     program_value a = program_pick(p, type, 0);
     program_value b = program_chance(p, 10) ? a : program_pick(p, type, 0);
     program_write(&op->text, "%s <@%s> %s %s",
-                  is_int                 ? ints[program_below(p, 10)]
-                  : is_fp(type->element) ? fps[program_below(p, 16)]
-                                         : ints[program_below(p, 2)],
+                  lane == KIND_INT                      ? ints[program_below(p, 10)]
+                  : is_fp(type->element)                ? fps[program_below(p, 16)]
+                  : is_pointer && program_chance(p, 50) ? ints[6 + program_below(p, 4)]
+                                                        : ints[program_below(p, 2)],
                   type->name, a.name, b.name);
     one_result(op, bits_for(p, type));
     return true;
@@ -254,9 +256,18 @@ static bool make_refcast(program *p, program_op *op)
     return true;
 }
 
+static bool make_ptrcast(program *p, program_op *op)
+{
+    uint32_t dice = program_below(p, 3);
+    const program_type *lane = dice == 0 ? program_random_int(p) : program_some_pointer(p);
+    const program_type *from = program_vector_of(p, lane, 1 + program_below(p, 6));
+    return from && convert(p, op, "PTRCAST", from,
+                           dice == 1 ? program_random_int(p) : program_some_pointer(p));
+}
+
 bool program_vector_inst(program *p, program_op *op)
 {
-    switch (program_below(p, 11)) {
+    switch (program_below(p, 12)) {
     case 0:
     case 1:
     case 2: return make_binary(p, op);
@@ -267,6 +278,7 @@ bool program_vector_inst(program *p, program_op *op)
     case 7: return make_bitcast(p, op);
     case 8: return make_select(p, op);
     case 9: return make_refcast(p, op);
+    case 10: return make_ptrcast(p, op);
     default: return make_shuffle(p, op);
     }
 }

@@ -255,7 +255,7 @@ void fuzz_context(const uint8_t *bytes, size_t length)
     for (size_t i = 0; i < length; i++) {
         hash = (hash ^ bytes[i]) * 16777619u;
     }
-    mu_vm_config config = {.heap_bytes = 2u << 20, .grant_native = (hash & 1) != 0};
+    mu_vm_config config = {.limits.heap_bytes = 2u << 20, .grant_native = (hash & 1) != 0};
     run self = {.lock = PTHREAD_MUTEX_INITIALIZER, .changed = PTHREAD_COND_INITIALIZER};
     char *text = malloc(length + 1);
     memcpy(text, bytes, length);

@@ -52,7 +52,7 @@ void fuzz_hail(const uint8_t *bytes, size_t length)
     for (size_t i = 0; i < length; i++) {
         hash = (hash ^ bytes[i]) * 16777619u;
     }
-    mu_vm_config config = {.heap_bytes = 1u << 20, .grant_native = (hash & 1) != 0};
+    mu_vm_config config = {.limits.heap_bytes = 1u << 20, .grant_native = (hash & 1) != 0};
     mu_vm *vm;
     mu_status status = mu_vm_new(substrate(), &config, &vm);
     MU_INVARIANT(status == MU_OK, "no VM: %s", mu_status_name(status));

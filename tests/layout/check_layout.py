@@ -34,7 +34,8 @@ PREFIXES = {
     "mu_code": ("mu_code_",),
     "mu_stack": ("mu_stack_",),
     "mu_jit": ("mu_jit_", "quick_", "x64_"),
-    "mu_thread": ("mu_thread_pool_", "mu_timer_"),
+    "mu_thread": ("mu_thread_pool_", "mu_share_", "mu_timer_",
+                  "pool_", "run_queue_", "share_", "ticker_", "worker_"),
     # Its face, mu.h, is the substrate's, so it is named by its objects.
     "mu_vm": ("mu_substrate_", "mu_vm_", "mu_function_", "mu_thread_", "mu_context_",
               "vm_", "context_", "thread_", "value_", "location_", "fault_handler_"),

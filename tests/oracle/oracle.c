@@ -227,6 +227,11 @@ uint32_t oracle_trap_result_count(const oracle *self)
     return inst_of(running_stack(self)->top)->results.count;
 }
 
+bool oracle_trap_is_clients(const oracle *self)
+{
+    return running_thread(self)->is_clients;
+}
+
 const mu_ir_type *oracle_trap_result_type(const oracle *self, uint32_t index)
 {
     const frame *at = running_stack(self)->top;

@@ -92,6 +92,7 @@ oracle_frame oracle_frame_at(const oracle *self, uint32_t index); /* 0 is the in
 oracle_value oracle_keepalive(const oracle *self, uint32_t frame, uint32_t index);
 uint32_t oracle_trap_watchpoint(const oracle *self); /* 0: a TRAP */
 uint32_t oracle_trap_result_count(const oracle *self);
+bool oracle_trap_is_clients(const oracle *self); /* not of a thread that the program made */
 const mu_ir_type *oracle_trap_result_type(const oracle *self, uint32_t index);
 
 typedef enum oracle_outcome {

@@ -87,7 +87,7 @@ static bool distance_of(oracle *self, frame *at, int64_t *distance)
     bool overflows = !read_index(operand(at, 1), index_type, &index);
     if (inst->op == MU_OP_SHIFTIREF) {
         overflows |= __builtin_mul_overflow(index, (int64_t)stride_of_type(type), distance);
-        if (overflows && !self->limits.trusted) {
+        if (overflows && !inst->is_ptr && !self->limits.trusted) {
             throw_error(self, MU_GUEST_ERROR_OUT_OF_BOUNDS);
             return false;
         }

@@ -29,8 +29,8 @@ static void *open_compiled(const text_settings *settings)
     mu_substrate_config config = mu_substrate_config_from_environment();
     config.workers = config.workers ? config.workers : 2;
     mu_report *report = mu_report_new();
-    mu_vm_config vm_config = {.heap_bytes = settings->heap_bytes,
-                              .stack_bytes = settings->stack_bytes,
+    mu_vm_config vm_config = {.limits.heap_bytes = settings->heap_bytes,
+                              .limits.stack_bytes = settings->stack_bytes,
                               .grant_native = settings->grant_native};
     mu_status status = mu_substrate_new(&config, report, &state->substrate);
     MU_INVARIANT(status == MU_OK, "no substrate: %s", mu_status_name(status));

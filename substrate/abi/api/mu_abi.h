@@ -263,7 +263,7 @@ typedef struct mu_abi_alloca {
 #define MU_GUEST_ERROR_LIST(E)                                                                     \
     E(NONE,              "no error")                                                             \
     E(EXCEPTION,         "an exception object that nobody caught")                               \
-    E(OUT_OF_MEMORY,     "the VM's heap quota is used up; give the VM a larger heap")            \
+    E(OUT_OF_MEMORY,     "there is no memory for it, or as many of them as a VM may have")       \
     E(STACK_OVERFLOW,    "the thread's stack is used up; is there endless recursion?")           \
     E(DIVISION_BY_ZERO,  "division by zero without an exception clause")                         \
     E(NULL_DEREFERENCE,  "access through a NULL reference without an exception clause")          \
@@ -280,6 +280,8 @@ typedef struct mu_abi_alloca {
     E(TRAP_HANDLER_GONE, "the trap handler went away and its session had chosen to throw")       \
     E(BUNDLE_REFUSED,    "a bundle that the program loads was refused")                          \
     E(COMPILE_FAILED,    "the function could not be compiled")                                   \
+    E(CANCELLED,         "cancelled")                                                              \
+    E(CPU_BUDGET,        "the call's budget of processor time is used up")                          \
     E(KILLED,            "killed")
 /* clang-format on */
 typedef enum mu_guest_error {

@@ -90,6 +90,8 @@ char *mu_arena_string(mu_arena *arena, const char *text, size_t length);
 char *mu_arena_format(mu_arena *arena, const char *format, ...) MU_PRINTF(2, 3);
 /* Bytes taken from the host so far. */
 size_t mu_arena_bytes(const mu_arena *arena);
+/* What the next allocation, if it is of this size, would add to that. */
+size_t mu_arena_growth_bytes(const mu_arena *arena, size_t size_bytes);
 #define MU_ARENA_NEW(arena, type) ((type *)mu_arena_allocate((arena), sizeof(type)))
 #define MU_ARENA_ARRAY(arena, type, count)                                                         \
     ((type *)mu_arena_allocate((arena), sizeof(type) * (count)))
@@ -133,6 +135,10 @@ void *mu_map_get(const mu_map *map, const void *key, size_t key_bytes);
 /* Sets the key's value (not NULL); returns the old one or NULL. */
 void *mu_map_put(mu_map *map, const void *key, size_t key_bytes, void *value);
 size_t mu_map_count(const mu_map *map);
+/* Host memory that the table holds, without keys and values; NULL holds none. */
+size_t mu_map_bytes(const mu_map *map);
+/* What putting one more key would add to that. */
+size_t mu_map_growth_bytes(const mu_map *map);
 /* A 64-bit keyed hash (SipHash-1-3) under this process's random key. */
 uint64_t mu_hash(const void *bytes, size_t count);
 

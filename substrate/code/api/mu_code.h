@@ -70,6 +70,7 @@ struct mu_code_object {
     uint32_t site_count, slot_count, keepalive_count, line_count;
     void *debug;    /* what perf and gdb were given; this room's */
     void *switches; /* bytes that are changed later; the compiler's, which frees it */
+    uint32_t switch_count;
 };
 
 typedef struct mu_code_config {
@@ -89,6 +90,8 @@ MU_MUST_CHECK mu_status mu_code_install(mu_code_cache *cache, mu_code_object *ob
                                         const unsigned char *bytes, uint32_t size_bytes);
 /* Takes a piece out and frees it; no thread runs in it or will return to it. */
 void mu_code_remove(mu_code_cache *cache, mu_code_object *object);
+/* Host memory that the object and its arrays hold. */
+uint64_t mu_code_object_bytes(const mu_code_object *object);
 /* Frees an object that was never installed. */
 void mu_code_object_free(mu_code_object *object);
 

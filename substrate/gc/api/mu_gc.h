@@ -68,6 +68,10 @@ MU_MUST_CHECK mu_status mu_gc_allocate(mu_gc_heap *heap, const mu_gc_buffer *buf
  * and ends as two zeros. Thread: the mutator, or who has stopped it. */
 void mu_gc_buffer_retire(mu_gc_heap *heap, const mu_gc_buffer *buffer);
 
+/* Changes the quota, at any time. Below what is used it takes nothing away: no block is taken until
+ * it fits. Takes the locks of a collection, so waits for one under way. */
+void mu_gc_heap_set_quota(mu_gc_heap *heap, uint64_t quota_bytes);
+
 /* Says where the references with MU_ABI_HEADER_IMMORTAL in their headers are, which the collector
  * leaves alone: for verification, which must not read the header of what may be no object. */
 void mu_gc_heap_set_immortal(mu_gc_heap *heap, const void *start, uint64_t bytes);

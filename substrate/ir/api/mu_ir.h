@@ -383,6 +383,9 @@ struct mu_ir_env {
     mu_map *canonical_types; /* this bundle's additions; internal to ir */
     mu_ir_env *root;         /* the empty environment at the end of the chain; not counted */
     uint64_t text_hash;      /* of what it was loaded from; for vm, which finds it by that */
+    /* Host memory of it and its ancestors but the empty one; whoever keeps more for it, from its
+     * making to its end, adds that before anybody else has it. */
+    uint64_t held_bytes;
 };
 
 /* Called when an environment's last reference goes, before its bundle is freed. */
@@ -458,5 +461,7 @@ uint32_t mu_ir_result_types(const mu_ir_version *version, const mu_ir_inst *inst
  * Declaration): TRAP <> KEEPALIVE(params), then TAILCALL to itself. Made once, lives as long as the
  * function. Thread-safe. */
 mu_ir_version *mu_ir_func_hidden(mu_ir_func *func);
+/* Host memory of a hidden version; 0 of another, which is its bundle's. */
+uint64_t mu_ir_hidden_bytes(const mu_ir_version *version);
 /* The newest version in `env` of `func`, or NULL when it is only declared. */
 mu_ir_version *mu_ir_env_newest(const mu_ir_env *env, const mu_ir_func *func);

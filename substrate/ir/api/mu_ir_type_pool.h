@@ -14,6 +14,9 @@ typedef struct mu_ir_type_pool mu_ir_type_pool;
 mu_ir_type_pool *mu_ir_type_pool_new(const mu_ir_env *env);
 void mu_ir_type_pool_free(mu_ir_type_pool *pool); /* and its types; NULL is nothing */
 
+/* Host memory that it holds. */
+uint64_t mu_ir_type_pool_bytes(const mu_ir_type_pool *pool);
+
 /* The scalar type or void of this form (kind; int: bits, from 1 to 128; element; sig), laid out;
  * lives as long as the pool. The element or signature is an environment's. */
 mu_ir_type *mu_ir_type_pool_get(mu_ir_type_pool *pool, const mu_ir_type *form);

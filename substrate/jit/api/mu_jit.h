@@ -36,9 +36,23 @@ uintptr_t mu_jit_bottom(const mu_jit *jit);
  * calls that one's function with what was returned. */
 uintptr_t mu_jit_adapter(const mu_jit *jit);
 
+/* What code may take that is made now: of the code cache, and of host memory for what is known
+ * about it (mu_jit_version_bytes). */
+typedef struct mu_jit_room {
+    uint64_t code_bytes;
+    uint64_t metadata_bytes;
+} mu_jit_room;
 /* The entry of `version`'s code, compiled now if it is not yet. Once a version, whichever VM asks.
- * Thread-safe. Errors: LIMIT when the code cache is full. */
-MU_MUST_CHECK mu_status mu_jit_compile(mu_jit *jit, mu_ir_version *version, const void **entry);
+ * Thread-safe. Errors: LIMIT when the code cache is full, or the function too large to compile;
+ * NO_MEMORY when it does not fit into the room, and `room` is then what it would take. */
+MU_MUST_CHECK mu_status mu_jit_compile(mu_jit *jit, mu_ir_version *version, mu_jit_room *room,
+                                       const void **entry);
+/* What a compiled version takes: its code; in host memory what is known about the code, and a
+ * hidden version itself. */
+mu_jit_room mu_jit_version_bytes(const mu_ir_version *version);
+/* Host memory for descriptors of a bundle's types, whether they are made yet or not; before others
+ * have the bundle. */
+uint64_t mu_jit_bundle_bytes(const mu_ir_bundle *bundle);
 /* A VM has enabled the watchpoint `id`, or disabled it again. Code of every VM that has the id asks
  * from then on, until as many have disabled it, whether its own VM has (see mu_abi.h). When it
  * returns, no processor runs the code as it was before. Thread-safe. */

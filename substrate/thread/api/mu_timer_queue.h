@@ -23,5 +23,7 @@ void mu_timer_queue_free(mu_timer_queue *queue);
  */
 void mu_timer_set(mu_timer_queue *queue, mu_timer *timer, uint64_t delay_ns,
                   mu_thread_job_fn *expired, void *context);
+/* Makes a timer expire in so long, if it is set and that is sooner than it would. */
+void mu_timer_hasten(mu_timer_queue *queue, mu_timer *timer, uint64_t delay_ns);
 /* Afterwards the callback is over, or will not come. The caller holds no lock that it takes. */
 void mu_timer_cancel(mu_timer_queue *queue, mu_timer *timer);

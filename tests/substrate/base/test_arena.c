@@ -45,13 +45,19 @@ Test(mu_base, arena_gives_more_than_a_chunk_at_once)
 Test(mu_base, arena_counts_what_it_took_and_takes_little_for_little)
 {
     mu_arena *arena = mu_arena_new();
-    cr_assert_eq(mu_arena_bytes(arena), 0);
+    size_t empty = mu_arena_bytes(arena);
+    cr_assert_leq(empty, 64);
+    size_t growth = mu_arena_growth_bytes(arena, 100);
     (void)mu_arena_allocate(arena, 100);
+    cr_assert_eq(mu_arena_bytes(arena), empty + growth);
     cr_assert_geq(mu_arena_bytes(arena), 100);
     cr_assert_leq(mu_arena_bytes(arena), 2048);
+    cr_assert_eq(mu_arena_growth_bytes(arena, 100), 0);
     size_t before = mu_arena_bytes(arena);
+    growth = mu_arena_growth_bytes(arena, 1u << 20);
     (void)mu_arena_allocate(arena, 1u << 20);
     cr_assert_geq(mu_arena_bytes(arena), before + (1u << 20));
+    cr_assert_eq(mu_arena_bytes(arena), before + growth);
     mu_arena_free(arena);
 }
 

@@ -7,7 +7,7 @@
 void hail_open(hail_fixture *f, const mu_substrate_config *config, uint64_t heap_bytes)
 {
     mu_substrate_config usual = {.workers = 2};
-    mu_vm_config vm_config = {.heap_bytes = heap_bytes};
+    mu_vm_config vm_config = {.limits.heap_bytes = heap_bytes};
     *f = (hail_fixture){.report = mu_report_new(),
                         .lock = PTHREAD_MUTEX_INITIALIZER,
                         .changed = PTHREAD_COND_INITIALIZER};

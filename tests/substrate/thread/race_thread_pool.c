@@ -1,6 +1,6 @@
 /* Many OS threads and the jobs themselves submit to one pool: every job must run exactly once,
- * pools must end with all that was queued done, and a job that waits must make the ticker call. A
- * plain program for ThreadSanitizer. */
+ * pools must end with all that was queued done; tasks that run long are asked to make room when it
+ * is time; tasks that are to go elsewhere do. A plain program for ThreadSanitizer. */
 #include "mu_thread_pool.h"
 
 #include <pthread.h>
@@ -119,64 +119,144 @@ static void check_order(void)
     mu_free(jobs);
 }
 
-/* ------------------------------------------------------------------------------------- contention
- */
+/* ---------------------------------------------------------------------------------- long slices */
 
-typedef struct contention {
-    uint32_t calls;   /* atomic */
-    uint32_t checked; /* atomic: the pool has been seen busy */
-    uint32_t waited;
+typedef struct hog {
+    mu_task task;
+    mu_thread_pool *pool;
+    uint32_t asked; /* atomic: how often the ticker asked */
+    uint32_t waited_ms;
     uint32_t second_ran; /* atomic */
-    bool signals_blocked;
-} contention;
+    uint64_t alarm_ns, slice_ns;
+    bool signals_blocked, was_contended;
+} hog;
 
-static void count_call(void *context)
+static void on_preempt(mu_task *task)
 {
-    contention *self = context;
-    __atomic_fetch_add(&self->calls, 1, __ATOMIC_ACQ_REL);
+    hog *self = task->context;
+    __atomic_fetch_add(&self->asked, 1, __ATOMIC_ACQ_REL);
 }
 
-/* Occupies the only worker until the ticker has asked for room. */
+/* Occupies the only worker until it is asked for room. */
 static void run_long(void *context)
 {
-    contention *self = context;
+    hog *self = context;
     sigset_t blocked;
+    if (self->alarm_ns) {
+        mu_thread_pool_set_alarm(self->pool, self->alarm_ns);
+    }
     pthread_sigmask(SIG_SETMASK, NULL, &blocked);
     self->signals_blocked =
         sigismember(&blocked, SIGTERM) == 1 && sigismember(&blocked, SIGSEGV) == 0;
-    while (self->waited < 10000 && (__atomic_load_n(&self->calls, __ATOMIC_ACQUIRE) == 0 ||
-                                    __atomic_load_n(&self->checked, __ATOMIC_ACQUIRE) == 0)) {
+    while (self->waited_ms < 10000 && __atomic_load_n(&self->asked, __ATOMIC_ACQUIRE) == 0) {
+        self->was_contended = self->was_contended || mu_thread_pool_is_contended(self->pool);
         sleep_ms(1);
-        self->waited++;
+        self->waited_ms++;
     }
+    self->slice_ns = mu_thread_pool_slice_ns(self->pool, &self->task);
 }
 
 static void run_second(void *context)
 {
-    contention *self = context;
+    hog *self = context;
     __atomic_store_n(&self->second_ran, 1, __ATOMIC_RELEASE);
 }
 
-static void check_contention(void)
+/* With somebody who waits, and alone with an alarm. */
+static void check_preemption(uint64_t alarm_ns)
 {
-    contention state = {0};
+    hog state = {0};
     mu_thread_pool *pool;
-    mu_thread_pool_config config = {.workers = 1, .contention = count_call, .context = &state};
+    mu_thread_pool_config config = {.workers = 1, .preempt = on_preempt};
     check(mu_thread_pool_new(&config, &pool) == MU_OK, "a pool is made");
-    sleep_ms(30);
-    check(__atomic_load_n(&state.calls, __ATOMIC_ACQUIRE) == 0, "an idle pool's ticker sleeps");
+    mu_share *share = mu_share_new(pool, 1);
+    mu_task second = {.run = run_second, .context = &state, .share = share};
+    state.task = (mu_task){.run = run_long, .context = &state, .share = share};
+    state.alarm_ns = alarm_ns;
+    state.pool = pool;
     check(!mu_thread_pool_is_contended(pool), "an idle pool is not contended");
-    mu_thread_pool_submit(pool, run_long, &state);
-    mu_thread_pool_submit(pool, run_second, &state);
-    check(mu_thread_pool_is_contended(pool), "a pool whose worker is busy is contended");
-    __atomic_store_n(&state.checked, 1, __ATOMIC_RELEASE);
-    while (__atomic_load_n(&state.second_ran, __ATOMIC_ACQUIRE) == 0) {
+    mu_thread_pool_run(pool, &state.task);
+    if (!alarm_ns) {
+        mu_thread_pool_run(pool, &second);
+        while (__atomic_load_n(&state.second_ran, __ATOMIC_ACQUIRE) == 0) {
+            sleep_ms(1);
+        }
+    }
+    mu_thread_pool_free(pool);
+    mu_share_free(share);
+    check(state.waited_ms < 10000, "who runs long is asked to make room");
+    check(state.slice_ns >= (alarm_ns ? alarm_ns : (uint64_t)MU_THREAD_SLICE_NS),
+          "nobody is asked before its slice is over");
+    check(state.was_contended == !alarm_ns, "a pool is contended when somebody waits");
+    check(state.signals_blocked, "workers block the host's signals, but none of faults");
+}
+
+static void run_alone(void *context)
+{
+    (void)context;
+    sleep_ms(40);
+}
+
+static void check_nobody_waits(void)
+{
+    hog state = {0};
+    mu_thread_pool *pool;
+    mu_thread_pool_config config = {.workers = 1, .preempt = on_preempt};
+    check(mu_thread_pool_new(&config, &pool) == MU_OK, "a pool is made");
+    mu_share *share = mu_share_new(pool, 1);
+    state.task = (mu_task){.run = run_alone, .context = &state, .share = share};
+    mu_thread_pool_run(pool, &state.task);
+    mu_thread_pool_free(pool);
+    mu_share_free(share);
+    check(state.asked == 0, "who runs alone is left alone");
+}
+
+/* ------------------------------------------------------------------------------- going elsewhere
+ */
+
+enum { HOPS = 5000, HOPPERS = 3 };
+
+typedef struct hopper {
+    mu_task task;
+    mu_thread_pool *pool;
+    pthread_t last;
+    uint32_t hops, stays;
+} hopper;
+
+static void hop(void *context)
+{
+    hopper *self = context;
+    self->stays += self->hops > 0 && pthread_equal(self->last, pthread_self());
+    self->last = pthread_self();
+    if (++self->hops < HOPS) {
+        mu_thread_pool_end_slice(self->pool);
+        mu_thread_pool_run_elsewhere(self->pool, &self->task);
+    }
+}
+
+static void check_hops(uint32_t workers)
+{
+    mu_thread_pool *pool;
+    mu_thread_pool_config config = {.workers = workers};
+    check(mu_thread_pool_new(&config, &pool) == MU_OK, "a pool is made");
+    mu_share *share = mu_share_new(pool, 1);
+    hopper hoppers[HOPPERS] = {0};
+    for (uint32_t i = 0; i < HOPPERS; i++) {
+        hoppers[i].pool = pool;
+        hoppers[i].task = (mu_task){.run = hop, .context = &hoppers[i], .share = share};
+        mu_thread_pool_run(pool, &hoppers[i].task);
+    }
+    while (mu_thread_pool_get_stats(pool).slices < HOPPERS * HOPS) {
         sleep_ms(1);
     }
-    check(!mu_thread_pool_is_contended(pool), "afterwards it is not");
+    mu_thread_pool_stats stats = mu_thread_pool_get_stats(pool);
     mu_thread_pool_free(pool);
-    check(state.waited < 10000, "a waiting job makes the ticker call");
-    check(state.signals_blocked, "workers block the host's signals, but none of faults");
+    mu_share_free(share);
+    for (uint32_t i = 0; i < HOPPERS; i++) {
+        check(hoppers[i].hops == HOPS, "who goes elsewhere arrives");
+        check(workers == 1 || hoppers[i].stays == 0, "elsewhere is another worker");
+    }
+    check(workers == 1 || stats.moves == HOPPERS * (HOPS - 1), "moves are counted");
 }
 
 int main(void)
@@ -185,7 +265,12 @@ int main(void)
         check_chains(workers);
     }
     check_order();
-    check_contention();
+    check_preemption(0);
+    check_preemption(20000000);
+    check_nobody_waits();
+    for (uint32_t workers = 1; workers <= 3; workers++) {
+        check_hops(workers);
+    }
     for (int i = 0; i < POOLS; i++) {
         mu_thread_pool *pool;
         mu_thread_pool_config config = {.workers = 3};

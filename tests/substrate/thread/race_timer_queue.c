@@ -122,16 +122,23 @@ static void check_order(mu_timer_queue *queue)
 
 static void check_extremes(mu_timer_queue *queue)
 {
-    alarm_clock never = {0}, now = {0}, later = {0};
+    alarm_clock never = {0}, now = {0}, later = {0}, sooner = {0};
+    mu_timer_set(queue, &sooner.timer, 3600000 * MS, count_call, &sooner);
+    mu_timer_hasten(queue, &sooner.timer, 7200000 * MS);
+    mu_timer_hasten(queue, &sooner.timer, 20 * MS);
+    mu_timer_hasten(queue, &sooner.timer, UINT64_MAX);
+    mu_timer_hasten(queue, &never.timer, 0);
     mu_timer_set(queue, &never.timer, UINT64_MAX, count_call, &never);
     mu_timer_set(queue, &later.timer, 3600000 * MS, count_call, &later);
     mu_timer_set(queue, &now.timer, 0, count_call, &now);
     sleep_ms(100);
     mu_timer_cancel(queue, &never.timer);
+    mu_timer_cancel(queue, &sooner.timer);
     mu_timer_cancel(queue, &now.timer);
     mu_timer_cancel(queue, &later.timer);
     mu_timer_cancel(queue, &later.timer);
     check(now.calls == 1, "no delay is none, whatever was set before");
+    check(sooner.calls == 1, "a timer that is hastened comes, once");
     check(never.calls == 0 && later.calls == 0, "what is far away does not come");
 }
 

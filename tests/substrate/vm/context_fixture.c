@@ -64,7 +64,8 @@ void context_wait_finished(context_fixture *self, uint32_t count)
 void context_fixture_open(context_fixture *self, const char *bundle, context_settings settings)
 {
     mu_substrate_config config = mu_substrate_config_from_environment();
-    mu_vm_config vm_config = {.heap_bytes = settings.heap_bytes ? settings.heap_bytes : 16u << 20,
+    mu_vm_config vm_config = {.limits.heap_bytes =
+                                  settings.heap_bytes ? settings.heap_bytes : 16u << 20,
                               .grant_native = settings.grant_native};
     config.workers = 2;
     config.gc_verify = true;

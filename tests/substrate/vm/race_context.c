@@ -209,7 +209,7 @@ static void *collect(void *context)
 int main(void)
 {
     mu_substrate_config config = {.workers = 2, .gc_verify = true};
-    mu_vm_config vm_config = {.heap_bytes = 8u << 20};
+    mu_vm_config vm_config = {.limits.heap_bytes = 8u << 20};
     mu_substrate *substrate;
     race self = {.lock = PTHREAD_MUTEX_INITIALIZER, .changed = PTHREAD_COND_INITIALIZER};
     pthread_t clients[CLIENTS], collector;

@@ -122,7 +122,7 @@ static void *kill_some(void *context)
 static void run_round(mu_substrate *substrate, bool ends_early)
 {
     race self = {.lock = PTHREAD_MUTEX_INITIALIZER, .changed = PTHREAD_COND_INITIALIZER};
-    mu_vm_config config = {.heap_bytes = 16u << 20};
+    mu_vm_config config = {.limits.heap_bytes = 16u << 20};
     pthread_t collector, killer;
     check(mu_vm_new(substrate, &config, &self.vm) == MU_OK, "a VM is made");
     check(mu_vm_load(self.vm, "race", bundle, strlen(bundle), NULL, NULL) == MU_OK,

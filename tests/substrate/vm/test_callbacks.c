@@ -37,7 +37,7 @@ static bool is_finished; /* atomic */
 static mu_vm *new_vm(bool grant_native)
 {
     mu_vm *made;
-    mu_vm_config config = {.heap_bytes = 16u << 20, .grant_native = grant_native};
+    mu_vm_config config = {.limits.heap_bytes = 16u << 20, .grant_native = grant_native};
     cr_assert_eq(mu_vm_new(substrate, &config, &made), MU_OK);
     return made;
 }

@@ -42,7 +42,7 @@ typedef struct fixture {
 static void open_vm(fixture *f)
 {
     mu_substrate_config config = {.workers = 1};
-    mu_vm_config vm_config = {.heap_bytes = 16u << 20};
+    mu_vm_config vm_config = {.limits.heap_bytes = 16u << 20};
     *f = (fixture){.report = mu_report_new(),
                    .lock = PTHREAD_MUTEX_INITIALIZER,
                    .changed = PTHREAD_COND_INITIALIZER};

@@ -38,7 +38,7 @@ static void on_finished(mu_thread *thread, void *context)
 static void start(fixture *f, const char *function)
 {
     mu_substrate_config config = {.workers = 1};
-    mu_vm_config vm_config = {.heap_bytes = 16u << 20};
+    mu_vm_config vm_config = {.limits.heap_bytes = 16u << 20};
     *f = (fixture){0};
     cr_assert_eq(mu_substrate_new(&config, NULL, &f->substrate), MU_OK);
     cr_assert_eq(mu_vm_new(f->substrate, &vm_config, &f->vm), MU_OK);

@@ -55,7 +55,7 @@ static void on_finished(mu_thread *thread, void *context)
 static void open_vm(fixture *f)
 {
     mu_substrate_config config = {.workers = 1, .gc_verify = true};
-    mu_vm_config vm_config = {.heap_bytes = 4u << 20};
+    mu_vm_config vm_config = {.limits.heap_bytes = 4u << 20};
     *f = (fixture){.lock = PTHREAD_MUTEX_INITIALIZER, .changed = PTHREAD_COND_INITIALIZER};
     cr_assert_eq(mu_substrate_new(&config, NULL, &f->substrate), MU_OK);
     cr_assert_eq(mu_vm_new(f->substrate, &vm_config, &f->vm), MU_OK);

@@ -58,7 +58,7 @@ static void load(mu_vm *vm)
 static void open_vms(fixture *f)
 {
     mu_substrate_config config = {.workers = 3};
-    mu_vm_config vm_config = {.heap_bytes = 16u << 20};
+    mu_vm_config vm_config = {.limits.heap_bytes = 16u << 20};
     *f = (fixture){.lock = PTHREAD_MUTEX_INITIALIZER, .changed = PTHREAD_COND_INITIALIZER};
     cr_assert_eq(mu_substrate_new(&config, NULL, &f->substrate), MU_OK);
     for (int i = 0; i < 2; i++) {
@@ -183,7 +183,7 @@ Test(mu_vm_watch, vm_that_ends_leaves_no_watchpoint_enabled)
     start(&f, 0, 0, "spin");
     cr_assert_eq(finish(&f, 0), 2);
     mu_vm_free(f.vms[0]);
-    mu_vm_config vm_config = {.heap_bytes = 16u << 20};
+    mu_vm_config vm_config = {.limits.heap_bytes = 16u << 20};
     cr_assert_eq(mu_vm_new(f.substrate, &vm_config, &f.vms[0]), MU_OK);
     load(f.vms[0]);
     start(&f, 0, 0, "spin");

@@ -5,12 +5,17 @@
 
 void vm_fixture_open(vm_fixture *self, uint32_t workers, const char *name, const char *text)
 {
-    mu_substrate_config config = {.workers = workers};
-    mu_vm_config vm_config = {.heap_bytes = 256u << 20};
+    vm_fixture_open_with(self, &(mu_substrate_config){.workers = workers}, name, text);
+}
+
+void vm_fixture_open_with(vm_fixture *self, const mu_substrate_config *config, const char *name,
+                          const char *text)
+{
+    mu_vm_config vm_config = {.limits.heap_bytes = 256u << 20};
     *self = (vm_fixture){.report = mu_report_new(),
                          .lock = PTHREAD_MUTEX_INITIALIZER,
                          .changed = PTHREAD_COND_INITIALIZER};
-    cr_assert_eq(mu_substrate_new(&config, self->report, &self->substrate), MU_OK);
+    cr_assert_eq(mu_substrate_new(config, self->report, &self->substrate), MU_OK);
     cr_assert_eq(mu_vm_new(self->substrate, &vm_config, &self->vm), MU_OK);
     cr_assert_eq(mu_vm_load(self->vm, name, text, strlen(text), self->report, NULL), MU_OK);
 }

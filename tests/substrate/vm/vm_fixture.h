@@ -15,6 +15,8 @@ typedef struct vm_fixture {
 
 /* One VM with one bundle, of which `text` is the source; fails the test when there is none. */
 void vm_fixture_open(vm_fixture *self, uint32_t workers, const char *name, const char *text);
+void vm_fixture_open_with(vm_fixture *self, const mu_substrate_config *config, const char *name,
+                          const char *text);
 void vm_fixture_close(vm_fixture *self);
 
 /* A thread that has not started: @function with as many of `argument` as it has parameters, which
