@@ -49,7 +49,7 @@ static void await(mu_gc_pairs *pairs, uintptr_t key, uintptr_t pair)
     uint32_t *bucket = bucket_of(pairs, key);
     MU_ARRAY_PUSH(&pairs->awaiting, ((mu_gc_awaiting){key, pair, *bucket}));
     *bucket = pairs->awaiting.count;
-    pairs->watches = true;
+    pairs->awaited_count++;
     if (mu_gc_pair_is_registration(pair)) {
         MU_ARRAY_PUSH(&pairs->dying[mu_gc_pair_how(pair) & MU_GC_LAST], pair);
     }
@@ -67,6 +67,7 @@ void mu_gc_key_reached(mu_gc_tracer *tracer, uintptr_t ref)
         }
         MU_ARRAY_PUSH(&pairs->met, entry->pair);
         entry->pair = 0;
+        pairs->awaited_count--;
         *link = entry->next;
     }
 }
@@ -182,8 +183,9 @@ void mu_gc_pairs_break(mu_gc_tracer *tracer)
 {
     mu_gc_pairs *pairs = tracer->pairs;
     mu_gc_end_weakly_held(tracer);
-    for (uint32_t i = 0; i < pairs->awaiting.count; i++) {
+    for (uint32_t i = 0; i < pairs->awaiting.count && pairs->awaited_count > 0; i++) {
         uintptr_t *pair = (uintptr_t *)pairs->awaiting.items[i].pair;
+        pairs->awaited_count -= pair != NULL;
         if (pair && !mu_gc_pair_is_registration((uintptr_t)pair)) {
             pair[0] = pair[1] = 0;
         }

@@ -202,7 +202,7 @@ typedef struct mu_gc_pairs {
     MU_ARRAY(mu_gc_awaiting) awaiting; /* what happens to the key */
     uint32_t *buckets;                 /* by the key's address; indices into `awaiting`, plus 1 */
     uint32_t bucket_count;             /* a power of two */
-    bool watches;                      /* something is awaited: tell what is reached */
+    uint32_t awaited_count;            /* of those whose keys were not reached: tell what is */
     mu_gc_words dying[2];              /* registrations among them; of mu_gc_how LAST apart */
     mu_gc_words held_weakly;           /* registrations that are HELD_WEAKLY */
 } mu_gc_pairs;
@@ -403,7 +403,7 @@ void mu_gc_visit_pair(mu_gc_tracer *tracer, uintptr_t *pair);
 void mu_gc_key_reached(mu_gc_tracer *tracer, uintptr_t ref);
 static inline void mu_gc_tell_reached(mu_gc_tracer *tracer, uintptr_t ref)
 {
-    if (__builtin_expect(tracer->pairs->watches, false)) {
+    if (__builtin_expect(tracer->pairs->awaited_count > 0, false)) {
         mu_gc_key_reached(tracer, ref);
     }
 }
