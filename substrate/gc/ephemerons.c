@@ -190,5 +190,7 @@ void mu_gc_pairs_break(mu_gc_tracer *tracer)
             pair[0] = pair[1] = 0;
         }
     }
-    mu_gc_pairs_clear(pairs);
+    if (tracer->pass != MU_GC_PASS_MARK) {
+        mu_gc_pairs_clear(pairs);
+    }
 }

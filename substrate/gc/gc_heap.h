@@ -411,7 +411,8 @@ static inline void mu_gc_tell_reached(mu_gc_tracer *tracer, uintptr_t ref)
 bool mu_gc_pairs_look(mu_gc_tracer *tracer, uint64_t most);
 /* After everything else was reached: what pairs keep alive, too. */
 void mu_gc_pairs_settle(mu_gc_tracer *tracer);
-/* What is awaited is dead: breaks the ephemerons. */
+/* What is awaited is dead: breaks the ephemerons. A marking's memory is left to the job, since to
+ * give back much takes milliseconds. */
 void mu_gc_pairs_break(mu_gc_tracer *tracer);
 void mu_gc_pairs_clear(mu_gc_pairs *pairs);
 bool mu_gc_pair_is_registration(uintptr_t pair);

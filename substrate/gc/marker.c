@@ -262,6 +262,7 @@ static void mark_for_a_slice(mu_gc_heap *heap, int64_t end_ns)
 static void sweep_for_a_slice(mu_gc_heap *heap, int64_t end_ns)
 {
     bool done = false;
+    mu_gc_pairs_clear(&heap->marker.pairs);
     while (!done && !lets_go(heap) && now_ns() < end_ns) {
         pthread_mutex_lock(&heap->lock);
         mu_gc_heap_sweep(heap, SWEEP_BLOCKS);
