@@ -28,6 +28,7 @@ typedef struct mu_substrate_config {
     bool gc_stress;      /* collect at every allocation */
     bool gc_verify;      /* check heaps after every collection */
     bool gc_concurrent;  /* mark old objects beside the program at every opportunity */
+    bool gc_report;      /* say on stderr what long stops spent their time on */
     bool yield_stress;   /* make room, and go on on another worker, at every yieldpoint */
 } mu_substrate_config;
 /* The settings of the environment: MU_GC_STRESS, MU_GC_VERIFY, MU_GC_CONCURRENT, MU_YIELD_STRESS,

@@ -64,7 +64,7 @@ static bool refill_from_rest(mu_gc_heap *heap, uint64_t needed, uintptr_t *start
 
 static bool refill_from_block(mu_gc_heap *heap, uintptr_t *start, uintptr_t *end)
 {
-    mu_gc_block *block = mu_gc_heap_take_block(heap, MU_GC_STATE_YOUNG);
+    mu_gc_block *block = mu_gc_heap_take_block(heap, MU_GC_STATE_YOUNG, false);
     if (!block) {
         return false;
     }
@@ -200,7 +200,7 @@ static void add_large(mu_gc_heap *heap, mu_gc_large *large)
     heap->young_large_bytes += large->bytes;
     mu_gc_large_add(&heap->large, large);
     mu_gc_pool_count_large(heap->pool, (int64_t)large->bytes);
-    mu_gc_heap_note_due(heap);
+    mu_gc_pace_note_young(heap);
 }
 
 static mu_status allocate_large(mu_gc_heap *heap, const mu_abi_type *type, uint64_t length,

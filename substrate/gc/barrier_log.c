@@ -6,6 +6,8 @@
  * The flag in an object's header says that it is not in the log. Of large objects only the cards
  * are noted that were stored to, and the flag stays: they are not scanned whole for one store.
  *
+ * A long log makes a collection due, so that no stop has much of it to scan.
+ *
  * A collection scans what was logged. That finds the young objects that old ones refer to, and,
  * while a marking is under way, everything that was stored since it looked at an object.
  */
@@ -17,6 +19,7 @@
 static void set_cards(mu_gc_heap *heap, mu_gc_large *large, uint64_t first, uint64_t last)
 {
     for (uint64_t card = first; card <= last; card++) {
+        heap->dirty_cards += !large->cards[card];
         __atomic_store_n(&large->cards[card], 1, __ATOMIC_RELAXED);
     }
     if (!large->is_dirty) {
@@ -40,6 +43,7 @@ static void log_large(mu_gc_heap *heap, uintptr_t ref, uint64_t offset, uint64_t
     }
     pthread_mutex_lock(&heap->lock);
     set_cards(heap, large, first, last);
+    mu_gc_pace_note_log(heap);
     pthread_mutex_unlock(&heap->lock);
 }
 
@@ -58,22 +62,29 @@ void mu_gc_log(mu_gc_heap *heap, mu_ref object, uintptr_t address, uint64_t byte
                                           __ATOMIC_RELAXED);
     if (before & MU_ABI_HEADER_UNLOGGED) { /* else another mutator was first */
         MU_ARRAY_PUSH(&heap->log, object.address);
+        mu_gc_pace_note_log(heap);
     }
     pthread_mutex_unlock(&heap->lock);
+}
+
+/* The first dirty card from `card` on, or `count`. Mostly long runs are clean. */
+static uint64_t next_dirty(const mu_gc_large *large, uint64_t card, uint64_t count)
+{
+    const uint8_t *found = card < count ? memchr(large->cards + card, 1, count - card) : NULL;
+    return found ? (uint64_t)(found - large->cards) : count;
 }
 
 static void trace_cards(mu_gc_tracer *tracer, mu_gc_large *large)
 {
     uint64_t count = (large->payload_bytes + MU_GC_CARD_BYTES - 1) / MU_GC_CARD_BYTES;
-    bool scans = tracer->pass == MU_GC_PASS_YOUNG;
-    for (uint64_t card = 0; card < count; card++) {
-        if (large->cards[card]) {
-            large->cards[card] = 0;
-            if (scans) {
-                mu_gc_scan_range(tracer, mu_gc_large_ref(large), card * MU_GC_CARD_BYTES,
-                                 (card + 1) * MU_GC_CARD_BYTES);
-            }
+    uint64_t card = next_dirty(large, 0, count);
+    while (card < count) {
+        large->cards[card] = 0;
+        if (tracer->pass == MU_GC_PASS_YOUNG) {
+            mu_gc_scan_range(tracer, mu_gc_large_ref(large), card * MU_GC_CARD_BYTES,
+                             (card + 1) * MU_GC_CARD_BYTES);
         }
+        card = next_dirty(large, card + 1, count);
     }
 }
 
@@ -91,6 +102,7 @@ void mu_gc_log_trace(mu_gc_tracer *tracer)
         mu_gc_scan(tracer, heap->log.items[i]);
     }
     heap->log.count = 0;
+    heap->dirty_cards = 0;
     while (heap->dirty_large) {
         mu_gc_large *large = heap->dirty_large;
         heap->dirty_large = large->next_dirty;

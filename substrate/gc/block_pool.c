@@ -11,25 +11,30 @@
  * mature one, or out of the blocks.
  *
  * Chunks with a free block are in a list, those entirely free at its end, so that blocks in use
- * gather in few chunks. Entirely free chunks are kept up to the recent peak of use, which sinks
- * with every return of blocks that does not reach it, and is forgotten when a heap ends: to map
- * them anew would cost more than zeroing does.
+ * gather in few chunks. Entirely free chunks are kept up to the recent peak of use, since to map
+ * and touch them anew costs far more than zeroing does. The peak sinks in the course of seconds,
+ * and with each full collection, and is forgotten when a heap ends.
  *
- * The system gives memory at the first touch, which takes milliseconds for a huge page. So that no
- * stop has to wait for that, heaps with a background job have a chunk mapped and touched before it
- * is needed.
+ * The system gives memory at the first touch, which takes milliseconds for a huge page, and unmaps
+ * nothing meanwhile. So that no stop has to wait for either, upkeep is for background jobs: chunks
+ * are mapped and touched before they are needed, more of them ahead the faster they are used up,
+ * and unmapped when they are too many.
  */
 #include "gc_heap.h"
 
 #include <string.h>
 #include <sys/mman.h>
+#include <time.h>
 
-#define ROOM_BLOCKS     (MU_GC_CHUNK_BLOCKS - MU_GC_FRONT_BLOCKS)
-#define CHUNK_WORDS     (MU_GC_CHUNK_BLOCKS / 64)
-#define RESERVED_CHUNKS 2
-/* With fewer free blocks than these a spare chunk is wanted: young space takes that many, and some
- * old space. */
-#define FEW_BLOCKS   128u
+#define ROOM_BLOCKS (MU_GC_CHUNK_BLOCKS - MU_GC_FRONT_BLOCKS)
+#define CHUNK_WORDS (MU_GC_CHUNK_BLOCKS / 64)
+/* Chunks ahead of use: one holds what young space takes, more are for old space that grows. */
+#define SPARE_CHUNKS_MAX 16u
+/* A spare that is wanted so soon after the last is wanted in a hurry; so late, at leisure. */
+#define HURRY_NS   ((uint64_t)100000000)
+#define LEISURE_NS ((uint64_t)1000000000)
+/* The peak of use sinks by an eighth in such a time. */
+#define SINK_NS      ((uint64_t)500000000)
 #define STATES_BYTES (MU_GC_ADDRESS_END / MU_GC_BLOCK_BYTES)
 
 _Static_assert(MU_GC_FRONT_BLOCKS < 64, "the front's blocks are in the first word of `used`");
@@ -43,9 +48,20 @@ struct mu_gc_pool {
     uint64_t free_chunks;
     uint64_t used_blocks;
     uint64_t peak_blocks;
+    uint64_t sunk_ns; /* when the peak sank last */
     uint64_t large_bytes;
     bool is_adding; /* a spare chunk */
+    uint64_t added_ns;
+    uint64_t spare_chunks; /* wanted ahead */
+    uint64_t quota_blocks; /* of all heaps: no use in more */
 };
+
+static uint64_t now_ns(void)
+{
+    struct timespec now;
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;
+}
 
 mu_gc_pool *mu_gc_pool_new(void)
 {
@@ -58,6 +74,7 @@ mu_gc_pool *mu_gc_pool_new(void)
     (void)madvise(states, STATES_BYTES, MADV_NOHUGEPAGE);
     mu_gc_pool *pool = mu_allocate(sizeof(*pool));
     pool->states = states;
+    pool->spare_chunks = 1;
     pthread_mutex_init(&pool->lock, NULL);
     return pool;
 }
@@ -118,6 +135,22 @@ static mu_gc_chunk *map_front(void)
     return chunk;
 }
 
+static void unmap_chunk(mu_gc_chunk *chunk)
+{
+    mu_free(chunk->starts);
+    munmap(chunk, MU_GC_CHUNK_BYTES);
+}
+
+void mu_gc_pool_keep_starts(mu_gc_pool *pool, const mu_gc_block *block)
+{
+    mu_gc_chunk *chunk = mu_gc_chunk_of((uintptr_t)block);
+    pthread_mutex_lock(&pool->lock);
+    if (!chunk->starts) {
+        chunk->starts = mu_allocate(sizeof chunk->marks);
+    }
+    pthread_mutex_unlock(&pool->lock);
+}
+
 /* The lock is held. */
 static void add_chunk(mu_gc_pool *pool, mu_gc_chunk *chunk)
 {
@@ -128,43 +161,95 @@ static void add_chunk(mu_gc_pool *pool, mu_gc_chunk *chunk)
     pool->chunk_count++;
 }
 
-bool mu_gc_pool_wants_spare(mu_gc_pool *pool)
+/* ---------------------------------------------------------------------------------------- upkeep
+ */
+
+/* The lock is held for all of these. */
+static bool wants_spare(const mu_gc_pool *pool)
+{
+    uint64_t free_blocks = pool->chunk_count * ROOM_BLOCKS - pool->used_blocks;
+    return !pool->is_adding && free_blocks < pool->spare_chunks * MU_GC_CHUNK_BLOCKS &&
+           pool->chunk_count * ROOM_BLOCKS < pool->quota_blocks;
+}
+
+static bool has_excess(const mu_gc_pool *pool)
+{
+    uint64_t wanted = (pool->peak_blocks + ROOM_BLOCKS - 1) / ROOM_BLOCKS + pool->spare_chunks + 1;
+    return pool->free_chunks > 0 && pool->chunk_count > wanted;
+}
+
+static void sink_peak(mu_gc_pool *pool)
+{
+    pool->peak_blocks -= pool->peak_blocks / 8;
+    if (pool->peak_blocks < pool->used_blocks) {
+        pool->peak_blocks = pool->used_blocks;
+    }
+}
+
+bool mu_gc_pool_wants_upkeep(mu_gc_pool *pool)
 {
     pthread_mutex_lock(&pool->lock);
-    bool wants =
-        !pool->is_adding && pool->chunk_count * ROOM_BLOCKS - pool->used_blocks < FEW_BLOCKS;
+    bool wants = wants_spare(pool) || has_excess(pool);
     pthread_mutex_unlock(&pool->lock);
     return wants;
 }
 
-void mu_gc_pool_add_spare(mu_gc_pool *pool)
+static void add_spare(mu_gc_pool *pool)
 {
     pthread_mutex_lock(&pool->lock);
-    bool is_first = !pool->is_adding;
-    pool->is_adding = true;
+    bool adds = wants_spare(pool);
+    pool->is_adding |= adds;
     pthread_mutex_unlock(&pool->lock);
-    if (!is_first) {
+    if (!adds) {
         return;
     }
     mu_gc_chunk *chunk = map_front();
     if (chunk) {
         /* An older system does not know this, and touches it later. */
-        (void)madvise(chunk, MU_GC_CHUNK_BYTES, MADV_POPULATE_WRITE);
+        chunk->is_touched = madvise(chunk, MU_GC_CHUNK_BYTES, MADV_POPULATE_WRITE) == 0;
     }
     pthread_mutex_lock(&pool->lock);
     if (chunk) {
         add_chunk(pool, chunk);
     }
+    uint64_t now = now_ns();
+    if (now - pool->added_ns < HURRY_NS && pool->spare_chunks < SPARE_CHUNKS_MAX) {
+        pool->spare_chunks *= 2;
+    } else if (now - pool->added_ns > LEISURE_NS) {
+        pool->spare_chunks = 1;
+    }
+    pool->added_ns = now;
     pool->is_adding = false;
     pthread_mutex_unlock(&pool->lock);
 }
 
-static void drop_chunk(mu_gc_pool *pool, mu_gc_chunk *chunk)
+/* Others must not wait for the system while it unmaps. */
+void mu_gc_pool_trim(mu_gc_pool *pool)
 {
-    unlink_chunk(pool, chunk);
-    pool->free_chunks--;
-    pool->chunk_count--;
-    munmap(chunk, MU_GC_CHUNK_BYTES);
+    pthread_mutex_lock(&pool->lock);
+    while (has_excess(pool)) {
+        mu_gc_chunk *chunk = pool->last;
+        unlink_chunk(pool, chunk);
+        pool->free_chunks--;
+        pool->chunk_count--;
+        pthread_mutex_unlock(&pool->lock);
+        unmap_chunk(chunk);
+        pthread_mutex_lock(&pool->lock);
+    }
+    pthread_mutex_unlock(&pool->lock);
+}
+
+void mu_gc_pool_do_upkeep(mu_gc_pool *pool)
+{
+    add_spare(pool);
+    mu_gc_pool_trim(pool);
+}
+
+void mu_gc_pool_sink(mu_gc_pool *pool)
+{
+    pthread_mutex_lock(&pool->lock);
+    sink_peak(pool);
+    pthread_mutex_unlock(&pool->lock);
 }
 
 void mu_gc_pool_free(mu_gc_pool *pool)
@@ -175,35 +260,61 @@ void mu_gc_pool_free(mu_gc_pool *pool)
     MU_INVARIANT(pool->used_blocks == 0 && pool->large_bytes == 0,
                  "the pool goes while heaps hold %llu blocks and %llu bytes of large objects",
                  (unsigned long long)pool->used_blocks, (unsigned long long)pool->large_bytes);
-    while (pool->last) {
-        drop_chunk(pool, pool->last);
+    mu_gc_chunk *next;
+    for (mu_gc_chunk *chunk = pool->first; chunk; chunk = next) {
+        next = chunk->next;
+        unmap_chunk(chunk);
     }
     munmap(pool->states, STATES_BYTES);
     pthread_mutex_destroy(&pool->lock);
     mu_free(pool);
 }
 
-/* The chunk's lowest free block, now used. */
+/* The chunk's lowest free block: where its bits are, and the bit. */
+static uint64_t lowest_free(const mu_gc_chunk *chunk, uint32_t *word)
+{
+    *word = 0;
+    while (chunk->used[*word] == UINT64_MAX) {
+        ++*word;
+    }
+    return ~chunk->used[*word] & (chunk->used[*word] + 1);
+}
+
 static mu_gc_block *take_from(mu_gc_chunk *chunk)
 {
-    uint32_t word = 0;
-    while (chunk->used[word] == UINT64_MAX) {
-        word++;
-    }
-    uint32_t bit = (uint32_t)__builtin_ctzll(~chunk->used[word]);
-    uint64_t mask = (uint64_t)1 << bit;
-    mu_gc_block *block = &chunk->blocks[word * 64 + bit];
-    *block = (mu_gc_block){.zeroed = !(chunk->touched[word] & mask)};
-    chunk->used[word] |= mask;
-    chunk->touched[word] |= mask;
+    uint32_t word;
+    uint64_t bit = lowest_free(chunk, &word);
+    mu_gc_block *block = &chunk->blocks[word * 64 + (uint32_t)__builtin_ctzll(bit)];
+    *block = (mu_gc_block){.zeroed = !(chunk->touched[word] & bit)};
+    chunk->used[word] |= bit;
+    chunk->touched[word] |= bit;
     chunk->free_count--;
     return block;
 }
 
-mu_gc_block *mu_gc_pool_take(mu_gc_pool *pool)
+/* Would the next block make the system give memory? Then a stop does not wait for that, but does
+ * without the block, if a job is about to add memory that is touched. */
+static bool is_slow(const mu_gc_pool *pool)
+{
+    uint32_t word;
+    if (!pool->is_adding && pool->spare_chunks == 1) {
+        return false;
+    }
+    if (!pool->first) {
+        return true;
+    }
+    uint64_t bit = lowest_free(pool->first, &word);
+    return !pool->first->is_touched && !(pool->first->touched[word] & bit);
+}
+
+mu_gc_block *mu_gc_pool_take(mu_gc_pool *pool, bool at_once)
 {
     mu_gc_block *block = NULL;
     pthread_mutex_lock(&pool->lock);
+    if (at_once && is_slow(pool)) {
+        pthread_mutex_unlock(&pool->lock);
+        return NULL;
+    }
     if (!pool->first) {
         mu_gc_chunk *mapped = map_front();
         if (mapped) {
@@ -260,7 +371,12 @@ static void forget_contents(mu_gc_block *block)
 void mu_gc_pool_give(mu_gc_pool *pool, mu_gc_block *list, bool heap_ends)
 {
     pthread_mutex_lock(&pool->lock);
-    uint64_t before = pool->used_blocks;
+    uint64_t now = now_ns();
+    for (int steps = 0; now - pool->sunk_ns >= SINK_NS && steps < 64; steps++) {
+        sink_peak(pool);
+        pool->sunk_ns += SINK_NS;
+    }
+    pool->sunk_ns = now - pool->sunk_ns >= SINK_NS ? now : pool->sunk_ns;
     while (list) {
         mu_gc_block *next = list->next;
         if (heap_ends) {
@@ -269,12 +385,20 @@ void mu_gc_pool_give(mu_gc_pool *pool, mu_gc_block *list, bool heap_ends)
         give_one(pool, list);
         list = next;
     }
-    uint64_t sunk = pool->peak_blocks - pool->peak_blocks / 8;
-    pool->peak_blocks = heap_ends ? pool->used_blocks : before > sunk ? before : sunk;
-    uint64_t wanted = (pool->peak_blocks + ROOM_BLOCKS - 1) / ROOM_BLOCKS + RESERVED_CHUNKS;
-    while (pool->free_chunks > 0 && pool->chunk_count > wanted) {
-        drop_chunk(pool, pool->last);
+    if (heap_ends) {
+        pool->peak_blocks = pool->used_blocks;
     }
+    pthread_mutex_unlock(&pool->lock);
+    if (heap_ends) {
+        mu_gc_pool_trim(pool);
+    }
+}
+
+void mu_gc_pool_count_quota(mu_gc_pool *pool, uint64_t bytes, bool is_new)
+{
+    uint64_t blocks = bytes / MU_GC_BLOCK_BYTES;
+    pthread_mutex_lock(&pool->lock);
+    pool->quota_blocks += is_new ? blocks : -blocks;
     pthread_mutex_unlock(&pool->lock);
 }
 

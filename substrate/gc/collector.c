@@ -15,6 +15,9 @@
 #define POISON 0xdb
 /* Old blocks with at least so many free lines are emptied by a full collection. */
 #define SPARSE_LINES (MU_GC_BLOCK_LINES / 2)
+/* Objects that the collecting thread scans before it asks for help. */
+#define ALONE_OBJECTS 16000u
+#define ALONE_STRESS  8u
 
 static uint64_t now_ns(void)
 {
@@ -33,14 +36,30 @@ static void visit_roots(mu_gc_tracer *tracer, mu_gc_roots_fn *roots, void *conte
     tracer->in_roots = false;
 }
 
+void mu_gc_drain_some(mu_gc_tracer *tracer, uint32_t most)
+{
+    if (tracer->pass == MU_GC_PASS_YOUNG) {
+        mu_gc_drain_young(tracer, most);
+        return;
+    }
+    for (; tracer->stack.count > 0 && most > 0; most--) {
+        mu_gc_scan(tracer, tracer->stack.items[--tracer->stack.count]);
+    }
+}
+
+/* Alone as long as that takes no longer than to wake others. */
 void mu_gc_drain(mu_gc_tracer *tracer)
 {
     if (tracer->pass == MU_GC_PASS_MARK) {
         mu_gc_marking_drain(tracer);
         return;
     }
-    while (tracer->stack.count > 0) {
-        mu_gc_scan(tracer, tracer->stack.items[--tracer->stack.count]);
+    const mu_gc_config *config = &tracer->heap->config;
+    bool has_help = config->run_later && config->helpers > 0;
+    uint32_t alone = config->stress ? ALONE_STRESS : ALONE_OBJECTS;
+    mu_gc_drain_some(tracer, has_help ? alone : UINT32_MAX);
+    if (tracer->stack.count > 0) {
+        mu_gc_team_trace(tracer);
     }
 }
 
@@ -48,6 +67,7 @@ void mu_gc_drain(mu_gc_tracer *tracer)
 static void trace(mu_gc_tracer *tracer, mu_gc_roots_fn *roots, void *context)
 {
     mu_gc_heap *heap = tracer->heap;
+    mu_gc_report_phase(heap, "log");
     mu_gc_log_flag(heap);
     if (heap->pins) { /* before anything moves */
         tracer->owner = "the pins";
@@ -56,6 +76,7 @@ static void trace(mu_gc_tracer *tracer, mu_gc_roots_fn *roots, void *context)
     tracer->owner = "the log";
     mu_gc_log_trace(tracer);
     mu_gc_drain(tracer);
+    mu_gc_report_phase(heap, "roots");
     visit_roots(tracer, roots, context);
     mu_gc_drain(tracer);
     mu_gc_pairs_settle(tracer);
@@ -64,6 +85,7 @@ static void trace(mu_gc_tracer *tracer, mu_gc_roots_fn *roots, void *context)
 
 static void clear_weak(mu_gc_tracer *tracer, mu_gc_roots_fn *roots, void *context)
 {
+    mu_gc_report_phase(tracer->heap, "weak");
     mu_gc_pass pass = tracer->pass;
     bool marking = tracer->marking;
     tracer->pass = MU_GC_PASS_WEAK;
@@ -108,6 +130,7 @@ static void check(mu_gc_heap *heap, mu_gc_pass pass, mu_gc_roots_fn *roots, void
 static void settle_lines(mu_gc_block *block)
 {
     uint8_t *lines = mu_gc_block_lines(block);
+    uint32_t before = block->free_lines;
     block->free_lines = 0;
     for (uint32_t i = 0; i < MU_GC_BLOCK_LINES; i++) {
         lines[i] = lines[i] == MU_GC_LINE_TAKEN ? 0 : lines[i];
@@ -117,6 +140,7 @@ static void settle_lines(mu_gc_block *block)
                    MU_GC_LINE_BYTES);
         }
     }
+    block->heap->hole_lines += block->in_holes ? block->free_lines - before : 0;
 }
 
 static void settle_mixed(mu_gc_heap *heap)
@@ -176,24 +200,32 @@ static void collect_young(mu_gc_heap *heap, mu_gc_collection *plan, mu_gc_roots_
         mu_gc_marking_begin(heap);
     }
     mu_gc_tracer tracer = mu_gc_tracer_of(heap, MU_GC_PASS_YOUNG);
+    tracer.stack = heap->scratch; /* touched already */
+    heap->scratch = (mu_gc_words){0};
     if (tracer.verify) {
         check(heap, MU_GC_PASS_LOGS, roots, context);
     }
     tracer.marking = heap->phase == MU_GC_MARKING;
     trace(&tracer, roots, context);
     mu_gc_bury(&tracer, roots, context);
+    mu_gc_report_phase(heap, "settle");
     pthread_mutex_lock(&heap->lock);
+    uint64_t young_bytes = heap->young_count * MU_GC_BLOCK_BYTES;
     settle_mixed(heap);
     settle_young_blocks(heap);
     settle_young_large(heap);
     heap->stats.live_bytes += tracer.kept_bytes;
     heap->stats.young_collections++;
-    mu_gc_heap_learn(heap, tracer.kept_bytes);
+    mu_gc_pace_learn(heap, young_bytes, tracer.kept_bytes);
     pthread_mutex_unlock(&heap->lock);
+    mu_gc_report_phase(heap, "advance");
     if (heap->phase == MU_GC_MARKING && mu_gc_marking_advance(&tracer)) {
+        mu_gc_report_phase(heap, "end of marking");
         mu_gc_marking_end(heap, roots, context);
         plan->ended_marking = true;
     }
+    heap->scratch = tracer.stack;
+    tracer.stack = (mu_gc_words){0};
     mu_gc_tracer_free(&tracer);
 }
 
@@ -210,6 +242,7 @@ static void choose_sparse(mu_gc_heap *heap)
         room += block->free_lines < SPARSE_LINES ? block->free_lines : 0;
     }
     heap->holes = NULL;
+    heap->hole_lines = 0;
     for (mu_gc_block *block = heap->mature; block; block = block->next) {
         wanted += MU_GC_BLOCK_LINES - block->free_lines;
         block->is_sparse = block->free_lines >= SPARSE_LINES && wanted <= room;
@@ -234,6 +267,7 @@ static void finish_full(mu_gc_tracer *tracer)
     *last = heap->mature;
     heap->unswept = heap->young;
     heap->young = heap->mature = heap->holes = NULL;
+    heap->hole_lines = 0;
     heap->young_count = 0;
     heap->mixed.count = 0;
     for (mu_gc_large *large = heap->young_large; large; large = large->next_young) {
@@ -263,6 +297,7 @@ static void collect_full(mu_gc_heap *heap, mu_gc_roots_fn *roots, void *context)
     pthread_mutex_lock(&heap->lock);
     finish_full(&tracer);
     pthread_mutex_unlock(&heap->lock);
+    mu_gc_pool_sink(heap->pool);
     mu_gc_tracer_free(&tracer);
 }
 
@@ -274,6 +309,7 @@ mu_gc_tracer mu_gc_tracer_of(mu_gc_heap *heap, mu_gc_pass pass)
                           .states = heap->states,
                           .pass = pass,
                           .verify = heap->config.verify,
+                          .sets_marks = pass == MU_GC_PASS_FULL || heap->phase == MU_GC_MARKING,
                           .epoch = heap->phase == MU_GC_MARKING ? mu_gc_next_epoch(heap->epoch)
                                                                 : heap->epoch,
                           .pairs = pass == MU_GC_PASS_MARK ? &heap->marker.pairs : &heap->pairs,
@@ -286,6 +322,9 @@ void mu_gc_tracer_free(mu_gc_tracer *tracer)
     MU_ARRAY_FREE(&tracer->stack);
     MU_ARRAY_FREE(&tracer->weak);
     MU_ARRAY_FREE(&tracer->weak_outside);
+    MU_ARRAY_FREE(&tracer->met);
+    MU_ARRAY_FREE(&tracer->natives);
+    MU_ARRAY_FREE(&tracer->pairs_met);
 }
 
 static void begin(mu_gc_heap *heap)
@@ -309,12 +348,14 @@ static void count_time(mu_gc_heap *heap, uint64_t took_ns)
     stats->collected_ns += took_ns;
     stats->longest_ns = took_ns > stats->longest_ns ? took_ns : stats->longest_ns;
     __atomic_store_n(&heap->is_due, false, __ATOMIC_RELAXED);
+    __atomic_store_n(&heap->is_overdue, false, __ATOMIC_RELAXED);
     pthread_mutex_unlock(&heap->lock);
 }
 
 void mu_gc_collect(mu_gc_heap *heap, mu_gc_collection *plan, mu_gc_roots_fn *roots, void *context)
 {
     uint64_t began_ns = now_ns();
+    mu_gc_report_phase(heap, "wait");
     begin(heap);
     heap->marking_ended = false;
     if (plan->is_full) {
@@ -326,6 +367,7 @@ void mu_gc_collect(mu_gc_heap *heap, mu_gc_collection *plan, mu_gc_roots_fn *roo
         check(heap, MU_GC_PASS_CHECK, roots, context);
     }
     count_time(heap, now_ns() - began_ns);
+    mu_gc_report_end(heap, 0);
     pthread_mutex_unlock(&heap->background);
     mu_gc_background_start(heap);
 }

@@ -10,6 +10,10 @@
  * "Eliminating cycles in weak tables", JUCS 14(21), 2008, go on with such rounds.) What is awaited
  * in the end is dead, cycles through pairs too.
  *
+ * While several threads trace, nobody changes the table but for entries of a key that he reached
+ * himself, which is one thread; their pairs, and all that are met, are kept until the collecting
+ * thread is alone and looks at them.
+ *
  * A young collection takes every old key for alive. While a marking is under way, it leaves to the
  * marker the pairs whose keys are old and not marked; young values it keeps all the same, since old
  * objects may refer to them only in the log. Fields of a key are stored once, before the first
@@ -55,20 +59,28 @@ static void await(mu_gc_pairs *pairs, uintptr_t key, uintptr_t pair)
     }
 }
 
+static void keep_for_later(mu_gc_tracer *tracer, uintptr_t pair)
+{
+    MU_ARRAY_PUSH(tracer->is_shared ? &tracer->pairs_met : &tracer->pairs->met, pair);
+}
+
 void mu_gc_key_reached(mu_gc_tracer *tracer, uintptr_t ref)
 {
     mu_gc_pairs *pairs = tracer->pairs;
     uint32_t *link = bucket_of(pairs, ref);
     while (*link) {
         mu_gc_awaiting *entry = &pairs->awaiting.items[*link - 1];
-        if (entry->key != ref) {
-            link = &entry->next;
-            continue;
+        bool is_its_key = entry->key == ref;
+        if (is_its_key) {
+            keep_for_later(tracer, entry->pair);
+            entry->pair = 0;
+            __atomic_sub_fetch(&pairs->awaited_count, 1, __ATOMIC_RELAXED);
         }
-        MU_ARRAY_PUSH(&pairs->met, entry->pair);
-        entry->pair = 0;
-        pairs->awaited_count--;
-        *link = entry->next;
+        if (is_its_key && !tracer->is_shared) {
+            *link = entry->next;
+        } else {
+            link = &entry->next;
+        }
     }
 }
 
@@ -140,10 +152,10 @@ void mu_gc_visit_pair(mu_gc_tracer *tracer, uintptr_t *pair)
     if (tracer->verify && key) {
         mu_gc_check_before(tracer->heap, pair, key, tracer->owner);
     }
-    if (find_key(tracer, pair, &key)) {
+    if (!(key && tracer->is_shared) && find_key(tracer, pair, &key)) {
         follow(tracer, pair, key);
     } else {
-        MU_ARRAY_PUSH(&tracer->pairs->met, (uintptr_t)pair);
+        keep_for_later(tracer, (uintptr_t)pair);
     }
 }
 

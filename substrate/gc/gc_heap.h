@@ -52,14 +52,15 @@ struct mu_gc_chunk {
     mu_gc_chunk *next; /* among those with a free block */
     mu_gc_chunk *previous;
     uint32_t free_count;
+    bool is_touched; /* the system has given memory for the whole */
     uint64_t used[MU_GC_CHUNK_BLOCKS / 64];
     uint64_t touched[MU_GC_CHUNK_BLOCKS / 64]; /* no longer zero */
     mu_gc_block blocks[MU_GC_CHUNK_BLOCKS];
     uint8_t lines[MU_GC_CHUNK_BLOCKS * MU_GC_BLOCK_LINES];
     /* A bit for each word that may be a header. Marks are all 0 outside of a full collection and
-     * of marking beside the mutators. Starts of old objects are kept under verification only. */
+     * of marking beside the mutators. */
     uint64_t marks[MU_GC_CHUNK_BYTES / 8 / 64];
-    uint64_t starts[MU_GC_CHUNK_BYTES / 8 / 64];
+    uint64_t *starts; /* the same for starts of old objects, under verification; else NULL */
 };
 #define MU_GC_FRONT_BLOCKS ((sizeof(mu_gc_chunk) + MU_GC_BLOCK_BYTES - 1) / MU_GC_BLOCK_BYTES)
 #define MU_GC_BITS_WORDS   (MU_GC_BLOCK_BYTES / 8 / 64) /* of a block */
@@ -93,6 +94,7 @@ static inline uint64_t *mu_gc_block_marks(const mu_gc_block *block)
     return mu_gc_chunk_of((uintptr_t)block)->marks +
            (size_t)mu_gc_block_index(block) * MU_GC_BITS_WORDS;
 }
+/* Under verification. */
 static inline uint64_t *mu_gc_block_starts(const mu_gc_block *block)
 {
     return mu_gc_chunk_of((uintptr_t)block)->starts +
@@ -119,14 +121,24 @@ static inline bool mu_gc_memory_fits(uintptr_t start, uint64_t bytes)
 
 /* The states of all blocks, by address / MU_GC_BLOCK_BYTES; each is atomic. */
 uint8_t *mu_gc_pool_states(mu_gc_pool *pool);
-/* A block with its lines free, or NULL when the system has no memory. */
-mu_gc_block *mu_gc_pool_take(mu_gc_pool *pool);
+/* A block with its lines free, or NULL when the system has no memory. `at_once`: also NULL when
+ * memory would have to be touched for the first time, which takes milliseconds, but for where that
+ * is rare. */
+mu_gc_block *mu_gc_pool_take(mu_gc_pool *pool, bool at_once);
+/* Makes room to note the starts of the block's objects in. */
+void mu_gc_pool_keep_starts(mu_gc_pool *pool, const mu_gc_block *block);
 /* Gives back a list linked by `next`. `heap_ends`: the memory is not about to be wanted again. */
 void mu_gc_pool_give(mu_gc_pool *pool, mu_gc_block *list, bool heap_ends);
-/* Are there so few free blocks that a chunk should be mapped and touched now? And doing it, which
- * takes milliseconds; no lock of a heap is held. */
-bool mu_gc_pool_wants_spare(mu_gc_pool *pool);
-void mu_gc_pool_add_spare(mu_gc_pool *pool);
+/* Should chunks be mapped and touched ahead of use, or unmapped, being too many? And doing it,
+ * which takes milliseconds; no lock of a heap is held. */
+bool mu_gc_pool_wants_upkeep(mu_gc_pool *pool);
+void mu_gc_pool_do_upkeep(mu_gc_pool *pool);
+/* Unmaps what there is too much of: that part of upkeep which is not left out where no job runs. */
+void mu_gc_pool_trim(mu_gc_pool *pool);
+/* A full collection is over: less of the memory that was once in use is kept for later. */
+void mu_gc_pool_sink(mu_gc_pool *pool);
+/* A heap with such a quota begins, or ends. */
+void mu_gc_pool_count_quota(mu_gc_pool *pool, uint64_t bytes, bool is_new);
 void mu_gc_pool_count_large(mu_gc_pool *pool, int64_t bytes);
 
 /* --- Large objects (large_table.c) ------------------------------------------------------------*/
@@ -202,7 +214,7 @@ typedef struct mu_gc_pairs {
     MU_ARRAY(mu_gc_awaiting) awaiting; /* what happens to the key */
     uint32_t *buckets;                 /* by the key's address; indices into `awaiting`, plus 1 */
     uint32_t bucket_count;             /* a power of two */
-    uint32_t awaited_count;            /* of those whose keys were not reached: tell what is */
+    uint32_t awaited_count;            /* atomic: of those whose keys were not reached */
     mu_gc_words dying[2];              /* registrations among them; of mu_gc_how LAST apart */
     mu_gc_words held_weakly;           /* registrations that are HELD_WEAKLY */
 } mu_gc_pairs;
@@ -224,17 +236,57 @@ struct mu_gc_tracer {
     bool is_concurrent;       /* mutators run: natives wait for the next stop */
     bool marking;             /* YOUNG: old objects that are met are marked */
     bool no_memory;           /* for copies: what remains stays where it is */
+    bool sets_marks;          /* of what is kept */
     uint8_t epoch;            /* for lines of what is kept */
     const char *owner;        /* type of the object being scanned, for messages */
     mu_gc_words stack;        /* objects kept and not scanned */
     mu_gc_words weak;         /* weak slots of objects, to look at in the end */
     mu_gc_words weak_outside; /* those behind NATIVE slots, for this stop */
+    mu_gc_words met;          /* YOUNG: old objects that were marked, for the marker to scan */
+    mu_gc_words natives;      /* NATIVE slots that are to be shown by the collecting thread */
+    bool is_shared;           /* others trace as well (team.c) */
     mu_gc_pairs *pairs;
+    mu_gc_words pairs_met; /* is_shared: pairs that the collecting thread is to look at */
     mu_gc_stream streams[2];
     uint64_t kept_bytes;
     uintptr_t range_start; /* only slots in [range_start, range_end) are visited */
     uintptr_t range_end;
 };
+
+/* --- Tracing by several threads (team.c) -------------------------------------------------------*/
+
+/* What helpers found, for the collecting thread. */
+typedef struct mu_gc_found {
+    mu_gc_words weak;
+    mu_gc_words weak_outside;
+    mu_gc_words met;
+    mu_gc_words natives;
+    mu_gc_words pairs_met;
+    uint64_t kept_bytes;
+} mu_gc_found;
+
+typedef struct mu_gc_team {
+    pthread_mutex_t lock;
+    pthread_cond_t job_ended;
+    uint32_t jobs_out;  /* helpers that were asked for, and have not come and gone */
+    bool is_open;       /* atomic */
+    bool is_finished;   /* atomic: nothing is left to trace */
+    uint32_t members;   /* the collecting thread, and helpers that came */
+    uint32_t waiting;   /* atomic: members without work */
+    mu_gc_tracer model; /* a helper's tracer begins like this */
+    MU_ARRAY(mu_gc_words) packets;
+    uint32_t packet_count; /* atomic */
+    mu_gc_found found;
+} mu_gc_team;
+
+void mu_gc_team_init(mu_gc_team *team);
+/* Waits for helpers that were asked for. */
+void mu_gc_team_deinit(mu_gc_team *team);
+/* Scans what is on the stack of the collecting thread's tracer, and all that it leads to, with
+ * whoever comes to help. */
+void mu_gc_team_trace(mu_gc_tracer *tracer);
+/* Helps if a collection of the heap has its team open; for the heap's own jobs. */
+void mu_gc_team_join(mu_gc_heap *heap);
 
 /* --- Marking beside the mutators (marker.c) ---------------------------------------------------*/
 
@@ -252,8 +304,54 @@ typedef struct mu_gc_marker {
     uint64_t kept_bytes;
     uintptr_t large; /* being scanned; 0: none */
     uint64_t large_from;
-    bool is_drained; /* nothing was left to scan */
+    bool is_drained;  /* nothing was left to scan */
+    bool ignores_due; /* the job has waited long enough for a stop that is due */
 } mu_gc_marker;
+
+/* --- Pace (pacing.c) ---------------------------------------------------------------------------*/
+
+/* Sums over some young collections. */
+typedef struct mu_gc_sample {
+    uint32_t count;
+    uint64_t young_bytes;
+    uint64_t kept_bytes;
+} mu_gc_sample;
+
+typedef struct mu_gc_pace {
+    uint64_t young_bytes; /* that make a collection due */
+    mu_gc_sample sample;  /* with that many */
+    bool in_trial;        /* of several times as many as before */
+    bool grown;           /* such trials showed that it pays to wait */
+    mu_gc_sample before;
+    uint64_t before_bytes;
+    uint32_t until_trial; /* collections */
+    uint32_t trial_apart;
+    /* Marking begins when so much lives, as far as is known, or so little room is left. */
+    uint64_t trigger_bytes;
+    uint64_t trigger_room_bytes;
+    uint64_t room_bytes;   /* when the marking under way began */
+    bool is_behind;        /* the last stop could not mark as much as it should have */
+    uint64_t marked_bytes; /* the marker's kept_bytes at the end of the last stop */
+} mu_gc_pace;
+
+/* --- Reports of long stops (stop_report.c) -----------------------------------------------------*/
+
+#define MU_GC_REPORT_PHASES 16u
+typedef struct mu_gc_report_entry {
+    const char *phase; /* that begins here */
+    uint64_t wall_ns;
+    uint64_t cpu_ns; /* of this thread */
+    long faults;
+    long switches;
+} mu_gc_report_entry;
+typedef struct mu_gc_report {
+    mu_gc_report_entry phases[MU_GC_REPORT_PHASES];
+    uint32_t count;
+} mu_gc_report;
+/* A phase of a stop begins; `phase` is a literal. Nothing unless config.report. */
+void mu_gc_report_phase(mu_gc_heap *heap, const char *phase);
+/* The stop ends: says on stderr what took how long, if it was long. */
+void mu_gc_report_end(mu_gc_heap *heap, uint64_t kept_bytes);
 
 /* --- The heap (heap.c) ------------------------------------------------------------------------*/
 
@@ -265,6 +363,7 @@ struct mu_gc_heap {
     pthread_mutex_t background;
     pthread_cond_t job_ended; /* with `lock` */
     bool job_is_out;
+    bool job_is_in;   /* atomic: it holds the background lock */
     bool stop_wanted; /* atomic: the background job is to let go */
     bool is_ending;   /* atomic */
     uint8_t epoch;    /* of the lines of what lives */
@@ -278,9 +377,10 @@ struct mu_gc_heap {
     MU_ARRAY(mu_gc_block *) mixed;
     uint64_t block_count;
     uint64_t young_count;
-    uint64_t young_bytes; /* that make a collection due */
+    uint64_t hole_lines; /* free ones of the blocks in `holes` */
     uint64_t young_large_bytes;
-    bool is_due; /* atomic: a collection is worth while */
+    bool is_due;     /* atomic: a collection is worth while */
+    bool is_overdue; /* atomic: and should wait for nothing */
     uint32_t buffers_out;
     /* Where objects go that should not use up a mutator's buffer, and all under stress. */
     uintptr_t shared_cursor;
@@ -288,8 +388,11 @@ struct mu_gc_heap {
     mu_gc_large_table large;
     mu_gc_large *young_large;
     mu_gc_large *dirty_large;
-    mu_gc_words log; /* old objects stored into since the last collection */
+    uint64_t dirty_cards; /* of large objects */
+    mu_gc_words log;      /* old objects stored into since the last collection */
+    mu_gc_words scratch;  /* memory for the next tracer's stack */
     mu_gc_marker marker;
+    mu_gc_team team;
     mu_gc_pairs pairs;          /* of the stop under way */
     pthread_mutex_t queues;     /* of the links of queues, between mutators; taken before `lock` */
     uint64_t last_registration; /* its number */
@@ -300,11 +403,10 @@ struct mu_gc_heap {
     void *pins_context;
     uintptr_t immortal_start;
     uint64_t immortal_bytes;
-    /* Marking begins when so much lives, as far as is known, or so much is used. */
-    uint64_t trigger_bytes;
-    uint64_t trigger_used_bytes;
+    mu_gc_pace pace;
     mu_gc_stats stats; /* what is counted there */
     uint32_t stressed; /* collections under stress: some are full */
+    mu_gc_report report;
 };
 
 static inline uint64_t mu_gc_heap_used_bytes(const mu_gc_heap *heap)
@@ -328,21 +430,33 @@ void mu_gc_drain(mu_gc_tracer *tracer);
 /* All that lives was reached: clears weak references, then finalizes what did not, then breaks the
  * ephemerons whose keys died. The pass is YOUNG, FULL or MARK. */
 void mu_gc_bury(mu_gc_tracer *tracer, mu_gc_roots_fn *roots, void *context);
-/* Young objects have come to be so many that a collection may be due. The lock is held. */
-void mu_gc_heap_note_due(mu_gc_heap *heap);
-/* A young collection kept so much: decides how much may be young before the next. */
-void mu_gc_heap_learn(mu_gc_heap *heap, uint64_t kept_bytes);
-/* Decides when old space is to be marked next; just after it was swept. The lock is held. */
-void mu_gc_heap_set_trigger(mu_gc_heap *heap);
 void mu_gc_block_set_state(mu_gc_block *block, mu_gc_state state);
-/* Takes a block into a list of the heap, if the quota allows it. The lock is held. */
-mu_gc_block *mu_gc_heap_take_block(mu_gc_heap *heap, mu_gc_state state);
+/* Takes a block into a list of the heap, if the quota allows it. `at_once`: as for the pool. The
+ * lock is held. */
+mu_gc_block *mu_gc_heap_take_block(mu_gc_heap *heap, mu_gc_state state, bool at_once);
 /* mu_gc_buffer_retire with the lock held. */
 void mu_gc_heap_retire(mu_gc_heap *heap, uintptr_t *cursor, uintptr_t *limit);
 static inline bool mu_gc_poisons(const mu_gc_heap *heap)
 {
     return heap->config.verify || heap->config.stress;
 }
+
+/* --- When to collect what (pacing.c) -----------------------------------------------------------*/
+
+void mu_gc_pace_begin(mu_gc_heap *heap);
+/* Young objects have come to be more: is a collection due? The lock is held. */
+void mu_gc_pace_note_young(mu_gc_heap *heap);
+/* The log has grown: is a collection due? The lock is held. */
+void mu_gc_pace_note_log(mu_gc_heap *heap);
+/* A young collection of so much kept so much: decides how much may be young before the next. */
+void mu_gc_pace_learn(mu_gc_heap *heap, uint64_t young_bytes, uint64_t kept_bytes);
+/* Decides when old space is to be marked next; just after it was swept. The lock is held. */
+void mu_gc_pace_set_trigger(mu_gc_heap *heap);
+void mu_gc_pace_begin_marking(mu_gc_heap *heap);
+/* What a stop that promoted so much should mark, in bytes; the marker's kept_bytes tells what was
+ * marked, and what was promoted. `is_last`: nearly no room is left, so better all of it than the
+ * full collection that follows otherwise. */
+uint64_t mu_gc_pace_assist(const mu_gc_heap *heap, uint64_t promoted_bytes, bool *is_last);
 
 /* --- Lines (lines.c) --------------------------------------------------------------------------*/
 
@@ -364,6 +478,39 @@ void mu_gc_block_settle(mu_gc_heap *heap, mu_gc_block *block, bool is_empty);
  * is held. */
 void mu_gc_heap_sweep(mu_gc_heap *heap, uint64_t most);
 
+/* --- Objects ----------------------------------------------------------------------------------*/
+
+/* In a header while its object is copied: the rest is the copy's address. */
+#define MU_GC_HEADER_MOVED 1u
+
+/* Words before the payload, header included, in bytes. */
+static inline uint64_t mu_gc_prefix_bytes(const mu_abi_type *type)
+{
+    return type->is_hybrid ? MU_ABI_LENGTH_BYTES + MU_ABI_HEADER_BYTES : MU_ABI_HEADER_BYTES;
+}
+/* Of an object in the heap, so of a size that does not overflow. */
+static inline uint64_t mu_gc_payload_bytes(const mu_abi_type *type, uint64_t length)
+{
+    uint64_t bytes = type->size_bytes;
+    if (type->is_hybrid) {
+        bytes += type->stride_bytes * length;
+    }
+    return (bytes + 7) & ~(uint64_t)7;
+}
+static inline uint64_t mu_gc_object_bytes(uintptr_t ref, const mu_abi_type *type)
+{
+    uint64_t length = type->is_hybrid ? *mu_abi_length((mu_ref){ref}) : 0;
+    return mu_gc_prefix_bytes(type) + mu_gc_payload_bytes(type, length);
+}
+static inline uintptr_t mu_gc_header(uintptr_t ref)
+{
+    return __atomic_load_n(mu_abi_header((mu_ref){ref}), __ATOMIC_RELAXED);
+}
+static inline bool mu_gc_has_slots(const mu_abi_type *type)
+{
+    return type->slot_count || type->element_slot_count;
+}
+
 /* --- Keeping objects (promotion.c) ------------------------------------------------------------*/
 
 /* Copies an object, or NULL-address 0 when there is no room for it. */
@@ -377,6 +524,12 @@ void mu_gc_streams_close(mu_gc_tracer *tracer);
 /* Scans one object's slots; of a large one, `from` to `to` bytes of its payload. */
 void mu_gc_scan(mu_gc_tracer *tracer, uintptr_t ref);
 void mu_gc_scan_range(mu_gc_tracer *tracer, uintptr_t ref, uint64_t from, uint64_t to);
+/* One slot of the object at `ref`. */
+void mu_gc_visit_slot(mu_gc_tracer *tracer, uintptr_t ref, const mu_abi_slot *slot);
+/* Scans what is on the tracer's stack, and what it leads to, but for at most so many objects
+ * (collector.c; in young passes young_scan.c). */
+void mu_gc_drain_some(mu_gc_tracer *tracer, uint32_t most);
+void mu_gc_drain_young(mu_gc_tracer *tracer, uint32_t most);
 /* Lets the runtime show what is behind a NATIVE slot. */
 void mu_gc_show_native(mu_gc_tracer *tracer, uintptr_t *slot);
 void mu_gc_visit_weak(mu_gc_tracer *tracer, uintptr_t *slot);
@@ -391,19 +544,57 @@ static inline bool mu_gc_is_marked(uintptr_t ref)
 {
     uint32_t word;
     uint64_t bit = mu_gc_bit_of(ref, &word);
-    return mu_gc_chunk_of(ref - MU_ABI_HEADER_BYTES)->marks[word] & bit;
+    const uint64_t *marks = mu_gc_chunk_of(ref - MU_ABI_HEADER_BYTES)->marks;
+    return __atomic_load_n(&marks[word], __ATOMIC_RELAXED) & bit;
+}
+/* False when it was set before; with several threads, one of them sets it. */
+static inline bool mu_gc_set_mark(const mu_gc_tracer *tracer, uintptr_t ref)
+{
+    uint32_t word;
+    uint64_t bit = mu_gc_bit_of(ref, &word);
+    uint64_t *marks = &mu_gc_chunk_of(ref - MU_ABI_HEADER_BYTES)->marks[word];
+    uint64_t before = __atomic_load_n(marks, __ATOMIC_RELAXED);
+    if (before & bit) {
+        return false;
+    }
+    if (tracer->is_shared) {
+        return !(__atomic_fetch_or(marks, bit, __ATOMIC_RELAXED) & bit);
+    }
+    __atomic_store_n(marks, before | bit, __ATOMIC_RELAXED);
+    return true;
+}
+/* With several threads: makes an object that may move one's own; false when the header is no longer
+ * `header`. Its next header ends that. */
+static inline bool mu_gc_claim(const mu_gc_tracer *tracer, uintptr_t ref, uintptr_t header)
+{
+    return !tracer->is_shared ||
+           __atomic_compare_exchange_n(mu_abi_header((mu_ref){ref}), &header, MU_GC_HEADER_MOVED,
+                                       false, __ATOMIC_ACQUIRE, __ATOMIC_RELAXED);
+}
+/* The header, when nobody has claimed the object (any more). */
+static inline uintptr_t mu_gc_settled_header(uintptr_t ref)
+{
+    uintptr_t header;
+    do {
+        header = __atomic_load_n(mu_abi_header((mu_ref){ref}), __ATOMIC_ACQUIRE);
+    } while (header == MU_GC_HEADER_MOVED);
+    return header;
+}
+static inline void mu_gc_set_header(uintptr_t ref, uintptr_t header)
+{
+    __atomic_store_n(mu_abi_header((mu_ref){ref}), header, __ATOMIC_RELEASE);
 }
 
-/* --- Ephemerons and finalizers (ephemerons.c, finalizers.c)
- * -------------------------------------*/
+/* --- Ephemerons and finalizers (ephemerons.c, finalizers.c) ------------------------------------*/
 
-/* Goes on with a pair whose key lives; keeps others for later. */
+/* Goes on with a pair whose key lives; keeps others for later, and all where several trace. */
 void mu_gc_visit_pair(mu_gc_tracer *tracer, uintptr_t *pair);
-/* Something that may be a key was reached: `ref` is where it was before. */
+/* Something that may be a key was reached, by this thread first: `ref` is where it was before. */
 void mu_gc_key_reached(mu_gc_tracer *tracer, uintptr_t ref);
 static inline void mu_gc_tell_reached(mu_gc_tracer *tracer, uintptr_t ref)
 {
-    if (__builtin_expect(tracer->pairs->awaited_count > 0, false)) {
+    if (__builtin_expect(__atomic_load_n(&tracer->pairs->awaited_count, __ATOMIC_RELAXED) > 0,
+                         false)) {
         mu_gc_key_reached(tracer, ref);
     }
 }
@@ -465,36 +656,3 @@ void mu_gc_check_tagref64(const uintptr_t *slot, const char *owner);
 /* Visits every old object in the pass LOGS or CHECK. */
 void mu_gc_check_heap(mu_gc_tracer *tracer);
 void mu_gc_note_start(uintptr_t ref);
-
-/* --- Objects ----------------------------------------------------------------------------------*/
-
-/* In a header while its object is copied: the rest is the copy's address. */
-#define MU_GC_HEADER_MOVED 1u
-
-/* Words before the payload, header included, in bytes. */
-static inline uint64_t mu_gc_prefix_bytes(const mu_abi_type *type)
-{
-    return type->is_hybrid ? MU_ABI_LENGTH_BYTES + MU_ABI_HEADER_BYTES : MU_ABI_HEADER_BYTES;
-}
-/* Of an object in the heap, so of a size that does not overflow. */
-static inline uint64_t mu_gc_payload_bytes(const mu_abi_type *type, uint64_t length)
-{
-    uint64_t bytes = type->size_bytes;
-    if (type->is_hybrid) {
-        bytes += type->stride_bytes * length;
-    }
-    return (bytes + 7) & ~(uint64_t)7;
-}
-static inline uint64_t mu_gc_object_bytes(uintptr_t ref, const mu_abi_type *type)
-{
-    uint64_t length = type->is_hybrid ? *mu_abi_length((mu_ref){ref}) : 0;
-    return mu_gc_prefix_bytes(type) + mu_gc_payload_bytes(type, length);
-}
-static inline uintptr_t mu_gc_header(uintptr_t ref)
-{
-    return __atomic_load_n(mu_abi_header((mu_ref){ref}), __ATOMIC_RELAXED);
-}
-static inline bool mu_gc_has_slots(const mu_abi_type *type)
-{
-    return type->slot_count || type->element_slot_count;
-}

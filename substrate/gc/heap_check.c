@@ -28,7 +28,8 @@ void mu_gc_note_start(uintptr_t ref)
 {
     uint32_t word;
     uint64_t bit = mu_gc_bit_of(ref, &word);
-    mu_gc_chunk_of(ref - MU_ABI_HEADER_BYTES)->starts[word] |= bit;
+    __atomic_fetch_or(&mu_gc_chunk_of(ref - MU_ABI_HEADER_BYTES)->starts[word], bit,
+                      __ATOMIC_RELAXED);
 }
 
 /* What is wrong with the reference, or NULL. The heap's lock is held. */

@@ -16,17 +16,23 @@
 
 /* ---------------------------------------------------------------------------------------- holes */
 
+/* Where several trace, others mark lines meanwhile, but none that are free. */
+static inline bool is_free(const uint8_t *line)
+{
+    return __atomic_load_n(line, __ATOMIC_RELAXED) == 0;
+}
+
 /* The first run of at least `lines` free ones in a block: its beginning, or MU_GC_BLOCK_LINES. */
 static uint32_t find_run(const uint8_t *bytes, uint32_t lines, uint32_t *end)
 {
     uint32_t at = 0;
     while (at < MU_GC_BLOCK_LINES) {
-        if (bytes[at] != 0) {
+        if (!is_free(&bytes[at])) {
             at++;
             continue;
         }
         uint32_t stop = at + 1;
-        while (stop < MU_GC_BLOCK_LINES && bytes[stop] == 0) {
+        while (stop < MU_GC_BLOCK_LINES && is_free(&bytes[stop])) {
             stop++;
         }
         if (stop - at >= lines) {
@@ -55,6 +61,7 @@ mu_gc_block *mu_gc_holes_take(mu_gc_heap *heap, uint64_t needed, uint32_t most, 
         if (at < MU_GC_BLOCK_LINES) {
             memset(bytes + at, value, stop - at);
             block->free_lines -= stop - at;
+            heap->hole_lines -= stop - at;
             *start = mu_gc_block_start(block) + (uintptr_t)at * MU_GC_LINE_BYTES;
             *end = mu_gc_block_start(block) + (uintptr_t)stop * MU_GC_LINE_BYTES;
         }
@@ -73,6 +80,7 @@ void mu_gc_holes_add(mu_gc_heap *heap, mu_gc_block *block)
 {
     if (block->free_lines > 0 && !block->in_holes) {
         block->in_holes = true;
+        heap->hole_lines += block->free_lines;
         block->next_rest = heap->holes;
         heap->holes = block;
     }
@@ -91,6 +99,7 @@ void mu_gc_lines_free(uintptr_t start, uintptr_t end)
     if (from < to) {
         memset(mu_gc_block_lines(block) + from, 0, to - from);
         block->free_lines += to - from;
+        block->heap->hole_lines += block->in_holes ? to - from : 0;
         mu_gc_holes_add(block->heap, block);
     }
 }
@@ -101,7 +110,7 @@ void mu_gc_lines_mark(uintptr_t start, uintptr_t end, uint8_t epoch)
     uint32_t first = (uint32_t)(start & (MU_GC_CHUNK_BYTES - 1)) / MU_GC_LINE_BYTES;
     uint32_t last = (uint32_t)((end - 1) & (MU_GC_CHUNK_BYTES - 1)) / MU_GC_LINE_BYTES;
     do {
-        chunk->lines[first] = epoch;
+        __atomic_store_n(&chunk->lines[first], epoch, __ATOMIC_RELAXED);
     } while (++first <= last);
 }
 
@@ -174,6 +183,6 @@ void mu_gc_heap_sweep(mu_gc_heap *heap, uint64_t most)
     }
     if (!heap->unswept && heap->large.sweep_at >= heap->large.bucket_count) {
         heap->phase = MU_GC_IDLE;
-        mu_gc_heap_set_trigger(heap);
+        mu_gc_pace_set_trigger(heap);
     }
 }

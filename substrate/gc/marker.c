@@ -21,13 +21,14 @@
 #define CHECK_EVERY  64u
 #define SWEEP_BLOCKS 32u
 #define SLICE_BYTES  4096u
-/* Objects that a stop scans so that a marking may end with it; and those when the quota is about to
- * be used up before the marking is through, which a full collection would take much longer to mend.
- */
-#define STOP_OBJECTS    2000u
-#define PRESSED_OBJECTS 5000u
-#define LAST_BYTES      ((uint64_t)2 << 20)
-#define RING            16u
+/* Objects that a stop scans so that a marking may end with it, and the time that it spends on what
+ * the job is behind. */
+#define STOP_OBJECTS 2000u
+#define ASSIST_NS    500000ll
+/* The job waits so long for a stop that is due. */
+#define WAY_NS      200000ll
+#define RING        16u
+#define AHEAD_WORDS 32768u
 
 /* ------------------------------------------------------------------------------------- scanning */
 
@@ -149,6 +150,7 @@ void mu_gc_marking_begin(mu_gc_heap *heap)
     marker->kept_bytes = 0;
     marker->large = 0;
     marker->is_drained = false;
+    mu_gc_pace_begin_marking(heap);
 }
 
 static void clear_marks(mu_gc_block *list)
@@ -165,29 +167,36 @@ void mu_gc_marking_abort(mu_gc_heap *heap)
     mu_gc_pairs_clear(&heap->marker.pairs);
     heap->marker.large = 0;
     heap->epoch = mu_gc_next_epoch(heap->epoch); /* some lines and large objects are of it */
+    heap->pace.is_behind = false;
     heap->phase = MU_GC_IDLE;
 }
 
-/* Most of the marking is for the job: a stop scans only what may be the last. */
-static uint64_t stop_objects(const mu_gc_heap *heap)
+static int64_t now_ns(void)
 {
-    uint64_t quota = heap->config.quota_bytes;
-    uint64_t live = heap->stats.live_bytes;
-    uint64_t left = quota > live ? quota - live : 0;
-    uint64_t room = quota > heap->trigger_bytes ? quota - heap->trigger_bytes : 0;
-    uint64_t used = mu_gc_heap_used_bytes(heap);
-    uint64_t unused = quota > used ? quota - used : 0;
-    uint64_t last = quota / 64 < LAST_BYTES ? quota / 64 : LAST_BYTES;
-    if (unused < last) {
-        return UINT64_MAX; /* what is left to mark takes less time than a full collection */
+    struct timespec now;
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return (int64_t)now.tv_sec * 1000000000 + now.tv_nsec;
+}
+
+/* Marks for a stop that promoted so much: what the job is behind, within the time that a stop has;
+ * when it cannot, stops come more often. Most of the marking is for the job, so when that has been
+ * idle the stop marks a little more, which may be the last of it. */
+static bool assist(mu_gc_tracer *tracer, uint64_t promoted_bytes)
+{
+    mu_gc_heap *heap = tracer->heap;
+    mu_gc_marker *marker = &heap->marker;
+    bool is_last;
+    uint64_t wanted = mu_gc_pace_assist(heap, promoted_bytes, &is_last);
+    bool done = mark_some(tracer, marker->is_drained ? STOP_OBJECTS : 0);
+    uint64_t goal =
+        wanted > UINT64_MAX - marker->kept_bytes ? UINT64_MAX : marker->kept_bytes + wanted;
+    int64_t end_ns = now_ns() + ASSIST_NS;
+    while (!done && marker->kept_bytes < goal && (is_last || now_ns() < end_ns)) {
+        done = mark_some(tracer, CHECK_EVERY);
     }
-    if (left < room / 16 || unused < 8 * last) {
-        return 8 * PRESSED_OBJECTS;
-    }
-    if (left < room / 4) {
-        return PRESSED_OBJECTS;
-    }
-    return heap->marker.is_drained ? STOP_OBJECTS : 0;
+    heap->pace.is_behind = !done && marker->kept_bytes < goal;
+    heap->pace.marked_bytes = marker->kept_bytes;
+    return done;
 }
 
 bool mu_gc_marking_advance(mu_gc_tracer *young)
@@ -195,13 +204,14 @@ bool mu_gc_marking_advance(mu_gc_tracer *young)
     mu_gc_heap *heap = young->heap;
     mu_gc_marker *marker = &heap->marker;
     append(&marker->weak, &young->weak);
+    append(&marker->stack, &young->met);
     marker->kept_bytes += young->kept_bytes;
     mu_gc_tracer tracer = open_tracer(heap);
     while (marker->natives.count > 0) {
         uintptr_t *slot = (uintptr_t *)marker->natives.items[--marker->natives.count];
         mu_gc_show_native(&tracer, slot);
     }
-    bool done = mark_some(&tracer, stop_objects(heap));
+    bool done = assist(&tracer, young->kept_bytes);
     /* Weak cells in frames are among the roots at the end. */
     MU_ARRAY_FREE(&tracer.weak_outside);
     close_tracer(&tracer);
@@ -221,6 +231,7 @@ void mu_gc_marking_end(mu_gc_heap *heap, mu_gc_roots_fn *roots, void *context)
     heap->epoch = tracer.epoch;
     heap->unswept = heap->mature;
     heap->mature = heap->holes = NULL;
+    heap->hole_lines = 0;
     heap->large.sweep_at = 0;
     heap->phase = MU_GC_SWEEPING;
     heap->stats.live_bytes = heap->marker.kept_bytes;
@@ -233,21 +244,28 @@ void mu_gc_marking_end(mu_gc_heap *heap, mu_gc_roots_fn *roots, void *context)
 
 /* -------------------------------------------------------------------------------------- the job */
 
-static int64_t now_ns(void)
-{
-    struct timespec now;
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    return (int64_t)now.tv_sec * 1000000000 + now.tv_nsec;
-}
-
 static bool lets_go(const mu_gc_heap *heap)
 {
-    return __atomic_load_n(&heap->stop_wanted, __ATOMIC_RELAXED);
+    return __atomic_load_n(&heap->stop_wanted, __ATOMIC_RELAXED) ||
+           (__atomic_load_n(&heap->is_due, __ATOMIC_RELAXED) && !heap->marker.ignores_due);
+}
+
+/* Has room for what a stop may push, in memory that is touched. */
+static void reserve_ahead(mu_gc_heap *heap, mu_gc_words *stack)
+{
+    uint64_t wanted = heap->stats.live_bytes / 128;
+    wanted = wanted < AHEAD_WORDS ? wanted : AHEAD_WORDS;
+    if (stack->capacity - stack->count < wanted) {
+        MU_ARRAY_RESERVE(stack, stack->count + (uint32_t)wanted);
+        memset(stack->items + stack->count, 0,
+               (stack->capacity - stack->count) * sizeof *stack->items);
+    }
 }
 
 static void mark_for_a_slice(mu_gc_heap *heap, int64_t end_ns)
 {
     mu_gc_tracer tracer = open_tracer(heap);
+    reserve_ahead(heap, &tracer.stack);
     tracer.is_concurrent = true;
     bool done = false;
     while (!done && !lets_go(heap) && now_ns() < end_ns) {
@@ -281,22 +299,40 @@ static bool has_work(mu_gc_heap *heap)
     return has && !__atomic_load_n(&heap->is_ending, __ATOMIC_RELAXED);
 }
 
+static void come_in(mu_gc_heap *heap)
+{
+    pthread_mutex_lock(&heap->background);
+    __atomic_store_n(&heap->job_is_in, true, __ATOMIC_RELAXED);
+}
+
+static void go_out(mu_gc_heap *heap)
+{
+    __atomic_store_n(&heap->job_is_in, false, __ATOMIC_RELAXED);
+    pthread_mutex_unlock(&heap->background);
+}
+
 /* Lets a stop that wants the lock have it, and has it again afterwards. Stops are short, so the
- * worker is kept. */
+ * worker is kept. One that is due may never come, when nobody allocates any more. */
 static void make_way(mu_gc_heap *heap)
 {
-    pthread_mutex_unlock(&heap->background);
-    while (lets_go(heap) && !__atomic_load_n(&heap->is_ending, __ATOMIC_RELAXED)) {
+    int64_t end_ns = now_ns() + WAY_NS;
+    go_out(heap);
+    bool waits = true;
+    while (waits && !__atomic_load_n(&heap->is_ending, __ATOMIC_RELAXED)) {
         sched_yield();
+        mu_gc_team_join(heap);
+        waits = __atomic_load_n(&heap->stop_wanted, __ATOMIC_RELAXED) ||
+                (__atomic_load_n(&heap->is_due, __ATOMIC_RELAXED) && now_ns() < end_ns);
     }
-    pthread_mutex_lock(&heap->background);
+    come_in(heap);
+    heap->marker.ignores_due = __atomic_load_n(&heap->is_due, __ATOMIC_RELAXED);
 }
 
 static void run_job(void *context)
 {
     mu_gc_heap *heap = context;
     int64_t end_ns = now_ns() + SLICE_NS;
-    pthread_mutex_lock(&heap->background);
+    come_in(heap);
     while (has_work(heap) && now_ns() < end_ns) {
         if (heap->phase == MU_GC_MARKING) {
             mark_for_a_slice(heap, end_ns);
@@ -308,10 +344,8 @@ static void run_job(void *context)
         }
     }
     bool goes_on = has_work(heap);
-    pthread_mutex_unlock(&heap->background);
-    if (mu_gc_pool_wants_spare(heap->pool)) {
-        mu_gc_pool_add_spare(heap->pool);
-    }
+    go_out(heap);
+    mu_gc_pool_do_upkeep(heap->pool);
     if (goes_on) {
         heap->config.run_later(heap->config.run_context, run_job, heap);
         return;
@@ -325,14 +359,15 @@ static void run_job(void *context)
 void mu_gc_background_start(mu_gc_heap *heap)
 {
     if (!heap->config.run_later) {
+        mu_gc_pool_trim(heap->pool);
         return;
     }
-    bool wants_chunk = mu_gc_pool_wants_spare(heap->pool);
+    bool wants_upkeep = mu_gc_pool_wants_upkeep(heap->pool);
     bool starts = false;
     pthread_mutex_lock(&heap->lock);
     if (!heap->job_is_out) { /* which is it that says whether it is drained */
         bool waits = heap->phase == MU_GC_MARKING && heap->marker.is_drained;
-        starts = wants_chunk || (heap->phase != MU_GC_IDLE && !waits);
+        starts = wants_upkeep || (heap->phase != MU_GC_IDLE && !waits);
         heap->job_is_out = starts;
     }
     pthread_mutex_unlock(&heap->lock);

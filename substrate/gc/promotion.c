@@ -4,9 +4,9 @@
  * ones go to a block of their own while there is one, so that they do not tear up what small ones
  * could use (Immix's overflow allocation).
  *
- * Nothing here can fail. Where the quota or the system gives no room for a copy, the object stays,
- * and its block becomes an old one with holes around what lives. So no memory is held in reserve
- * for copies, and a collection never takes a block that the quota does not allow.
+ * Nothing here can fail. Where the quota or the system gives no room for a copy, or not at once,
+ * the object stays, and its block becomes an old one with holes around what lives. So no memory is
+ * held in reserve for copies, and a collection never takes a block that the quota does not allow.
  */
 #include "gc_heap.h"
 
@@ -43,7 +43,8 @@ static bool open_in_hole(mu_gc_tracer *tracer, mu_gc_stream *stream, uint64_t ne
 
 static bool open_in_block(mu_gc_tracer *tracer, mu_gc_stream *stream)
 {
-    mu_gc_block *block = mu_gc_heap_take_block(tracer->heap, MU_GC_STATE_MATURE);
+    bool at_once = tracer->pass == MU_GC_PASS_YOUNG && tracer->heap->config.run_later;
+    mu_gc_block *block = mu_gc_heap_take_block(tracer->heap, MU_GC_STATE_MATURE, at_once);
     if (!block) {
         return false;
     }
@@ -102,19 +103,12 @@ static void copy_words(uintptr_t to, uintptr_t from, uint64_t bytes)
     }
 }
 
-static void set_mark(uintptr_t ref)
-{
-    uint32_t word;
-    uint64_t bit = mu_gc_bit_of(ref, &word);
-    mu_gc_chunk_of(ref - MU_ABI_HEADER_BYTES)->marks[word] |= bit;
-}
-
 /* What a kept object needs wherever it is. */
 static void note_kept(mu_gc_tracer *tracer, uintptr_t ref, uint64_t total)
 {
     tracer->kept_bytes += total;
-    if (tracer->pass == MU_GC_PASS_FULL || tracer->heap->phase == MU_GC_MARKING) {
-        set_mark(ref);
+    if (tracer->sets_marks) {
+        (void)mu_gc_set_mark(tracer, ref);
     }
     if (tracer->verify) {
         mu_gc_note_start(ref);
@@ -129,10 +123,13 @@ uintptr_t mu_gc_copy(mu_gc_tracer *tracer, uintptr_t ref, const mu_abi_type *typ
     if (copy == 0) {
         return 0;
     }
-    copy_words(copy - prefix, ref - prefix, total);
+    copy_words(copy, ref, total - prefix); /* others may look at the header */
+    if (type->is_hybrid) {
+        *mu_abi_length((mu_ref){copy}) = *mu_abi_length((mu_ref){ref});
+    }
     *mu_abi_header((mu_ref){copy}) = (uintptr_t)type | MU_ABI_HEADER_UNLOGGED;
-    *mu_abi_header((mu_ref){ref}) = copy | MU_GC_HEADER_MOVED;
     note_kept(tracer, copy, total);
+    mu_gc_set_header(ref, copy | MU_GC_HEADER_MOVED);
     mu_gc_tell_reached(tracer, ref);
     return copy;
 }
@@ -141,9 +138,9 @@ void mu_gc_keep_in_place(mu_gc_tracer *tracer, uintptr_t ref, const mu_abi_type 
 {
     uint64_t total = mu_gc_object_bytes(ref, type);
     uintptr_t start = ref - mu_gc_prefix_bytes(type);
-    *mu_abi_header((mu_ref){ref}) = (uintptr_t)type | MU_ABI_HEADER_UNLOGGED;
     mu_gc_lines_mark(start, start + total, tracer->epoch);
-    mu_gc_block_of(ref)->has_kept = true;
+    __atomic_store_n(&mu_gc_block_of(ref)->has_kept, true, __ATOMIC_RELAXED);
     note_kept(tracer, ref, total);
+    mu_gc_set_header(ref, (uintptr_t)type | MU_ABI_HEADER_UNLOGGED);
     mu_gc_tell_reached(tracer, ref);
 }

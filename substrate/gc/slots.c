@@ -21,54 +21,79 @@ static const mu_abi_type *type_of(uintptr_t header)
     return (const mu_abi_type *)(header & ~(uintptr_t)MU_ABI_HEADER_FLAGS);
 }
 
-/* Makes a large object one that `epoch` reached. */
-static void keep_large(mu_gc_tracer *tracer, uintptr_t ref, uint8_t epoch)
+/* Makes a large object one that `epoch` reached; false when it was. */
+static bool reach_large(mu_gc_tracer *tracer, mu_gc_large *large, uint8_t epoch)
 {
-    mu_gc_large *large = mu_gc_large_of(ref);
     if (!large->is_young && large->epoch == epoch) {
-        return;
+        return false;
     }
     large->epoch = epoch;
     tracer->kept_bytes += large->bytes;
     if (tracer->pass != MU_GC_PASS_MARK) {
         large->is_young = false;
-        *mu_abi_header((mu_ref){ref}) |= MU_ABI_HEADER_UNLOGGED;
+        *mu_abi_header((mu_ref){mu_gc_large_ref(large)}) |= MU_ABI_HEADER_UNLOGGED;
     }
-    mu_gc_tell_reached(tracer, ref);
-    push(tracer, ref);
+    return true;
+}
+
+/* There are few, so a lock does where several trace. */
+static void keep_large(mu_gc_tracer *tracer, uintptr_t ref, uint8_t epoch)
+{
+    if (tracer->is_shared) {
+        pthread_mutex_lock(&tracer->heap->lock);
+    }
+    bool is_new = reach_large(tracer, mu_gc_large_of(ref), epoch);
+    if (tracer->is_shared) {
+        pthread_mutex_unlock(&tracer->heap->lock);
+    }
+    if (is_new) {
+        mu_gc_tell_reached(tracer, ref);
+        push(tracer, ref);
+    }
+}
+
+static void mark_large(mu_gc_tracer *tracer, uintptr_t ref, mu_gc_words *stack)
+{
+    mu_gc_heap *heap = tracer->heap;
+    mu_gc_large *large = mu_gc_large_of(ref);
+    if (tracer->is_shared) {
+        pthread_mutex_lock(&heap->lock);
+    }
+    bool is_new = !large->is_young && large->epoch != tracer->epoch;
+    if (is_new) {
+        large->epoch = tracer->epoch;
+        heap->marker.kept_bytes += large->bytes;
+    }
+    if (tracer->is_shared) {
+        pthread_mutex_unlock(&heap->lock);
+    }
+    if (is_new) {
+        MU_ARRAY_PUSH(stack, ref);
+    }
 }
 
 void mu_gc_mark(mu_gc_tracer *tracer, uintptr_t ref)
 {
     mu_gc_state state = mu_gc_state_of(tracer->states, ref);
-    mu_gc_words *stack =
-        tracer->pass == MU_GC_PASS_YOUNG ? &tracer->heap->marker.stack : &tracer->stack;
+    mu_gc_words *stack = tracer->pass == MU_GC_PASS_YOUNG ? &tracer->met : &tracer->stack;
     if (state == MU_GC_STATE_YOUNG) {
         return; /* whatever refers to it is logged, and comes again */
     }
     if (state == MU_GC_STATE_NONE) {
-        uintptr_t header = mu_gc_header(ref);
-        mu_gc_large *large = mu_gc_large_of(ref);
-        if (header & MU_GC_HEADER_LARGE && !large->is_young && large->epoch != tracer->epoch) {
-            large->epoch = tracer->epoch;
-            tracer->heap->marker.kept_bytes += large->bytes;
-            MU_ARRAY_PUSH(stack, ref);
+        if (mu_gc_header(ref) & MU_GC_HEADER_LARGE) {
+            mark_large(tracer, ref, stack);
         }
         return;
     }
-    uint32_t word;
-    uint64_t bit = mu_gc_bit_of(ref, &word);
-    uint64_t *marks = mu_gc_chunk_of(ref - MU_ABI_HEADER_BYTES)->marks;
-    if (!(marks[word] & bit)) {
-        marks[word] |= bit;
+    if (mu_gc_set_mark(tracer, ref)) {
         MU_ARRAY_PUSH(stack, ref);
     }
 }
 
-static uintptr_t promote(mu_gc_tracer *tracer, uintptr_t ref, const mu_abi_type *type,
-                         mu_gc_state state)
+/* Copies an object that is one's own if it `moves` and there is room, or keeps it where it is. */
+static uintptr_t settle(mu_gc_tracer *tracer, uintptr_t ref, const mu_abi_type *type, bool moves)
 {
-    uintptr_t kept = state == MU_GC_STATE_YOUNG ? mu_gc_copy(tracer, ref, type) : 0;
+    uintptr_t kept = moves ? mu_gc_copy(tracer, ref, type) : 0;
     if (kept == 0) {
         mu_gc_keep_in_place(tracer, ref, type);
         kept = ref;
@@ -88,51 +113,55 @@ uintptr_t mu_gc_keep_young(mu_gc_tracer *tracer, uintptr_t ref)
         }
         return ref;
     }
-    uintptr_t header = mu_gc_header(ref);
-    if (header & MU_GC_HEADER_MOVED) {
-        return header & ~(uintptr_t)MU_GC_HEADER_MOVED;
-    }
-    if (header & MU_ABI_HEADER_UNLOGGED) {
-        if (tracer->marking && state != MU_GC_STATE_YOUNG) {
-            mu_gc_mark(tracer, ref);
+    uintptr_t header;
+    do {
+        header = mu_gc_settled_header(ref);
+        if (header & MU_GC_HEADER_MOVED) {
+            return header & ~(uintptr_t)MU_GC_HEADER_MOVED;
         }
-        return ref;
-    }
-    if (header & MU_GC_HEADER_LARGE) {
-        keep_large(tracer, ref, tracer->epoch);
-        return ref;
-    }
-    if (header & MU_ABI_HEADER_IMMORTAL) {
-        return ref;
-    }
-    return promote(tracer, ref, (const mu_abi_type *)header, state);
+        if (header & MU_ABI_HEADER_UNLOGGED) {
+            if (tracer->marking && state != MU_GC_STATE_YOUNG) {
+                mu_gc_mark(tracer, ref);
+            }
+            return ref;
+        }
+        if (header & MU_GC_HEADER_LARGE) {
+            keep_large(tracer, ref, tracer->epoch);
+            return ref;
+        }
+        if (header & MU_ABI_HEADER_IMMORTAL) {
+            return ref;
+        }
+    } while (!mu_gc_claim(tracer, ref, header));
+    return settle(tracer, ref, (const mu_abi_type *)header, state == MU_GC_STATE_YOUNG);
 }
 
+/* What is marked has been kept where it is, or is a copy. What may move is claimed before it is
+ * marked, and what does not move is marked by one. */
 uintptr_t mu_gc_keep_full(mu_gc_tracer *tracer, uintptr_t ref)
 {
-    uintptr_t header = mu_gc_header(ref);
-    if (header & MU_GC_HEADER_MOVED) {
-        return header & ~(uintptr_t)MU_GC_HEADER_MOVED;
-    }
-    if (header & MU_GC_HEADER_LARGE) {
-        keep_large(tracer, ref, tracer->epoch);
+    uintptr_t header;
+    bool moves;
+    do {
+        header = mu_gc_settled_header(ref);
+        if (header & MU_GC_HEADER_MOVED) {
+            return header & ~(uintptr_t)MU_GC_HEADER_MOVED;
+        }
+        if (header & MU_GC_HEADER_LARGE) {
+            keep_large(tracer, ref, tracer->epoch);
+            return ref;
+        }
+        if (header & MU_ABI_HEADER_IMMORTAL || mu_gc_is_marked(ref)) {
+            return ref;
+        }
+        moves = mu_gc_state_of(tracer->states, ref) == MU_GC_STATE_YOUNG ||
+                mu_gc_block_of(ref)->is_sparse;
+    } while (!mu_gc_claim(tracer, ref, header));
+    if (tracer->is_shared && mu_gc_is_marked(ref)) { /* since it was looked at */
+        mu_gc_set_header(ref, header);
         return ref;
     }
-    if (header & MU_ABI_HEADER_IMMORTAL || mu_gc_is_marked(ref)) {
-        return ref;
-    }
-    const mu_abi_type *type = type_of(header);
-    bool moves =
-        mu_gc_state_of(tracer->states, ref) == MU_GC_STATE_YOUNG || mu_gc_block_of(ref)->is_sparse;
-    uintptr_t kept = moves ? mu_gc_copy(tracer, ref, type) : 0;
-    if (kept == 0) {
-        mu_gc_keep_in_place(tracer, ref, type);
-        kept = ref;
-    }
-    if (mu_gc_has_slots(type)) {
-        push(tracer, kept);
-    }
-    return kept;
+    return settle(tracer, ref, type_of(header), moves);
 }
 
 static __attribute__((noinline)) void check_slot(mu_gc_tracer *tracer, const uintptr_t *slot,
@@ -277,6 +306,8 @@ static void visit_native(mu_gc_tracer *tracer, uintptr_t *slot)
 {
     if (tracer->is_concurrent) {
         MU_ARRAY_PUSH(&tracer->heap->marker.natives, (uintptr_t)slot);
+    } else if (tracer->is_shared) {
+        MU_ARRAY_PUSH(&tracer->natives, (uintptr_t)slot);
     } else if (tracer->pass != MU_GC_PASS_LOGS) {
         mu_gc_show_native(tracer, slot);
     }
@@ -354,22 +385,6 @@ static void visit_elements(mu_gc_tracer *tracer, uintptr_t payload, const mu_abi
     }
 }
 
-/* What most references need, without leaving the loop. */
-static inline void visit_young_quickly(mu_gc_tracer *tracer, uintptr_t *slot)
-{
-    uintptr_t ref = *slot;
-    if (ref == 0) {
-        return;
-    }
-    if (!tracer->marking && mu_gc_state_of(tracer->states, ref) == MU_GC_STATE_MATURE) {
-        return;
-    }
-    uintptr_t kept = mu_gc_keep_young(tracer, ref);
-    if (kept != ref) {
-        *slot = kept;
-    }
-}
-
 static inline void visit_marking_quickly(mu_gc_tracer *tracer, const uintptr_t *slot)
 {
     uintptr_t ref = __atomic_load_n(slot, __ATOMIC_ACQUIRE);
@@ -380,38 +395,33 @@ static inline void visit_marking_quickly(mu_gc_tracer *tracer, const uintptr_t *
         mu_gc_mark(tracer, ref);
         return;
     }
-    uint32_t word;
-    uint64_t bit = mu_gc_bit_of(ref, &word);
-    uint64_t *marks = mu_gc_chunk_of(ref - MU_ABI_HEADER_BYTES)->marks;
-    uint64_t before = marks[word];
-    if (!(before & bit)) {
-        marks[word] = before | bit;
+    if (mu_gc_set_mark(tracer, ref)) {
         push(tracer, ref);
     }
 }
 
-/* The slots of an object that is visited whole, in the two passes that time is spent in. */
+/* The slots of an object that is marked beside the mutators. */
 static void visit_quickly(mu_gc_tracer *tracer, uintptr_t ref, const mu_abi_type *type)
 {
-    bool is_young = tracer->pass == MU_GC_PASS_YOUNG;
     const mu_abi_slot *end = type->slots + type->slot_count;
     for (const mu_abi_slot *slot = type->slots; slot < end; slot++) {
-        uintptr_t *address = (uintptr_t *)(ref + slot->offset_bytes);
-        if (slot->kind != MU_ABI_SLOT_REF) {
-            visit_slots(tracer, ref, slot, 1);
-        } else if (is_young) {
-            visit_young_quickly(tracer, address);
+        if (slot->kind == MU_ABI_SLOT_REF) {
+            visit_marking_quickly(tracer, (uintptr_t *)(ref + slot->offset_bytes));
         } else {
-            visit_marking_quickly(tracer, address);
+            visit_slots(tracer, ref, slot, 1);
         }
     }
 }
 
+void mu_gc_visit_slot(mu_gc_tracer *tracer, uintptr_t ref, const mu_abi_slot *slot)
+{
+    visit_slots(tracer, ref, slot, 1);
+}
+
 void mu_gc_scan(mu_gc_tracer *tracer, uintptr_t ref)
 {
-    const mu_abi_type *type = type_of(mu_gc_header(ref));
-    bool is_quick = tracer->pass == MU_GC_PASS_YOUNG || tracer->pass == MU_GC_PASS_MARK;
-    if (is_quick && !tracer->verify && tracer->range_end == UINTPTR_MAX) {
+    const mu_abi_type *type = type_of(mu_gc_settled_header(ref));
+    if (tracer->pass == MU_GC_PASS_MARK && !tracer->verify && tracer->range_end == UINTPTR_MAX) {
         visit_quickly(tracer, ref, type);
     } else {
         tracer->owner = type->name;

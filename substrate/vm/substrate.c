@@ -27,6 +27,7 @@ mu_substrate_config mu_substrate_config_from_environment(void)
         .gc_stress = flag("MU_GC_STRESS"),
         .gc_verify = flag("MU_GC_VERIFY"),
         .gc_concurrent = flag("MU_GC_CONCURRENT"),
+        .gc_report = flag("MU_GC_REPORT"),
         .yield_stress = flag("MU_YIELD_STRESS"),
     };
     /* NOLINTNEXTLINE(concurrency-mt-unsafe) */
@@ -77,8 +78,8 @@ static mu_status open_parts(mu_substrate *substrate, mu_report *report)
         return mu_report_add(report, status, nowhere, "cannot make the code generator's stubs: %s",
                              mu_status_text(status));
     }
-    mu_thread_pool_config pool = {.workers = worker_count(&substrate->config),
-                                  .preempt = thread_preempt};
+    substrate->worker_count = worker_count(&substrate->config);
+    mu_thread_pool_config pool = {.workers = substrate->worker_count, .preempt = thread_preempt};
     status = mu_thread_pool_new(&pool, &substrate->workers);
     if (status != MU_OK) {
         return mu_report_add(report, status, nowhere, "cannot start %u worker threads",

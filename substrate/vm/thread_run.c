@@ -116,7 +116,7 @@ static slice_end at_yieldpoint(mu_thread *thread)
     if (yields) {
         return SLICE_QUEUED;
     }
-    vm_pause_for_world(thread);
+    vm_pause_or_collect(thread);
     return SLICE_GOES_ON;
 }
 

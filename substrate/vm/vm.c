@@ -42,8 +42,10 @@ mu_status mu_vm_new(mu_substrate *substrate, const mu_vm_config *config, mu_vm *
                          .stress = substrate->config.gc_stress,
                          .verify = substrate->config.gc_verify,
                          .concurrent = substrate->config.gc_concurrent,
+                         .report = substrate->config.gc_report,
                          .run_later = vm_run_later,
-                         .run_context = vm};
+                         .run_context = vm,
+                         .helpers = substrate->worker_count - 1};
     vm->share = mu_share_new(substrate->workers, share_weight(vm->config.cpu_share));
     vm->heap = mu_gc_heap_new(substrate->blocks, &heap);
     mu_gc_heap_set_native(vm->heap, vm_stack_reached, vm);

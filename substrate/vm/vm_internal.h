@@ -43,6 +43,7 @@ struct mu_substrate {
     mu_stack_pool *stacks;
     mu_stack_pool *native_stacks; /* for C */
     mu_thread_pool *workers;
+    uint32_t worker_count;
     mu_timer_queue *timers;
     mu_ir_env *root;
     pthread_mutex_t lock; /* of what follows; taken before a VM's lock, never after */
@@ -315,7 +316,9 @@ void vm_stop_world(mu_vm *vm, mu_thread *self);
 void vm_start_world(mu_vm *vm, mu_thread *self);
 /* A yieldpoint: lets the world stop if someone wants it to. */
 void vm_pause_for_world(mu_thread *thread);
-/* Asks a thread to come to a yieldpoint; VM's lock held. */
+/* The same, but collects first if that is due. */
+void vm_pause_or_collect(mu_thread *thread);
+/* Asks a thread to come to a yieldpoint; VM's lock held, or by the thread itself. */
 void vm_request_stop(mu_thread *thread);
 /* Gives the true stack limit back when nothing is wanted of the thread; VM's lock held. */
 void vm_allow_running(mu_thread *thread);

@@ -256,6 +256,15 @@ void vm_collect(mu_vm *vm, mu_thread *self, bool full)
     vm_start_world(vm, self);
 }
 
+void vm_pause_or_collect(mu_thread *thread)
+{
+    if (mu_gc_is_due(thread->vm->heap)) {
+        vm_collect(thread->vm, thread, false);
+    } else {
+        vm_pause_for_world(thread);
+    }
+}
+
 /* Only a full collection lets a thread fail for want of memory. */
 mu_status vm_allocate(mu_thread *thread, const mu_abi_type *type, uint64_t length, mu_ref *ref)
 {
@@ -277,8 +286,11 @@ mu_status vm_allocate(mu_thread *thread, const mu_abi_type *type, uint64_t lengt
 
 void vm_log_store(uintptr_t object, uintptr_t address, uint64_t bytes, mu_abi_thread *abi)
 {
-    const mu_thread *thread = (const mu_thread *)(const void *)abi;
+    mu_thread *thread = (mu_thread *)(void *)abi;
     mu_gc_log(thread->vm->heap, (mu_ref){object}, address, bytes);
+    if (mu_gc_is_due(thread->vm->heap)) {
+        vm_request_stop(thread); /* a program that stores much may allocate nothing */
+    }
 }
 
 void mu_vm_collect(mu_vm *vm)

@@ -47,10 +47,12 @@ typedef struct mu_gc_config {
     bool stress; /* MU_GC_STRESS: buffers are always empty, so that each allocation comes here */
     bool verify; /* check the whole heap at every collection */
     bool concurrent; /* begin to mark old space at every opportunity */
+    bool report;     /* say on stderr what took the time of each stop above 1 ms */
     /* Runs `job(argument)` once, soon, on some thread that is no mutator in its world. NULL: old
      * space is marked in full collections only. */
     void (*run_later)(void *context, void (*job)(void *argument), void *argument);
     void *run_context;
+    uint32_t helpers; /* of those threads, how many may trace beside who collects; 0 or more */
 } mu_gc_config;
 /* Cheap: takes no block until something is allocated. */
 mu_gc_heap *mu_gc_heap_new(mu_gc_pool *pool, const mu_gc_config *config);
@@ -115,8 +117,8 @@ typedef struct mu_gc_collection {
     bool begins_marking; /* of old ones, beside the mutators */
     bool ended_marking;  /* out: what is not marked died */
 } mu_gc_collection;
-/* Is a collection worth while, young objects being many? Cheap; for before an allocation that comes
- * here. Thread: any. */
+/* Is a collection worth while, young objects being many, or stores that were logged? Cheap; for
+ * before an allocation that comes here, and after mu_gc_log for the next safepoint. Thread: any. */
 bool mu_gc_is_due(const mu_gc_heap *heap);
 /* Decides what the next collection is; `full` demands a full one, as after a NO_MEMORY. The
  * mutators are stopped, and mu_gc_collect follows. */

@@ -436,6 +436,7 @@ typedef struct run_plan {
     uint32_t full_in;
     bool stress;
     bool marks;
+    job_threads *threads;
 } run_plan;
 
 static void run(uint32_t seed, const run_plan *plan)
@@ -446,7 +447,9 @@ static void run(uint32_t seed, const run_plan *plan)
                            .stress = plan->stress,
                            .concurrent = plan->marks};
     memset(w->roots, 0xff, sizeof w->roots);
-    if (plan->marks) {
+    if (plan->threads) {
+        fake_start_helped(&w->m, &config, plan->threads);
+    } else if (plan->marks) {
         fake_start_marking(&w->m, &config);
     } else {
         fake_start(&w->m, &config);
@@ -476,22 +479,35 @@ static void run(uint32_t seed, const run_plan *plan)
 Test(mu_gc_ephemeron_graph, full_collections_agree_with_the_model)
 {
     for (uint32_t seed = 1; seed <= 6; seed++) {
-        run(seed, &(run_plan){30000, 300, 1, false, false});
+        run(seed, &(run_plan){30000, 300, 1, false, false, NULL});
     }
 }
 
 Test(mu_gc_ephemeron_graph, young_collections_agree_with_the_model)
 {
     for (uint32_t seed = 100; seed <= 107; seed++) {
-        run(seed, &(run_plan){20000, 60, 10, false, false});
-        run(seed, &(run_plan){3000, 6, 5, true, false});
+        run(seed, &(run_plan){20000, 60, 10, false, false, NULL});
+        run(seed, &(run_plan){3000, 6, 5, true, false, NULL});
     }
 }
 
 Test(mu_gc_ephemeron_graph, markings_agree_with_the_model)
 {
     for (uint32_t seed = 200; seed <= 211; seed++) {
-        run(seed, &(run_plan){20000, 60, 30, false, true});
-        run(seed, &(run_plan){4000, 6, 100, true, true});
+        run(seed, &(run_plan){20000, 60, 30, false, true, NULL});
+        run(seed, &(run_plan){4000, 6, 100, true, true, NULL});
     }
+}
+
+/* Under stress even small stops ask for help. */
+Test(mu_gc_ephemeron_graph, collections_by_several_threads_agree_with_the_model)
+{
+    job_threads threads;
+    job_threads_start(&threads, 3);
+    for (uint32_t seed = 300; seed <= 305; seed++) {
+        run(seed, &(run_plan){20000, 300, 1, true, false, &threads});
+        run(seed, &(run_plan){6000, 20, 5, true, false, &threads});
+        run(seed, &(run_plan){6000, 20, 30, true, true, &threads});
+    }
+    cr_assert_gt(job_threads_end(&threads), 100);
 }

@@ -285,3 +285,33 @@ Test(mu_gc_young, garbage_in_old_space_never_uses_up_the_quota)
     cr_assert_gt(mu_gc_heap_stats(m.heap).young_collections, 20);
     fake_end(&m);
 }
+
+Test(mu_gc_young, long_log_makes_a_collection_due)
+{
+    fake_mutator m;
+    fake_start(&m, &(mu_gc_config){.quota_bytes = 16 * FAKE_MIB});
+    for (uintptr_t i = 0; i < 20000; i++) {
+        uintptr_t pair = numbered(&m, i);
+        *fake_word(pair, 1) = m.roots[0];
+        m.roots[0] = pair;
+    }
+    fake_collect(&m);
+    cr_assert_not(mu_gc_is_due(m.heap));
+    uintptr_t logged = 0;
+    for (uintptr_t at = m.roots[0]; at && !mu_gc_is_due(m.heap); at = *fake_word(at, 1)) {
+        fake_store(&m, at, 2, at);
+        logged++;
+    }
+    cr_assert(logged > 1000 && logged < 15000, "%zu", (size_t)logged);
+    fake_collect_young(&m);
+    cr_assert_not(mu_gc_is_due(m.heap));
+    m.roots[1] = fake_new(&m, &fake_refs, 2000000 / 2);
+    fake_collect_young(&m);
+    logged = 0;
+    for (uint64_t i = 1; i < 1000000 && !mu_gc_is_due(m.heap); i += 64) {
+        fake_store(&m, m.roots[1], i, m.roots[0]);
+        logged++;
+    }
+    cr_assert(logged > 1000 && logged < 15000, "%zu", (size_t)logged);
+    fake_end(&m);
+}
