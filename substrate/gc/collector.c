@@ -48,8 +48,12 @@ void mu_gc_drain_some(mu_gc_tracer *tracer, uint32_t most)
 }
 
 /* Alone as long as that takes no longer than to wake others. */
-static void drain(mu_gc_tracer *tracer)
+void mu_gc_drain(mu_gc_tracer *tracer)
 {
+    if (tracer->pass == MU_GC_PASS_MARK) {
+        mu_gc_marking_drain(tracer);
+        return;
+    }
     const mu_gc_config *config = &tracer->heap->config;
     bool has_help = config->run_later && config->helpers > 0;
     uint32_t alone = config->stress ? ALONE_STRESS : ALONE_OBJECTS;
@@ -71,17 +75,21 @@ static void trace(mu_gc_tracer *tracer, mu_gc_roots_fn *roots, void *context)
     }
     tracer->owner = "the log";
     mu_gc_log_trace(tracer);
-    drain(tracer);
+    mu_gc_drain(tracer);
     mu_gc_report_phase(heap, "roots");
     visit_roots(tracer, roots, context);
-    drain(tracer);
+    mu_gc_drain(tracer);
+    mu_gc_pairs_settle(tracer);
     mu_gc_streams_close(tracer);
 }
 
 static void clear_weak(mu_gc_tracer *tracer, mu_gc_roots_fn *roots, void *context)
 {
     mu_gc_report_phase(tracer->heap, "weak");
+    mu_gc_pass pass = tracer->pass;
+    bool marking = tracer->marking;
     tracer->pass = MU_GC_PASS_WEAK;
+    tracer->marking = pass != MU_GC_PASS_YOUNG; /* then what is not marked died */
     for (uint32_t i = 0; i < tracer->weak.count; i++) {
         mu_gc_visit_weak(tracer, (uintptr_t *)tracer->weak.items[i]);
     }
@@ -91,6 +99,20 @@ static void clear_weak(mu_gc_tracer *tracer, mu_gc_roots_fn *roots, void *contex
     if (tracer->weak_in_roots) {
         visit_roots(tracer, roots, context);
     }
+    tracer->pass = pass;
+    tracer->marking = marking;
+}
+
+/* Weak references first, so that nobody finds by one what is finalized. What comes back to life by
+ * that may hold some itself. */
+void mu_gc_bury(mu_gc_tracer *tracer, mu_gc_roots_fn *roots, void *context)
+{
+    clear_weak(tracer, roots, context);
+    if (mu_gc_finalize(tracer)) {
+        mu_gc_streams_close(tracer);
+        clear_weak(tracer, roots, context);
+    }
+    mu_gc_pairs_break(tracer);
 }
 
 static void check(mu_gc_heap *heap, mu_gc_pass pass, mu_gc_roots_fn *roots, void *context)
@@ -185,8 +207,7 @@ static void collect_young(mu_gc_heap *heap, mu_gc_collection *plan, mu_gc_roots_
     }
     tracer.marking = heap->phase == MU_GC_MARKING;
     trace(&tracer, roots, context);
-    tracer.marking = false; /* for the question what died: old objects did not */
-    clear_weak(&tracer, roots, context);
+    mu_gc_bury(&tracer, roots, context);
     mu_gc_report_phase(heap, "settle");
     pthread_mutex_lock(&heap->lock);
     uint64_t young_bytes = heap->young_count * MU_GC_BLOCK_BYTES;
@@ -273,8 +294,7 @@ static void collect_full(mu_gc_heap *heap, mu_gc_roots_fn *roots, void *context)
     mu_gc_tracer tracer = mu_gc_tracer_of(heap, MU_GC_PASS_FULL);
     tracer.epoch = mu_gc_next_epoch(heap->epoch);
     trace(&tracer, roots, context);
-    tracer.marking = true; /* what is not marked died */
-    clear_weak(&tracer, roots, context);
+    mu_gc_bury(&tracer, roots, context);
     pthread_mutex_lock(&heap->lock);
     finish_full(&tracer);
     pthread_mutex_unlock(&heap->lock);
@@ -294,6 +314,7 @@ mu_gc_tracer mu_gc_tracer_of(mu_gc_heap *heap, mu_gc_pass pass)
                           .sets_marks = pass == MU_GC_PASS_FULL || heap->phase == MU_GC_MARKING,
                           .epoch = heap->phase == MU_GC_MARKING ? mu_gc_next_epoch(heap->epoch)
                                                                 : heap->epoch,
+                          .pairs = pass == MU_GC_PASS_MARK ? &heap->marker.pairs : &heap->pairs,
                           .owner = "nothing",
                           .range_end = UINTPTR_MAX};
 }
@@ -305,6 +326,7 @@ void mu_gc_tracer_free(mu_gc_tracer *tracer)
     MU_ARRAY_FREE(&tracer->weak_outside);
     MU_ARRAY_FREE(&tracer->met);
     MU_ARRAY_FREE(&tracer->natives);
+    MU_ARRAY_FREE(&tracer->pairs_met);
 }
 
 static void begin(mu_gc_heap *heap)

@@ -2,12 +2,12 @@
 /* The collector's own structures: chunks, blocks and the pool that maps them, large objects, the
  * heap, the tracer. Only the room's sources include this.
  *
- * Locks: a heap's background lock, its lock, then the pool's. The background lock is held by the
- * background job while it marks or sweeps, and during a collection. In a collection the mutators
- * stand still, but others may ask for statistics, so what those read changes under the heap's lock
- * even then.
+ * Locks: a heap's background lock, `queues`, its lock, then the pool's. The background lock is held
+ * by the background job while it marks or sweeps, and during a collection. In a collection the
+ * mutators stand still, but others may ask for statistics, so what those read changes under the
+ * heap's lock even then.
  */
-#include "mu_gc.h"
+#include "mu_gc_ephemerons.h"
 
 #include <pthread.h>
 
@@ -202,6 +202,23 @@ typedef enum mu_gc_pass {
 
 typedef MU_ARRAY(uintptr_t) mu_gc_words;
 
+/* Pairs (MU_ABI_SLOT_PAIR) of objects that live, whose first word is not known to; ephemerons.c.
+ * The address of a pair is that of its object. */
+typedef struct mu_gc_awaiting {
+    uintptr_t key;
+    uintptr_t pair; /* 0: the key was reached */
+    uint32_t next;  /* in the bucket */
+} mu_gc_awaiting;
+typedef struct mu_gc_pairs {
+    mu_gc_words met;                   /* to be looked at */
+    MU_ARRAY(mu_gc_awaiting) awaiting; /* what happens to the key */
+    uint32_t *buckets;                 /* by the key's address; indices into `awaiting`, plus 1 */
+    uint32_t bucket_count;             /* a power of two */
+    uint32_t awaited_count;            /* atomic: of those whose keys were not reached */
+    mu_gc_words dying[2];              /* registrations among them; of mu_gc_how LAST apart */
+    mu_gc_words held_weakly;           /* registrations that are HELD_WEAKLY */
+} mu_gc_pairs;
+
 /* Where copies go: [cursor, limit) lies in lines that are marked already. */
 typedef struct mu_gc_stream {
     uintptr_t cursor;
@@ -228,6 +245,8 @@ struct mu_gc_tracer {
     mu_gc_words met;          /* YOUNG: old objects that were marked, for the marker to scan */
     mu_gc_words natives;      /* NATIVE slots that are to be shown by the collecting thread */
     bool is_shared;           /* others trace as well (team.c) */
+    mu_gc_pairs *pairs;
+    mu_gc_words pairs_met; /* is_shared: pairs that the collecting thread is to look at */
     mu_gc_stream streams[2];
     uint64_t kept_bytes;
     uintptr_t range_start; /* only slots in [range_start, range_end) are visited */
@@ -242,6 +261,7 @@ typedef struct mu_gc_found {
     mu_gc_words weak_outside;
     mu_gc_words met;
     mu_gc_words natives;
+    mu_gc_words pairs_met;
     uint64_t kept_bytes;
 } mu_gc_found;
 
@@ -280,6 +300,7 @@ typedef struct mu_gc_marker {
     mu_gc_words stack;
     mu_gc_words weak;
     mu_gc_words natives; /* NATIVE slots that were reached, for the next stop */
+    mu_gc_pairs pairs;
     uint64_t kept_bytes;
     uintptr_t large; /* being scanned; 0: none */
     uint64_t large_from;
@@ -372,6 +393,10 @@ struct mu_gc_heap {
     mu_gc_words scratch;  /* memory for the next tracer's stack */
     mu_gc_marker marker;
     mu_gc_team team;
+    mu_gc_pairs pairs;          /* of the stop under way */
+    pthread_mutex_t queues;     /* of the links of queues, between mutators; taken before `lock` */
+    uint64_t last_registration; /* its number */
+    mu_gc_words notified;       /* counts of queues that something came to in the last stop */
     mu_gc_native_fn *native;
     void *native_context;
     mu_gc_pins_fn *pins; /* NULL: nothing is ever pinned */
@@ -400,6 +425,11 @@ static inline uint8_t mu_gc_next_epoch(uint8_t epoch)
 /* A tracer for the pass, and freeing what it came to hold. */
 mu_gc_tracer mu_gc_tracer_of(mu_gc_heap *heap, mu_gc_pass pass);
 void mu_gc_tracer_free(mu_gc_tracer *tracer);
+/* Scans what is on the tracer's stack, and what that leads to. */
+void mu_gc_drain(mu_gc_tracer *tracer);
+/* All that lives was reached: clears weak references, then finalizes what did not, then breaks the
+ * ephemerons whose keys died. The pass is YOUNG, FULL or MARK. */
+void mu_gc_bury(mu_gc_tracer *tracer, mu_gc_roots_fn *roots, void *context);
 void mu_gc_block_set_state(mu_gc_block *block, mu_gc_state state);
 /* Takes a block into a list of the heap, if the quota allows it. `at_once`: as for the pool. The
  * lock is held. */
@@ -555,6 +585,36 @@ static inline void mu_gc_set_header(uintptr_t ref, uintptr_t header)
     __atomic_store_n(mu_abi_header((mu_ref){ref}), header, __ATOMIC_RELEASE);
 }
 
+/* --- Ephemerons and finalizers (ephemerons.c, finalizers.c) ------------------------------------*/
+
+/* Goes on with a pair whose key lives; keeps others for later, and all where several trace. */
+void mu_gc_visit_pair(mu_gc_tracer *tracer, uintptr_t *pair);
+/* Something that may be a key was reached, by this thread first: `ref` is where it was before. */
+void mu_gc_key_reached(mu_gc_tracer *tracer, uintptr_t ref);
+static inline void mu_gc_tell_reached(mu_gc_tracer *tracer, uintptr_t ref)
+{
+    if (__builtin_expect(__atomic_load_n(&tracer->pairs->awaited_count, __ATOMIC_RELAXED) > 0,
+                         false)) {
+        mu_gc_key_reached(tracer, ref);
+    }
+}
+/* Looks at up to `most` pairs that were met; true when none are left. */
+bool mu_gc_pairs_look(mu_gc_tracer *tracer, uint64_t most);
+/* After everything else was reached: what pairs keep alive, too. */
+void mu_gc_pairs_settle(mu_gc_tracer *tracer);
+/* What is awaited is dead: breaks the ephemerons. A marking's memory is left to the job, since to
+ * give back much takes milliseconds. */
+void mu_gc_pairs_break(mu_gc_tracer *tracer);
+void mu_gc_pairs_clear(mu_gc_pairs *pairs);
+bool mu_gc_pair_is_registration(uintptr_t pair);
+/* How a pair's registration works; 0: it is an ephemeron's. */
+uint64_t mu_gc_pair_how(uintptr_t pair);
+/* Brings to their queues the registrations whose objects have died, and keeps what those need.
+ * False: there are none. */
+bool mu_gc_finalize(mu_gc_tracer *tracer);
+/* Ends registrations whose `held` died. */
+void mu_gc_end_weakly_held(mu_gc_tracer *tracer);
+
 /* --- The log (barrier_log.c) ------------------------------------------------------------------*/
 
 /* Makes everything that was logged unlogged again, before anything is traced: the flag tells old
@@ -572,7 +632,9 @@ void mu_gc_marking_abort(mu_gc_heap *heap);
 /* Moves what the tracer's young pass marked to the marker, lets natives that wait be shown, and
  * scans for a bounded time; true when all that lives is marked. */
 bool mu_gc_marking_advance(mu_gc_tracer *tracer);
-/* Clears weak references, and leaves the rest to sweeping. */
+/* Scans all that the tracer, one in the pass MARK, has left to scan. */
+void mu_gc_marking_drain(mu_gc_tracer *tracer);
+/* Buries the dead, but for sweeping. */
 void mu_gc_marking_end(mu_gc_heap *heap, mu_gc_roots_fn *roots, void *context);
 /* Sees to it that the background job runs if there is work for it. */
 void mu_gc_background_start(mu_gc_heap *heap);

@@ -21,6 +21,7 @@ mu_gc_heap *mu_gc_heap_new(mu_gc_pool *pool, const mu_gc_config *config)
     mu_gc_pace_begin(heap);
     pthread_mutex_init(&heap->lock, NULL);
     pthread_mutex_init(&heap->background, NULL);
+    pthread_mutex_init(&heap->queues, NULL);
     pthread_cond_init(&heap->job_ended, NULL);
     mu_gc_team_init(&heap->team);
     return heap;
@@ -44,7 +45,11 @@ void mu_gc_heap_free(mu_gc_heap *heap)
     MU_ARRAY_FREE(&heap->marker.stack);
     MU_ARRAY_FREE(&heap->marker.weak);
     MU_ARRAY_FREE(&heap->marker.natives);
+    MU_ARRAY_FREE(&heap->notified);
+    mu_gc_pairs_clear(&heap->marker.pairs);
+    mu_gc_pairs_clear(&heap->pairs);
     pthread_cond_destroy(&heap->job_ended);
+    pthread_mutex_destroy(&heap->queues);
     pthread_mutex_destroy(&heap->background);
     pthread_mutex_destroy(&heap->lock);
     mu_free(heap);

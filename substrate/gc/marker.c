@@ -35,6 +35,7 @@
 static void scan_marked(mu_gc_tracer *tracer, uintptr_t ref)
 {
     mu_gc_marker *marker = &tracer->heap->marker;
+    mu_gc_tell_reached(tracer, ref);
     if (mu_gc_state_of(tracer->states, ref) == MU_GC_STATE_NONE) {
         marker->large = ref;
         marker->large_from = 0;
@@ -98,6 +99,23 @@ static bool scan_some(mu_gc_tracer *tracer, uint64_t most)
     return false;
 }
 
+/* The same with what pairs keep alive: scans, then looks at as many pairs, and once more at what
+ * that led to. The rest is for the next time, unless everything is to be marked now. */
+static bool mark_some(mu_gc_tracer *tracer, uint64_t most)
+{
+    bool done = false;
+    for (uint32_t round = 0; !done && (round < 2 || most == UINT64_MAX); round++) {
+        done =
+            scan_some(tracer, most) && mu_gc_pairs_look(tracer, most) && tracer->stack.count == 0;
+    }
+    return done;
+}
+
+void mu_gc_marking_drain(mu_gc_tracer *tracer)
+{
+    (void)scan_some(tracer, UINT64_MAX);
+}
+
 static void append(mu_gc_words *to, const mu_gc_words *from)
 {
     for (uint32_t i = 0; i < from->count; i++) {
@@ -128,6 +146,7 @@ void mu_gc_marking_begin(mu_gc_heap *heap)
     mu_gc_marker *marker = &heap->marker;
     heap->phase = MU_GC_MARKING;
     marker->stack.count = marker->weak.count = marker->natives.count = 0;
+    mu_gc_pairs_clear(&marker->pairs);
     marker->kept_bytes = 0;
     marker->large = 0;
     marker->is_drained = false;
@@ -145,6 +164,7 @@ void mu_gc_marking_abort(mu_gc_heap *heap)
 {
     clear_marks(heap->mature);
     heap->marker.stack.count = heap->marker.weak.count = heap->marker.natives.count = 0;
+    mu_gc_pairs_clear(&heap->marker.pairs);
     heap->marker.large = 0;
     heap->epoch = mu_gc_next_epoch(heap->epoch); /* some lines and large objects are of it */
     heap->pace.is_behind = false;
@@ -167,12 +187,12 @@ static bool assist(mu_gc_tracer *tracer, uint64_t promoted_bytes)
     mu_gc_marker *marker = &heap->marker;
     bool is_last;
     uint64_t wanted = mu_gc_pace_assist(heap, promoted_bytes, &is_last);
-    bool done = scan_some(tracer, marker->is_drained ? STOP_OBJECTS : 0);
+    bool done = mark_some(tracer, marker->is_drained ? STOP_OBJECTS : 0);
     uint64_t goal =
         wanted > UINT64_MAX - marker->kept_bytes ? UINT64_MAX : marker->kept_bytes + wanted;
     int64_t end_ns = now_ns() + ASSIST_NS;
     while (!done && marker->kept_bytes < goal && (is_last || now_ns() < end_ns)) {
-        done = scan_some(tracer, CHECK_EVERY);
+        done = mark_some(tracer, CHECK_EVERY);
     }
     heap->pace.is_behind = !done && marker->kept_bytes < goal;
     heap->pace.marked_bytes = marker->kept_bytes;
@@ -203,13 +223,9 @@ void mu_gc_marking_end(mu_gc_heap *heap, mu_gc_roots_fn *roots, void *context)
 {
     heap->marking_ended = true;
     mu_gc_tracer tracer = open_tracer(heap);
-    tracer.pass = MU_GC_PASS_WEAK;
-    tracer.marking = true;
-    for (uint32_t i = 0; i < tracer.weak.count; i++) {
-        mu_gc_visit_weak(&tracer, (uintptr_t *)tracer.weak.items[i]);
-    }
-    tracer.owner = "the roots";
-    roots(&tracer, context);
+    tracer.weak_in_roots = true; /* for all that was seen while it was marked */
+    mu_gc_bury(&tracer, roots, context);
+    MU_ARRAY_FREE(&tracer.weak_outside);
     close_tracer(&tracer);
     pthread_mutex_lock(&heap->lock);
     heap->epoch = tracer.epoch;
@@ -254,7 +270,7 @@ static void mark_for_a_slice(mu_gc_heap *heap, int64_t end_ns)
     bool done = false;
     while (!done && !lets_go(heap) && now_ns() < end_ns) {
         for (uint32_t i = 0; i < 16 && !done && !lets_go(heap); i++) {
-            done = scan_some(&tracer, CHECK_EVERY);
+            done = mark_some(&tracer, CHECK_EVERY);
         }
     }
     close_tracer(&tracer);
@@ -264,6 +280,7 @@ static void mark_for_a_slice(mu_gc_heap *heap, int64_t end_ns)
 static void sweep_for_a_slice(mu_gc_heap *heap, int64_t end_ns)
 {
     bool done = false;
+    mu_gc_pairs_clear(&heap->marker.pairs);
     while (!done && !lets_go(heap) && now_ns() < end_ns) {
         pthread_mutex_lock(&heap->lock);
         mu_gc_heap_sweep(heap, SWEEP_BLOCKS);

@@ -130,6 +130,7 @@ uintptr_t mu_gc_copy(mu_gc_tracer *tracer, uintptr_t ref, const mu_abi_type *typ
     *mu_abi_header((mu_ref){copy}) = (uintptr_t)type | MU_ABI_HEADER_UNLOGGED;
     note_kept(tracer, copy, total);
     mu_gc_set_header(ref, copy | MU_GC_HEADER_MOVED);
+    mu_gc_tell_reached(tracer, ref);
     return copy;
 }
 
@@ -141,4 +142,5 @@ void mu_gc_keep_in_place(mu_gc_tracer *tracer, uintptr_t ref, const mu_abi_type 
     __atomic_store_n(&mu_gc_block_of(ref)->has_kept, true, __ATOMIC_RELAXED);
     note_kept(tracer, ref, total);
     mu_gc_set_header(ref, (uintptr_t)type | MU_ABI_HEADER_UNLOGGED);
+    mu_gc_tell_reached(tracer, ref);
 }

@@ -47,6 +47,7 @@ static void keep_large(mu_gc_tracer *tracer, uintptr_t ref, uint8_t epoch)
         pthread_mutex_unlock(&tracer->heap->lock);
     }
     if (is_new) {
+        mu_gc_tell_reached(tracer, ref);
         push(tracer, ref);
     }
 }
@@ -213,7 +214,8 @@ uintptr_t mu_gc_find_living(const mu_gc_tracer *tracer, uintptr_t ref)
     if (header & MU_ABI_HEADER_IMMORTAL) {
         return ref;
     }
-    bool is_whole = tracer->pass == MU_GC_PASS_WEAK && tracer->marking;
+    bool is_whole =
+        tracer->pass == MU_GC_PASS_WEAK ? tracer->marking : tracer->pass != MU_GC_PASS_YOUNG;
     if (header & MU_GC_HEADER_LARGE) {
         const mu_gc_large *large = mu_gc_large_of(ref);
         return !large->is_young && (!is_whole || large->epoch == tracer->epoch) ? ref : 0;
@@ -356,6 +358,7 @@ static void visit_slots(mu_gc_tracer *tracer, uintptr_t base, const mu_abi_slot 
         case MU_ABI_SLOT_WEAK: mu_gc_visit_weak(tracer, address); break;
         case MU_ABI_SLOT_TAGREF64: visit_tagref64(tracer, address); break;
         case MU_ABI_SLOT_NATIVE: visit_native(tracer, address); break;
+        case MU_ABI_SLOT_PAIR: mu_gc_visit_pair(tracer, address); break;
         case MU_ABI_SLOT_NESTED: break;
         }
     }

@@ -12,7 +12,8 @@
  *
  * An object that may move is claimed by exchanging its header for MU_GC_HEADER_MOVED, without an
  * address, and belongs to who did that until there is an address, or the header is back. Marks are
- * set atomically. Natives, which the runtime shows, are left to the collecting thread.
+ * set atomically. Natives, which the runtime shows, and pairs are left to the collecting thread;
+ * ephemerons.c says how a helper tells that it reached a key.
  */
 #include "gc_heap.h"
 
@@ -144,6 +145,7 @@ static void hand_over(mu_gc_team *team, mu_gc_tracer *tracer)
     append(&team->found.weak_outside, &tracer->weak_outside);
     append(&team->found.met, &tracer->met);
     append(&team->found.natives, &tracer->natives);
+    append(&team->found.pairs_met, &tracer->pairs_met);
     team->found.kept_bytes += tracer->kept_bytes;
     team->members--;
     team->waiting--;
@@ -225,6 +227,7 @@ static void close_team(mu_gc_heap *heap, mu_gc_tracer *tracer)
     append(&tracer->weak_outside, &team->found.weak_outside);
     append(&tracer->met, &team->found.met);
     append(&tracer->natives, &team->found.natives);
+    append(&tracer->pairs_met, &team->found.pairs_met);
     tracer->kept_bytes += team->found.kept_bytes;
     pthread_mutex_unlock(&team->lock);
 }
@@ -246,4 +249,5 @@ void mu_gc_team_trace(mu_gc_tracer *tracer)
         }
     } while (tracer->stack.count > 0);
     tracer->is_shared = false;
+    append(&tracer->pairs->met, &tracer->pairs_met);
 }

@@ -38,6 +38,7 @@ static inline uintptr_t copy_usual(mu_gc_tracer *tracer, uintptr_t ref, const mu
     if (tracer->sets_marks) {
         (void)mu_gc_set_mark(tracer, copy);
     }
+    mu_gc_tell_reached(tracer, ref);
     if (mu_gc_has_slots(type)) {
         push(tracer, copy);
     }

@@ -163,9 +163,16 @@ static void infer_comminst(inference *to)
     case MU_COMMINST_NEW_STACK:
     case MU_COMMINST_CURRENT_STACK: give(to, simple(to, MU_IR_STACKREF)); break;
     case MU_COMMINST_GET_THREADLOCAL:
+    case MU_COMMINST_EPHEMERON_NEW:
+    case MU_COMMINST_EPHEMERON_KEY:
+    case MU_COMMINST_EPHEMERON_VALUE:
+    case MU_COMMINST_QUEUE_NEW:
+    case MU_COMMINST_QUEUE_TAKE:
+    case MU_COMMINST_FINALIZER_REGISTER:
     case MU_COMMINST_TR64_TO_REF: give(to, to_type(to, MU_IR_REF, simple(to, MU_IR_VOID))); break;
     case MU_COMMINST_TR64_IS_FP:
     case MU_COMMINST_TR64_IS_INT:
+    case MU_COMMINST_FINALIZER_UNREGISTER:
     case MU_COMMINST_TR64_IS_REF: give(to, integer(to, 1)); break;
     case MU_COMMINST_TR64_FROM_FP:
     case MU_COMMINST_TR64_FROM_INT:
@@ -206,6 +213,7 @@ static void infer_comminst(inference *to)
     case MU_COMMINST_META_ENABLE_WATCHPOINT:
     case MU_COMMINST_META_DISABLE_WATCHPOINT:
     case MU_COMMINST_META_SET_TRAP_HANDLER:
+    case MU_COMMINST_EPHEMERON_SET_VALUE:
     case MU_COMMINST_COUNT: break;
     }
 }

@@ -68,6 +68,14 @@ static const comminst_row rows[MU_COMMINST_COUNT] = {
     ROW(META_ENABLE_WATCHPOINT,  0, NO_TYPE,     0, "w",    0, false),
     ROW(META_DISABLE_WATCHPOINT, 0, NO_TYPE,     0, "w",    0, false),
     ROW(META_SET_TRAP_HANDLER,   0, NO_TYPE,     0, "hv",   0, false),
+    ROW(EPHEMERON_NEW,           0, NO_TYPE,     0, "vv",   1, true),
+    ROW(EPHEMERON_KEY,           0, NO_TYPE,     0, "v",    1, true),
+    ROW(EPHEMERON_VALUE,         0, NO_TYPE,     0, "v",    1, true),
+    ROW(EPHEMERON_SET_VALUE,     0, NO_TYPE,     0, "vv",   0, true),
+    ROW(QUEUE_NEW,               0, NO_TYPE,     0, "q",    1, true),
+    ROW(QUEUE_TAKE,              0, NO_TYPE,     0, "v",    1, true),
+    ROW(FINALIZER_REGISTER,      0, NO_TYPE,     0, "vvvw", 1, true),
+    ROW(FINALIZER_UNREGISTER,    0, NO_TYPE,     0, "v",    1, true),
 #undef ROW
 #define BUILDER(name, args, results) \
     [MU_COMMINST_IRBUILDER_##name] = {args, 0, NO_TYPE, 0, results, false}
@@ -197,6 +205,13 @@ static void expect_ref_void(mu_verifier *v, uint32_t index)
         v, index, is_kind(actual, MU_IR_REF) && is_kind(actual->element, MU_IR_VOID), "ref<void>");
 }
 
+static void expect_ref_i64(mu_verifier *v, uint32_t index)
+{
+    const mu_ir_type *actual = mu_verify_operand_type(v, index);
+    mu_verify_expect_that(v, index, is_kind(actual, MU_IR_REF) && is_int_of(actual->element, 64),
+                          "ref<int<64>>");
+}
+
 /* An iref to the first of an array's elements. */
 static void expect_iref(mu_verifier *v, uint32_t index, mu_ir_type_kind kind, uint32_t bits)
 {
@@ -231,6 +246,7 @@ static void expect_letter(mu_verifier *v, uint32_t index, char letter)
     case 'L': expect_iref(v, index, MU_IR_INT, 64); break;
     case 'Y': expect_iref(v, index, MU_IR_INT, 8); break;
     case 'v': expect_ref_void(v, index); break;
+    case 'q': expect_ref_i64(v, index); break;
     case '5': expect_int(v, index, 52); break;
     case '6': expect_int(v, index, 6); break;
     case 'w': expect_int(v, index, 32); break;

@@ -85,6 +85,8 @@ static slice_end perform(mu_thread *thread, const mu_ir_inst *inst)
     case MU_COMMINST_META_LOAD_BUNDLE:
     case MU_COMMINST_META_LOAD_HAIL:
     case MU_COMMINST_META_SET_TRAP_HANDLER: return thread_meta_inst(thread, inst);
+    case MU_COMMINST_EPHEMERON_NEW ... MU_COMMINST_FINALIZER_UNREGISTER:
+        return thread_finalizer_inst(thread, inst);
     case MU_COMMINST_IRBUILDER_NEW_BUNDLE ... MU_COMMINST_IRBUILDER_NEW_COMMINST:
         return thread_irbuilder_inst(thread, inst);
     default: return thread_cursor_inst(thread, inst);

@@ -342,6 +342,11 @@ void vm_futexes_find_again(mu_vm *vm)
     }
 }
 
+void vm_futexes_wake_all(mu_vm *vm, mu_ref object)
+{
+    (void)wake_first(&vm->futexes, (location){object.address, 0}, INT32_MAX);
+}
+
 void vm_futexes_free(mu_vm *vm)
 {
     MU_INVARIANT(!vm->futexes.queue_count, "%u queues are left of a VM whose threads are gone",

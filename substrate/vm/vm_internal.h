@@ -1,8 +1,8 @@
 #pragma once
 /* Private to vm: what stands behind mu.h. Reading order: substrate.c, vm.c, vm_load.c, world.c,
  * thread.c, thread_run.c, thread_park.c, stacks.c, native_frames.c, common_insts.c, pins.c,
- * futex.c, meta_insts.c, irbuilder_insts.c, swap_stack.c, unwind.c, frames.c, cursors.c, values.c;
- * then context_internal.h.
+ * futex.c, finalizer_insts.c, meta_insts.c, irbuilder_insts.c, swap_stack.c, unwind.c, frames.c,
+ * cursors.c, values.c; then context_internal.h.
  *
  * The world of a VM. A thread is "in the world" while a worker runs it: in Mu code, or in the
  * runtime on its behalf. Whoever collects, or changes what compiled code reaches, stops the world:
@@ -12,7 +12,7 @@
 #include "mu.h"
 #include "mu_context.h"
 
-#include "mu_gc.h"
+#include "mu_gc_ephemerons.h"
 #include "mu_hail.h"
 #include "mu_ir_type_pool.h"
 #include "mu_irbuilder.h"
@@ -496,6 +496,11 @@ bool thread_take_pin(mu_thread *thread, uintptr_t base, uint64_t offset);
 void thread_drop_pins(mu_thread *thread);
 mu_gc_pins_fn vm_show_pins;
 
+/* ---- finalizer_insts.c: ephemerons, and queues of what died */
+slice_end thread_finalizer_inst(mu_thread *thread, const mu_ir_inst *inst);
+/* After a collection: wakes who waits for something to come. World stopped. */
+void vm_queues_wake(mu_vm *vm);
+
 /* ---- common_insts.c, swap_stack.c: instructions that the runtime does */
 slice_end thread_common_inst(mu_thread *thread);
 slice_end thread_newthread(mu_thread *thread);
@@ -515,6 +520,8 @@ void thread_stop_waiting(mu_thread *thread);
 /* In a collection, after it: the locations move. World stopped. */
 void vm_futexes_trace(mu_gc_tracer *tracer, mu_vm *vm);
 void vm_futexes_find_again(mu_vm *vm);
+/* Wakes whoever waits at the first word of the object; VM's lock held, world stopped. */
+void vm_futexes_wake_all(mu_vm *vm, mu_ref object);
 void vm_futexes_free(mu_vm *vm);
 
 /* ---- meta_insts.c: programs that are their own clients */

@@ -292,6 +292,7 @@ void vm_collect_stopped(mu_vm *vm, bool full)
     mu_gc_collect(vm->heap, &collection, trace_roots, vm);
     vm_stacks_drop_unreached(vm, &collection);
     vm_futexes_find_again(vm);
+    vm_queues_wake(vm);
 }
 
 void vm_collect(mu_vm *vm, mu_thread *self, bool full)

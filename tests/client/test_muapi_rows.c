@@ -54,6 +54,8 @@ Test(muapi, operations_are_those_of_the_daemon)
 /* Common instructions have the numbers of the IR. */
 #define MU_COMMINST(name, number, text)                                                            \
     _Static_assert(MU_CI_UVM_##name == (number), "a common instruction's number: " text);
+#define MU_COMMINST_OWN(name, number, text)                                                        \
+    _Static_assert(MU_CI_MUD_##name == (number), "a common instruction's number: " text);
 #include "mu_comminsts.def"
 #undef MU_COMMINST
 #define MU_IRBUILDER(enum_name, number, name, operands, result)                                    \

@@ -55,7 +55,7 @@ def subjects(root):
         if shape != "COMMINST":
             yield "instruction", word, rf"\b{word}\b"
     comminsts = read(root, "substrate/ir/api/mu_comminsts.def")
-    for name in re.findall(r'^MU_COMMINST\(\w+, *0x\w+, *"(@[\w.]+)"\)', comminsts, re.M):
+    for name in re.findall(r'^MU_COMMINST(?:_OWN)?\(\w+, *0x\w+, *"(@[\w.]+)"\)', comminsts, re.M):
         yield "common instruction", name, re.escape(name) + r"(?![\w.])"
 
 

@@ -87,6 +87,7 @@ void oracle_free(oracle *self)
     mu_map_free(self->cells);
     mu_irbuilder_free(self->irbuilder);
     MU_ARRAY_FREE(&self->pins);
+    MU_ARRAY_FREE(&self->notified);
     MU_ARRAY_FREE(&self->marks);
     MU_ARRAY_FREE(&self->marked_stacks);
     MU_ARRAY_FREE(&self->boxes);
@@ -275,7 +276,7 @@ static void do_comminst(oracle *self, frame *at)
         if (!do_tagref(self, at) && !do_stack_comminst(self, at) && !do_cursor_comminst(self, at) &&
             !do_pin_comminst(self, at) && !do_expose_comminst(self, at) &&
             !do_futex_comminst(self, at) && !do_meta_comminst(self, at) &&
-            !do_irbuilder_comminst(self, at)) {
+            !do_finalizer_comminst(self, at) && !do_irbuilder_comminst(self, at)) {
             undefined(self, "%s is not interpreted", mu_ir_comminst_name(inst_of(at)->comminst));
         }
     }

@@ -55,6 +55,14 @@ static int32_t wake_some(oracle *self, iref_image location, int32_t most)
     return woken;
 }
 
+void wake_notified(oracle *self)
+{
+    for (uint32_t i = 0; self->run && i < self->notified.count; i++) {
+        (void)wake_some(self, (iref_image){.object = self->notified.items[i]}, INT32_MAX);
+    }
+    self->notified.count = 0;
+}
+
 static void requeue(oracle *self, iref_image from, iref_image to)
 {
     uint32_t index = 0;

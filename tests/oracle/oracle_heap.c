@@ -2,7 +2,8 @@
  * list of objects still to trace instead of recursion between objects. Roots are all global cells
  * and what threads have: their stacks, thread-local references, and exceptions under way. A marked
  * stack marks the variables of the block that each frame is in and all ALLOCA cells of its frames;
- * one that nothing marked goes. A weak reference is cleared when nothing else marked its object. */
+ * one that nothing marked goes. A weak reference is cleared when nothing else marked its object;
+ * then comes what oracle_finalizers.c says. */
 #include "oracle_state.h"
 
 #include <string.h>
@@ -43,12 +44,13 @@ void object_list_free(oracle_object *first)
 {
     while (first) {
         oracle_object *next = first->next;
+        mu_free(first->watch);
         mu_free(first);
         first = next;
     }
 }
 
-static void mark_object(oracle *self, oracle_object *object)
+void mark_object(oracle *self, oracle_object *object)
 {
     if (object && !object->is_marked) {
         object->is_marked = true;
@@ -204,6 +206,11 @@ static void mark_all(oracle *self)
     for (uint32_t i = 0; i < self->pins.count; i++) {
         mark_object(self, self->pins.items[i].pinned.object);
     }
+    mark_from_watches(self);
+}
+
+void mark_the_rest(oracle *self)
+{
     while (self->marks.count > 0 || self->marked_stacks.count > 0) {
         if (self->marks.count > 0) {
             walk_object(self, self->marks.items[--self->marks.count], false);
@@ -216,28 +223,47 @@ static void mark_all(oracle *self)
     }
 }
 
-static void clear_marks_of_list(oracle *self, oracle_object *first)
+static void clear_weak_of_list(oracle *self, oracle_object *first, bool only_marked)
+{
+    for (oracle_object *object = first; object; object = object->next) {
+        if (object->is_marked || !only_marked) {
+            walk_object(self, object, true);
+        }
+    }
+}
+
+static void clear_weak(oracle *self)
+{
+    clear_weak_of_list(self, self->heap, true);
+    clear_weak_of_list(self, self->globals, false);
+    for (stack *any = self->stacks; any; any = any->next) {
+        for (frame *at = any->top; at; at = at->caller) {
+            clear_weak_of_list(self, at->cells, false);
+        }
+    }
+}
+
+static void clear_marks_of_list(oracle_object *first)
 {
     for (oracle_object *cell = first; cell; cell = cell->next) {
-        walk_object(self, cell, true);
         cell->is_marked = false;
     }
 }
 
+/* Weak references first, while the marks still tell the dead. */
 void oracle_collect(oracle *self)
 {
     mark_all(self);
-    /* Weak references first, while the marks still tell the dead. */
-    for (oracle_object *object = self->heap; object; object = object->next) {
-        if (object->is_marked) {
-            walk_object(self, object, true);
-        }
+    clear_weak(self);
+    if (finalize_the_dead(self)) {
+        clear_weak(self);
     }
-    clear_marks_of_list(self, self->globals);
+    break_ephemerons(self);
+    clear_marks_of_list(self->globals);
     free_handles(self, true);
     for (stack *left = self->stacks; left; left = left->next) {
         for (frame *at = left->top; at; at = at->caller) {
-            clear_marks_of_list(self, at->cells);
+            clear_marks_of_list(at->cells);
         }
     }
     self->heap_bytes = 0;
@@ -249,12 +275,14 @@ void oracle_collect(oracle *self)
             link = &object->next;
         } else {
             *link = object->next;
+            mu_free(object->watch);
             mu_free(object);
         }
     }
     self->next_collection_bytes = 2 * self->heap_bytes > FIRST_COLLECTION_BYTES
                                       ? 2 * self->heap_bytes
                                       : FIRST_COLLECTION_BYTES;
+    wake_notified(self);
 }
 
 uint64_t oracle_heap_bytes(const oracle *self)

@@ -2,6 +2,8 @@
 /* What the oracle's files share: objects, frames, stacks, plans and the run at hand. */
 #include "oracle.h"
 
+typedef struct watch watch;
+
 /* Where an object lives decides who frees it. */
 typedef enum object_place { PLACE_HEAP, PLACE_FRAME, PLACE_GLOBAL } object_place;
 
@@ -12,6 +14,7 @@ struct oracle_object {
     uint64_t size_bytes;    /* of `bytes` */
     object_place place;
     bool is_marked;
+    watch *watch; /* NULL: no ephemeron, queue or registration */
     _Alignas(16) uint8_t bytes[];
 };
 
@@ -131,7 +134,9 @@ struct oracle {
     MU_ARRAY(stack *) marked_stacks; /* to trace */
     MU_ARRAY(tagref_box) boxes;      /* oracle_tagref.c */
     MU_ARRAY(uint32_t) watchpoints;  /* that are enabled */
-    uint8_t *scratch;                /* arguments on their way into a block */
+    uint64_t watches_made;
+    MU_ARRAY(oracle_object *) notified; /* counts of queues that something came to */
+    uint8_t *scratch;                   /* arguments on their way into a block */
     uint32_t scratch_bytes;
     exposed *exposed;       /* to C */
     exposed *unexposed;     /* no more */
@@ -187,6 +192,16 @@ bool object_size(const mu_ir_type *type, uint64_t length, uint64_t *size_bytes);
 oracle_object *object_new(const mu_ir_type *type, uint64_t length, uint64_t size_bytes,
                           object_place place);
 void object_list_free(oracle_object *first);
+void mark_object(oracle *self, oracle_object *object);
+/* Marks all that what is marked refers to, but by records beside. */
+void mark_the_rest(oracle *self);
+/* oracle_finalizers.c: marks all that is alive with the records; brings to queues the registrations
+ * of what died, and marks what those hold (false: there are none); breaks ephemerons of the dead.
+ */
+void mark_from_watches(oracle *self);
+bool finalize_the_dead(oracle *self);
+void break_ephemerons(oracle *self);
+bool do_finalizer_comminst(oracle *self, frame *at);
 
 /* --- checks: oracle_checks.c */
 /* Does a value that begins like `wanted` begin at `offset`? */
@@ -324,7 +339,9 @@ void native_drop(native_call *call);
 bool do_expose_comminst(oracle *self, frame *at); /* oracle_exposed.c */
 uint64_t exposed_address(oracle *self, const mu_ir_expose *definition);
 void exposed_free_all(oracle *self);
-bool do_futex_comminst(oracle *self, frame *at);     /* oracle_futex.c */
+bool do_futex_comminst(oracle *self, frame *at); /* oracle_futex.c */
+/* Wakes who waits at the counts of queues that something came to. */
+void wake_notified(oracle *self);
 bool do_meta_comminst(oracle *self, frame *at);      /* oracle_meta.c */
 bool do_irbuilder_comminst(oracle *self, frame *at); /* oracle_irbuilder.c */
 /* The running thread has trapped: begins the program's own handler, if there is one. */

@@ -49,6 +49,8 @@ typedef enum mu_abi_slot_kind {
     MU_ABI_SLOT_WEAK,     /* a weak reference: cleared when its object dies */
     MU_ABI_SLOT_TAGREF64, /* a tagref64, which may hold a reference */
     MU_ABI_SLOT_NATIVE,   /* no reference: shown to the runtime, see mu_gc_native_fn */
+    MU_ABI_SLOT_PAIR,     /* two words, of which the first keeps the second alive: first in the
+                             descriptors of mu_gc_ephemerons.h, and nowhere else */
     MU_ABI_SLOT_NESTED,   /* `count` times the descriptor `nested`, `stride_bytes` apart */
 } mu_abi_slot_kind;
 

@@ -1,6 +1,7 @@
 #pragma once
 /* One mutator without machine code: a heap of its own, an allocation buffer, and C arrays for
  * roots. */
+#include "job_threads.h"
 #include "mu_gc.h"
 
 #define FAKE_ROOTS 64
@@ -26,6 +27,7 @@ typedef struct fake_mutator {
     fake_area areas[FAKE_AREAS];
     bool is_generational;    /* fake_new collects young objects when that is due */
     void (*job)(void *heap); /* of the heap's, to be run; NULL: none */
+    job_threads *threads;    /* which run the heap's jobs beside; NULL: none */
 } fake_mutator;
 
 #define FAKE_MIB ((uint64_t)1 << 20)
@@ -34,7 +36,10 @@ void fake_start(fake_mutator *mutator, const mu_gc_config *config);
 /* The same, with a heap that marks old objects beside the mutator, whenever fake_run_job lets it.
  */
 void fake_start_marking(fake_mutator *mutator, const mu_gc_config *config);
-/* Lets the heap's background job run once; false when there is none. */
+/* The same, but threads run the job whenever there is one, and as many help in stops. */
+void fake_start_helped(fake_mutator *mutator, const mu_gc_config *config, job_threads *threads);
+/* Lets the heap's background job run once; false when there is none. With threads, waits until they
+ * have run what there is. */
 bool fake_run_job(fake_mutator *mutator);
 /* Frees heap and pool, having asserted that nothing is left in use. */
 void fake_end(fake_mutator *mutator);

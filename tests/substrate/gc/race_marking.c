@@ -1,6 +1,8 @@
 /* Mutators change old objects, large and small, while a thread of its own runs the heap's
- * background job, and all stop for collections. A plain program, for ThreadSanitizer. */
-#include "mu_gc.h"
+ * background job, and all stop for collections. They share ephemerons, whose values they replace,
+ * and a queue, to which every registration must come that nobody took back. A plain program, for
+ * ThreadSanitizer. */
+#include "mu_gc_ephemerons.h"
 
 #include <pthread.h>
 #include <stdio.h>
@@ -37,8 +39,9 @@ typedef struct mutator {
     uintptr_t cursor;
     uintptr_t limit;
     uintptr_t table; /* of LINKS cells, each with its index */
-    uintptr_t shared;
+    uintptr_t kept[2];
     uint64_t random;
+    uint64_t expected; /* registrations that are to come */
 } mutator;
 
 /* Mutators hold `running` as readers while they touch the heap; who collects writes. */
@@ -46,7 +49,10 @@ struct world {
     mu_gc_heap *heap;
     pthread_rwlock_t running;
     mutator mutators[MUTATORS];
-    uintptr_t array; /* everybody stores into it */
+    uintptr_t array;      /* everybody stores into it */
+    uintptr_t ephemerons; /* from a cell to a cell with the same number */
+    uintptr_t queue;
+    uint64_t taken; /* atomic */
     pthread_mutex_t job_lock;
     pthread_cond_t job_came;
     void (*job)(void *heap);
@@ -87,9 +93,12 @@ static void show_roots(mu_gc_tracer *tracer, void *context)
     world *w = context;
     for (int i = 0; i < MUTATORS; i++) {
         mu_gc_trace_slot(tracer, &w->mutators[i].table, MU_ABI_SLOT_REF);
-        mu_gc_trace_slot(tracer, &w->mutators[i].shared, MU_ABI_SLOT_REF);
+        mu_gc_trace_slot(tracer, &w->mutators[i].kept[0], MU_ABI_SLOT_REF);
+        mu_gc_trace_slot(tracer, &w->mutators[i].kept[1], MU_ABI_SLOT_REF);
     }
     mu_gc_trace_slot(tracer, &w->array, MU_ABI_SLOT_REF);
+    mu_gc_trace_slot(tracer, &w->ephemerons, MU_ABI_SLOT_REF);
+    mu_gc_trace_slot(tracer, &w->queue, MU_ABI_SLOT_REF);
 }
 
 static void collect(world *w, bool full)
@@ -164,6 +173,66 @@ static void step(mutator *m, uintptr_t i)
     pthread_rwlock_unlock(&m->world->running);
 }
 
+/* Keeps a new cell over the next allocation. */
+static void keep_cell(mutator *m, uint32_t slot, uint64_t number)
+{
+    uintptr_t made = allocate(m, &cell, 0);
+    *(uintptr_t *)made = number;
+    m->kept[slot] = made;
+    pthread_rwlock_unlock(&m->world->running);
+}
+
+static void step_ephemerons(mutator *m)
+{
+    uint64_t index = draw(m, LINKS);
+    keep_cell(m, 0, index);
+    mu_ref made = {allocate(m, &mu_gc_ephemeron_type, 0)};
+    uintptr_t key = load(m->table, index);
+    if (key) {
+        mu_gc_ephemeron_init(made, (mu_ref){key}, (mu_ref){m->kept[0]});
+        store(m, m->world->ephemerons, draw(m, ARRAY), made.address);
+    }
+    mu_ref other = {load(m->world->ephemerons, draw(m, ARRAY))};
+    if (other.address) {
+        mu_ref its_key = mu_gc_ephemeron_key(other);
+        mu_ref value = mu_gc_ephemeron_value(other);
+        REQUIRE(!its_key.address == !value.address);
+        REQUIRE(!value.address || load(value.address, 0) == load(its_key.address, 0));
+        if (its_key.address && load(its_key.address, 0) == index) {
+            mu_gc_ephemeron_set_value(m->world->heap, other, (mu_ref){m->kept[0]});
+        }
+    }
+    pthread_rwlock_unlock(&m->world->running);
+}
+
+static void take_all(mutator *m)
+{
+    mu_ref queue = {m->world->queue};
+    for (mu_ref held; (held = mu_gc_queue_take(m->world->heap, queue)).address;) {
+        REQUIRE(load(held.address, 0) < LINKS);
+        __atomic_add_fetch(&m->world->taken, 1, __ATOMIC_RELAXED);
+    }
+}
+
+static void step_finalizers(mutator *m)
+{
+    mu_gc_heap *heap = m->world->heap;
+    uint64_t index = draw(m, LINKS);
+    keep_cell(m, 0, index);
+    mu_ref made = {allocate(m, &mu_gc_registration_type, 0)};
+    mu_ref object = {load(m->table, index)};
+    mu_ref own = {m->kept[0]};
+    mu_gc_finalizer_register(heap, made, (mu_ref){m->world->queue}, object.address ? object : own,
+                             own, (uint32_t)draw(m, 2));
+    m->expected++;
+    if (draw(m, 4) == 0 && m->kept[1]) {
+        m->expected -= mu_gc_finalizer_unregister(heap, (mu_ref){m->kept[1]});
+    }
+    m->kept[1] = made.address;
+    take_all(m);
+    pthread_rwlock_unlock(&m->world->running);
+}
+
 static void *mutate(void *context)
 {
     mutator *m = context;
@@ -171,6 +240,10 @@ static void *mutate(void *context)
     pthread_rwlock_unlock(&m->world->running);
     for (uintptr_t i = 0; i < ROUNDS; i++) {
         step(m, i);
+        if (i % 8 == 0) {
+            step_ephemerons(m);
+            step_finalizers(m);
+        }
     }
     pthread_rwlock_rdlock(&m->world->running);
     for (uint64_t i = 0; i < LINKS; i++) {
@@ -180,6 +253,21 @@ static void *mutate(void *context)
     }
     pthread_rwlock_unlock(&m->world->running);
     return NULL;
+}
+
+/* Nothing is left that registrations could wait for. */
+static void require_all_came(world *w)
+{
+    uint64_t expected = 0;
+    for (int i = 0; i < MUTATORS; i++) {
+        expected += w->mutators[i].expected;
+        w->mutators[i].table = w->mutators[i].kept[0] = w->mutators[i].kept[1] = 0;
+    }
+    w->array = w->ephemerons = 0;
+    collect(w, true);
+    take_all(&w->mutators[0]);
+    REQUIRE(w->taken == expected);
+    printf("%llu registrations came\n", (unsigned long long)expected);
 }
 
 int main(int argc, char **argv)
@@ -204,6 +292,10 @@ int main(int argc, char **argv)
     }
     w.array = allocate(&w.mutators[0], &refs, ARRAY);
     pthread_rwlock_unlock(&w.running);
+    w.ephemerons = allocate(&w.mutators[0], &refs, ARRAY);
+    pthread_rwlock_unlock(&w.running);
+    w.queue = allocate(&w.mutators[0], &mu_gc_queue_type, 0);
+    pthread_rwlock_unlock(&w.running);
     REQUIRE(pthread_create(&threads[MUTATORS], NULL, run_jobs, &w) == 0);
     for (uintptr_t i = 0; i < MUTATORS; i++) {
         REQUIRE(pthread_create(&threads[i], NULL, mutate, &w.mutators[i]) == 0);
@@ -213,6 +305,7 @@ int main(int argc, char **argv)
     }
     mu_gc_stats stats = mu_gc_heap_stats(w.heap);
     REQUIRE(stats.markings > 2);
+    require_all_came(&w);
     mu_gc_heap_free(w.heap);
     pthread_mutex_lock(&w.job_lock);
     w.over = true;
