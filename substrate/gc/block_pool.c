@@ -293,11 +293,11 @@ static mu_gc_block *take_from(mu_gc_chunk *chunk)
 }
 
 /* Would the next block make the system give memory? Then a stop does not wait for that, but does
- * without the block, if a job is about to add memory that is touched. */
+ * without the block, if jobs add memory that is touched: one follows the stop. */
 static bool is_slow(const mu_gc_pool *pool)
 {
     uint32_t word;
-    if (!pool->is_adding && pool->spare_chunks == 1) {
+    if (pool->added_ns == 0) {
         return false;
     }
     if (!pool->first) {

@@ -224,6 +224,7 @@ static void collect_young(mu_gc_heap *heap, mu_gc_collection *plan, mu_gc_roots_
         mu_gc_marking_end(heap, roots, context);
         plan->ended_marking = true;
     }
+    heap->report.kept_bytes = tracer.kept_bytes;
     heap->scratch = tracer.stack;
     tracer.stack = (mu_gc_words){0};
     mu_gc_tracer_free(&tracer);
@@ -298,6 +299,7 @@ static void collect_full(mu_gc_heap *heap, mu_gc_roots_fn *roots, void *context)
     finish_full(&tracer);
     pthread_mutex_unlock(&heap->lock);
     mu_gc_pool_sink(heap->pool);
+    heap->report.kept_bytes = tracer.kept_bytes;
     mu_gc_tracer_free(&tracer);
 }
 
@@ -367,7 +369,7 @@ void mu_gc_collect(mu_gc_heap *heap, mu_gc_collection *plan, mu_gc_roots_fn *roo
         check(heap, MU_GC_PASS_CHECK, roots, context);
     }
     count_time(heap, now_ns() - began_ns);
-    mu_gc_report_end(heap, 0);
+    mu_gc_report_end(heap);
     pthread_mutex_unlock(&heap->background);
     mu_gc_background_start(heap);
 }

@@ -122,8 +122,8 @@ static inline bool mu_gc_memory_fits(uintptr_t start, uint64_t bytes)
 /* The states of all blocks, by address / MU_GC_BLOCK_BYTES; each is atomic. */
 uint8_t *mu_gc_pool_states(mu_gc_pool *pool);
 /* A block with its lines free, or NULL when the system has no memory. `at_once`: also NULL when
- * memory would have to be touched for the first time, which takes milliseconds, but for where that
- * is rare. */
+ * memory would have to be touched for the first time, which takes milliseconds, in a pool where
+ * upkeep is done. */
 mu_gc_block *mu_gc_pool_take(mu_gc_pool *pool, bool at_once);
 /* Makes room to note the starts of the block's objects in. */
 void mu_gc_pool_keep_starts(mu_gc_pool *pool, const mu_gc_block *block);
@@ -304,8 +304,7 @@ typedef struct mu_gc_marker {
     uint64_t kept_bytes;
     uintptr_t large; /* being scanned; 0: none */
     uint64_t large_from;
-    bool is_drained;  /* nothing was left to scan */
-    bool ignores_due; /* the job has waited long enough for a stop that is due */
+    bool is_drained; /* nothing was left to scan */
 } mu_gc_marker;
 
 /* --- Pace (pacing.c) ---------------------------------------------------------------------------*/
@@ -347,11 +346,12 @@ typedef struct mu_gc_report_entry {
 typedef struct mu_gc_report {
     mu_gc_report_entry phases[MU_GC_REPORT_PHASES];
     uint32_t count;
+    uint64_t kept_bytes;
 } mu_gc_report;
 /* A phase of a stop begins; `phase` is a literal. Nothing unless config.report. */
 void mu_gc_report_phase(mu_gc_heap *heap, const char *phase);
 /* The stop ends: says on stderr what took how long, if it was long. */
-void mu_gc_report_end(mu_gc_heap *heap, uint64_t kept_bytes);
+void mu_gc_report_end(mu_gc_heap *heap);
 
 /* --- The heap (heap.c) ------------------------------------------------------------------------*/
 

@@ -90,7 +90,9 @@ void mu_gc_heap_set_quota(mu_gc_heap *heap, uint64_t quota_bytes)
 {
     pthread_mutex_lock(&heap->background);
     pthread_mutex_lock(&heap->lock);
+    mu_gc_pool_count_quota(heap->pool, heap->config.quota_bytes, false);
     heap->config.quota_bytes = quota_bytes < QUOTA_LIMIT_BYTES ? quota_bytes : QUOTA_LIMIT_BYTES;
+    mu_gc_pool_count_quota(heap->pool, heap->config.quota_bytes, true);
     mu_gc_pace_set_trigger(heap);
     mu_gc_pace_note_young(heap);
     pthread_mutex_unlock(&heap->lock);

@@ -9,11 +9,11 @@
  * pages. Old values need not be kept, so what dies while a marking runs is mostly found dead by it.
  *
  * The job runs for a slice, then lets others have the worker. It holds the background lock, lets go
- * soon after `stop_wanted` is set, and keeps no raw reference beyond. Nothing old moves meanwhile.
+ * soon after a stop is due or wanted, to be started again by that, and keeps no raw reference
+ * beyond. Nothing old moves meanwhile.
  */
 #include "gc_heap.h"
 
-#include <sched.h>
 #include <string.h>
 #include <time.h>
 
@@ -247,7 +247,7 @@ void mu_gc_marking_end(mu_gc_heap *heap, mu_gc_roots_fn *roots, void *context)
 static bool lets_go(const mu_gc_heap *heap)
 {
     return __atomic_load_n(&heap->stop_wanted, __ATOMIC_RELAXED) ||
-           (__atomic_load_n(&heap->is_due, __ATOMIC_RELAXED) && !heap->marker.ignores_due);
+           __atomic_load_n(&heap->is_due, __ATOMIC_RELAXED);
 }
 
 /* Has room for what a stop may push, in memory that is touched. */
@@ -311,49 +311,39 @@ static void go_out(mu_gc_heap *heap)
     pthread_mutex_unlock(&heap->background);
 }
 
-/* Lets a stop that wants the lock have it, and has it again afterwards. Stops are short, so the
- * worker is kept. One that is due may never come, when nobody allocates any more. */
-static void make_way(mu_gc_heap *heap)
+/* A slice of what there is to do; true when there is more of it. */
+static bool work_for_a_slice(mu_gc_heap *heap)
 {
-    int64_t end_ns = now_ns() + WAY_NS;
-    go_out(heap);
-    bool waits = true;
-    while (waits && !__atomic_load_n(&heap->is_ending, __ATOMIC_RELAXED)) {
-        sched_yield();
-        mu_gc_team_join(heap);
-        waits = __atomic_load_n(&heap->stop_wanted, __ATOMIC_RELAXED) ||
-                (__atomic_load_n(&heap->is_due, __ATOMIC_RELAXED) && now_ns() < end_ns);
-    }
-    come_in(heap);
-    heap->marker.ignores_due = __atomic_load_n(&heap->is_due, __ATOMIC_RELAXED);
-}
-
-static void run_job(void *context)
-{
-    mu_gc_heap *heap = context;
     int64_t end_ns = now_ns() + SLICE_NS;
     come_in(heap);
-    while (has_work(heap) && now_ns() < end_ns) {
+    while (has_work(heap) && !lets_go(heap) && now_ns() < end_ns) {
         if (heap->phase == MU_GC_MARKING) {
             mark_for_a_slice(heap, end_ns);
         } else {
             sweep_for_a_slice(heap, end_ns);
         }
-        if (lets_go(heap)) {
-            make_way(heap);
-        }
     }
     bool goes_on = has_work(heap);
     go_out(heap);
+    return goes_on;
+}
+
+/* Ends when a stop is due, which starts it again. */
+static void run_job(void *context)
+{
+    mu_gc_heap *heap = context;
+    bool goes_on = work_for_a_slice(heap);
     mu_gc_pool_do_upkeep(heap->pool);
+    pthread_mutex_lock(&heap->lock);
+    goes_on = goes_on && !lets_go(heap);
+    heap->job_is_out = goes_on;
+    if (!goes_on) {
+        pthread_cond_broadcast(&heap->job_ended);
+    }
+    pthread_mutex_unlock(&heap->lock);
     if (goes_on) {
         heap->config.run_later(heap->config.run_context, run_job, heap);
-        return;
     }
-    pthread_mutex_lock(&heap->lock);
-    heap->job_is_out = false;
-    pthread_cond_broadcast(&heap->job_ended);
-    pthread_mutex_unlock(&heap->lock);
 }
 
 void mu_gc_background_start(mu_gc_heap *heap)

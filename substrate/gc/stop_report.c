@@ -36,7 +36,7 @@ void mu_gc_report_phase(mu_gc_heap *heap, const char *phase)
     };
 }
 
-void mu_gc_report_end(mu_gc_heap *heap, uint64_t kept_bytes)
+void mu_gc_report_end(mu_gc_heap *heap)
 {
     mu_gc_report *report = &heap->report;
     mu_gc_report_phase(heap, "end");
@@ -52,7 +52,7 @@ void mu_gc_report_end(mu_gc_heap *heap, uint64_t kept_bytes)
                          "switches), kept %llu KiB:",
                          (double)took_ns * 1e-6, (double)(last->cpu_ns - first->cpu_ns) * 1e-6,
                          last->faults - first->faults, last->switches - first->switches,
-                         (unsigned long long)(kept_bytes >> 10));
+                         (unsigned long long)(report->kept_bytes >> 10));
             for (uint32_t i = 0; i + 1 < report->count; i++) {
                 const mu_gc_report_entry *from = &report->phases[i];
                 const mu_gc_report_entry *to = from + 1;

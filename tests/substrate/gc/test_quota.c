@@ -323,3 +323,21 @@ Test(mu_gc, statistics_count_collections_and_their_time)
     cr_assert_leq(stats.live_bytes, 88200);
     fake_end(&m);
 }
+
+/* The pool counts quotas, since no chunk is of use ahead of them. */
+Test(mu_gc, chunks_are_added_ahead_after_another_heap_had_its_quota_changed)
+{
+    fake_mutator m;
+    fake_start_marking(&m, &(mu_gc_config){.quota_bytes = 64 * FAKE_MIB});
+    mu_gc_heap *other = mu_gc_heap_new(m.pool, &(mu_gc_config){.quota_bytes = 8 * FAKE_MIB});
+    mu_gc_heap_set_quota(other, 72 * FAKE_MIB);
+    mu_gc_heap_free(other);
+    for (int i = 0; i < 10000; i++) {
+        m.roots[0] = fake_bump(&m, &fake_pair);
+    }
+    fake_collect_young(&m);
+    uint64_t before = mu_gc_pool_held_bytes(m.pool);
+    cr_assert(fake_run_job(&m), "the job has chunks to add");
+    cr_assert_gt(mu_gc_pool_held_bytes(m.pool), before);
+    fake_end(&m);
+}
