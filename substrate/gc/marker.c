@@ -26,7 +26,6 @@
 #define STOP_OBJECTS 2000u
 #define ASSIST_NS    500000ll
 /* The job waits so long for a stop that is due. */
-#define WAY_NS      200000ll
 #define RING        16u
 #define AHEAD_WORDS 32768u
 

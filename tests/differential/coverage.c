@@ -34,6 +34,9 @@ static const struct {
     {"lane weakref", "refused in vectors"},
     {"@uvm.meta.load_bundle", "what is loaded would need a generator of its own: text/meta_load"},
     {"@uvm.meta.load_hail", "the oracle has no scripts: text/hail, text/meta_hail"},
+    {"@mud.ephemeron.*", "when a key is found dead is the collector's to say: text/ephemerons"},
+    {"@mud.queue.*", "the same, of what comes to a queue: text/finalizers"},
+    {"@mud.finalizer.*", "the same: text/finalizers"},
     {"@uvm.irbuilder.*", "bundles made by calls: text_rebuilt, the fuzzer irbuilder_target"},
 };
 
