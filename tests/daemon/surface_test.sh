@@ -32,6 +32,7 @@ all_ended() { # STATUS: all of $calls have ended, each with this one
         wait "$call"
         [ $? -eq "$1" ] || fault=1
     done
+    [ $fault -eq 0 ] || sed 's/^/# /' "$work/calls"
     return $fault
 }
 few_vms() { [ "$(field vms muctl status --json)" -eq 3 ]; }
