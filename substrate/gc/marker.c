@@ -288,14 +288,17 @@ static void sweep_for_a_slice(mu_gc_heap *heap, int64_t end_ns)
     }
 }
 
-/* The background lock is held. */
-static bool has_work(mu_gc_heap *heap)
+/*
+ * The phase there is work of, MU_GC_IDLE when there is none. It may be over by the time the work begins: the mutator
+ * sweeps too when it needs blocks. The background lock is held.
+ */
+static mu_gc_phase phase_to_work_on(mu_gc_heap *heap)
 {
     pthread_mutex_lock(&heap->lock);
-    bool has =
-        heap->phase == MU_GC_SWEEPING || (heap->phase == MU_GC_MARKING && !heap->marker.is_drained);
+    mu_gc_phase phase = heap->phase;
+    bool has = phase == MU_GC_SWEEPING || (phase == MU_GC_MARKING && !heap->marker.is_drained);
     pthread_mutex_unlock(&heap->lock);
-    return has && !__atomic_load_n(&heap->is_ending, __ATOMIC_RELAXED);
+    return has && !__atomic_load_n(&heap->is_ending, __ATOMIC_RELAXED) ? phase : MU_GC_IDLE;
 }
 
 static void come_in(mu_gc_heap *heap)
@@ -315,16 +318,17 @@ static bool work_for_a_slice(mu_gc_heap *heap)
 {
     int64_t end_ns = now_ns() + SLICE_NS;
     come_in(heap);
-    while (has_work(heap) && !lets_go(heap) && now_ns() < end_ns) {
-        if (heap->phase == MU_GC_MARKING) {
+    mu_gc_phase phase = phase_to_work_on(heap);
+    while (phase != MU_GC_IDLE && !lets_go(heap) && now_ns() < end_ns) {
+        if (phase == MU_GC_MARKING) {
             mark_for_a_slice(heap, end_ns);
         } else {
             sweep_for_a_slice(heap, end_ns);
         }
+        phase = phase_to_work_on(heap);
     }
-    bool goes_on = has_work(heap);
     go_out(heap);
-    return goes_on;
+    return phase != MU_GC_IDLE;
 }
 
 /* Ends when a stop is due, which starts it again. */
