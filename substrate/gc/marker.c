@@ -289,8 +289,8 @@ static void sweep_for_a_slice(mu_gc_heap *heap, int64_t end_ns)
 }
 
 /*
- * The phase there is work of, MU_GC_IDLE when there is none. It may be over by the time the work begins: the mutator
- * sweeps too when it needs blocks. The background lock is held.
+ * The phase there is work of, MU_GC_IDLE when there is none. It may be over by the time the work
+ * begins: the mutator sweeps too when it needs blocks. The background lock is held.
  */
 static mu_gc_phase phase_to_work_on(mu_gc_heap *heap)
 {

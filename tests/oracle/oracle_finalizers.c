@@ -82,6 +82,12 @@ static oracle_object *first_dead(const oracle *self, uint32_t last)
     return found;
 }
 
+/* It keeps nothing from now on, so it must not name what may be freed. */
+static void end_registration(watch *at)
+{
+    at->key = at->value = at->queue = NULL;
+}
+
 static void count_ready(oracle *self, const watch *at, uint64_t change)
 {
     oracle_object *count = at->queue->watch->value;
@@ -96,7 +102,7 @@ static void count_ready(oracle *self, const watch *at, uint64_t change)
 static void deliver(oracle *self, watch *at)
 {
     if (at->how & HELD_WEAKLY && !lives(at->value)) {
-        at->queue = NULL;
+        end_registration(at);
         return;
     }
     at->key = NULL;
@@ -134,7 +140,7 @@ void break_ephemerons(oracle *self)
         if (at->kind == AN_EPHEMERON && !lives(at->key)) {
             at->key = at->value = NULL;
         } else if (is_waiting(at) && at->how & HELD_WEAKLY && !lives(at->value)) {
-            at->queue = NULL;
+            end_registration(at);
         }
     }
 }
@@ -214,11 +220,12 @@ static void take(oracle *self, frame *at)
             first = other;
         }
     }
+    oracle_object *taken = first ? first->value : NULL;
     if (first) {
         count_ready(self, first, UINT64_MAX);
-        first->queue = NULL;
+        end_registration(first);
     }
-    give(self, at, first ? first->value : NULL);
+    give(self, at, taken);
 }
 
 static void register_finalizer(oracle *self, frame *at)
@@ -250,7 +257,7 @@ static void unregister_finalizer(oracle *self, frame *at)
     }
     *result_image(at, 0) = is_waiting(ended);
     if (is_waiting(ended)) {
-        ended->queue = NULL;
+        end_registration(ended);
     }
     continue_normally(self);
 }
