@@ -132,7 +132,7 @@ EOF
 stress_tests() {
     text_tests "$1" MU_GC_STRESS=1 MU_GC_VERIFY=1
     text_tests "$1" MU_GC_STRESS=1 MU_GC_VERIFY=1 MU_GC_CONCURRENT=1
-    text_tests "$1" MU_YIELD_STRESS=1
+    text_tests "$1" MU_YIELD_STRESS=1 MU_GC_VERIFY=1
     text_tests "$1" MU_YIELD_STRESS=1 MU_GC_STRESS=1
 }
 

@@ -12,6 +12,7 @@
 
 #include <string.h>
 
+#define POISON       0xdb
 #define FILLER_BYTES 8u
 /* Swept at a time by who wants memory meanwhile. */
 #define SWEEP_BLOCKS 32u
@@ -58,7 +59,6 @@ static bool refill_from_rest(mu_gc_heap *heap, uint64_t needed, uintptr_t *start
     heap->rests = block->next_rest;
     *start = mu_gc_block_start(block) + block->rest_offset;
     *end = mu_gc_block_start(block) + MU_GC_BLOCK_BYTES;
-    memset((void *)*start, 0, *end - *start);
     return true;
 }
 
@@ -70,9 +70,6 @@ static bool refill_from_block(mu_gc_heap *heap, uintptr_t *start, uintptr_t *end
     }
     *start = mu_gc_block_start(block);
     *end = *start + MU_GC_BLOCK_BYTES;
-    if (!block->zeroed) {
-        memset((void *)*start, 0, MU_GC_BLOCK_BYTES);
-    }
     return true;
 }
 
@@ -91,11 +88,10 @@ static bool refill_from_hole(mu_gc_heap *heap, uint64_t needed, uintptr_t *start
         /* NOLINTNEXTLINE(bugprone-sizeof-expression): the items are pointers. */
         MU_ARRAY_PUSH(&heap->mixed, block);
     }
-    memset((void *)*start, 0, *end - *start);
     return true;
 }
 
-/* Replaces a region by one with at least `needed` zeroed bytes. */
+/* Replaces a region by one with at least `needed` bytes. */
 static mu_status refill(mu_gc_heap *heap, uintptr_t *cursor, uintptr_t *limit, uint64_t needed)
 {
     uintptr_t start;
@@ -109,6 +105,9 @@ static mu_status refill(mu_gc_heap *heap, uintptr_t *cursor, uintptr_t *limit, u
     }
     if (!found && !refill_from_hole(heap, needed, &start, &end)) {
         return MU_NO_MEMORY;
+    }
+    if (mu_gc_poisons(heap)) { /* so that it shows when somebody does not clear what he takes */
+        memset((void *)start, POISON, end - start);
     }
     heap->buffers_out++;
     *cursor = start;
@@ -148,6 +147,14 @@ static mu_ref place(uintptr_t start, const mu_abi_type *type, uint64_t length)
     return ref;
 }
 
+/* The same in a buffer's memory, which is as it was left. */
+static mu_ref place_clean(uintptr_t start, const mu_abi_type *type, uint64_t length,
+                          const shape *object)
+{
+    memset((void *)start, 0, object->total_bytes);
+    return place(start, type, length);
+}
+
 /* An object in a block. The lock is held. */
 static mu_status allocate_in_block(mu_gc_heap *heap, const mu_gc_buffer *buffer,
                                    const mu_abi_type *type, uint64_t length, const shape *object,
@@ -170,7 +177,7 @@ static mu_status allocate_in_block(mu_gc_heap *heap, const mu_gc_buffer *buffer,
     if (object->aligned) {
         *cursor += (*cursor + object->prefix_bytes) % 16;
     }
-    *ref = place(*cursor, type, length);
+    *ref = place_clean(*cursor, type, length, object);
     *cursor += object->total_bytes;
     return MU_OK;
 }
@@ -254,7 +261,7 @@ mu_status mu_gc_allocate(mu_gc_heap *heap, const mu_gc_buffer *buffer, const mu_
     /* For a small object in the mutator's own buffer nothing need be locked. */
     if (object.total_bytes <= MU_GC_INLINE_BYTES && !object.aligned &&
         *buffer->limit - *buffer->cursor >= object.total_bytes) {
-        *ref = place(*buffer->cursor, type, length);
+        *ref = place_clean(*buffer->cursor, type, length, &object);
         *buffer->cursor += object.total_bytes;
         return MU_OK;
     }

@@ -33,8 +33,9 @@
 /* A spare that is wanted so soon after the last is wanted in a hurry; so late, at leisure. */
 #define HURRY_NS   ((uint64_t)100000000)
 #define LEISURE_NS ((uint64_t)1000000000)
-/* The peak of use sinks by an eighth in such a time. */
-#define SINK_NS ((uint64_t)500000000)
+/* The peak of use sinks by an eighth in such a time, which is longer than old space takes from one
+ * marking to the next even in a hurry. */
+#define SINK_NS ((uint64_t)2000000000)
 /* Free blocks that keep their memory when the others give it back. */
 #define FREE_KEPT       64u
 #define RELEASED_CHUNKS 1024u /* that are looked at, at most */
@@ -337,7 +338,7 @@ static mu_gc_block *take_from(mu_gc_chunk *chunk)
     uint32_t word;
     uint64_t bit = lowest_free(chunk, &word);
     mu_gc_block *block = &chunk->blocks[word * 64 + (uint32_t)__builtin_ctzll(bit)];
-    *block = (mu_gc_block){.zeroed = !(chunk->touched[word] & bit)};
+    *block = (mu_gc_block){0};
     chunk->used[word] |= bit;
     chunk->touched[word] |= bit;
     chunk->free_count--;

@@ -333,6 +333,7 @@ static void begin(mu_gc_heap *heap)
 {
     __atomic_store_n(&heap->stop_wanted, true, __ATOMIC_RELAXED);
     pthread_mutex_lock(&heap->background);
+    __atomic_store_n(&heap->is_due, true, __ATOMIC_RELAXED); /* until its end */
     __atomic_store_n(&heap->stop_wanted, false, __ATOMIC_RELAXED);
     pthread_mutex_lock(&heap->lock);
     mu_gc_heap_retire(heap, &heap->shared_cursor, &heap->shared_limit);

@@ -41,7 +41,6 @@ struct mu_gc_block {
     mu_gc_heap *heap;
     uint32_t rest_offset; /* where unused memory begins, when in the list of rests */
     uint32_t free_lines;  /* MATURE: as the last sweep found them */
-    bool zeroed;          /* memory as the system gave it */
     bool has_kept;        /* YOUNG, in a collection: survivors stayed in it */
     bool is_sparse;       /* in a full collection: what lives is to be moved out */
     bool in_holes;
@@ -329,7 +328,10 @@ typedef struct mu_gc_pace {
     uint64_t trigger_bytes;
     uint64_t trigger_room_bytes;
     uint64_t room_bytes;   /* when the marking under way began */
-    bool is_behind;        /* the last stop could not mark as much as it should have */
+    uint64_t begun_bytes;  /* that lived then, as far as was known */
+    uint64_t need_bytes;   /* that are promoted while a marking runs, by the last few; 0: unknown */
+    double planned_ratio;  /* of what was left to mark to what might be promoted, then */
+    bool is_behind;        /* stops must come more often to mark what they should */
     uint64_t marked_bytes; /* the marker's kept_bytes at the end of the last stop */
 } mu_gc_pace;
 
@@ -453,10 +455,14 @@ void mu_gc_pace_learn(mu_gc_heap *heap, uint64_t young_bytes, uint64_t kept_byte
 /* Decides when old space is to be marked next; just after it was swept. The lock is held. */
 void mu_gc_pace_set_trigger(mu_gc_heap *heap);
 void mu_gc_pace_begin_marking(mu_gc_heap *heap);
+/* Learns how much is promoted while one runs; before live_bytes become those that were marked. */
+void mu_gc_pace_end_marking(mu_gc_heap *heap);
 /* What a stop that promoted so much should mark, in bytes; the marker's kept_bytes tells what was
  * marked, and what was promoted. `is_last`: nearly no room is left, so better all of it than the
  * full collection that follows otherwise. */
 uint64_t mu_gc_pace_assist(const mu_gc_heap *heap, uint64_t promoted_bytes, bool *is_last);
+/* The stop has marked; `fell_short`: less than it should have. */
+void mu_gc_pace_end_assist(mu_gc_heap *heap, bool fell_short);
 
 /* --- Lines (lines.c) --------------------------------------------------------------------------*/
 
@@ -623,7 +629,7 @@ void mu_gc_log_flag(mu_gc_heap *heap);
 /* Scans, in a young pass, everything that was logged; empties the log. */
 void mu_gc_log_trace(mu_gc_tracer *tracer);
 
-/* --- Marking (marker.c) -----------------------------------------------------------------------*/
+/* --- Marking (marker.c, mark_scan.c) ----------------------------------------------------------*/
 
 /* The background lock is held, in a stop. */
 void mu_gc_marking_begin(mu_gc_heap *heap);
@@ -632,7 +638,10 @@ void mu_gc_marking_abort(mu_gc_heap *heap);
 /* Moves what the tracer's young pass marked to the marker, lets natives that wait be shown, and
  * scans for a bounded time; true when all that lives is marked. */
 bool mu_gc_marking_advance(mu_gc_tracer *tracer);
-/* Scans all that the tracer, one in the pass MARK, has left to scan. */
+/* Scans up to `most` objects, or pieces of large ones, that the tracer, one in the pass MARK, has
+ * marked; true when nothing is left. */
+bool mu_gc_mark_scan(mu_gc_tracer *tracer, uint64_t most);
+/* Scans all that such a tracer has left. */
 void mu_gc_marking_drain(mu_gc_tracer *tracer);
 /* Buries the dead, but for sweeping. */
 void mu_gc_marking_end(mu_gc_heap *heap, mu_gc_roots_fn *roots, void *context);

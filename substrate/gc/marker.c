@@ -18,85 +18,18 @@
 #include <time.h>
 
 #define SLICE_NS     2000000ll
-#define CHECK_EVERY  64u
+#define CHECK_EVERY  256u
 #define SWEEP_BLOCKS 32u
-#define SLICE_BYTES  4096u
 /* Objects that a stop scans so that a marking may end with it, and the time that it spends on what
  * the job is behind. */
 #define STOP_OBJECTS 2000u
 #define ASSIST_NS    500000ll
-/* The job waits so long for a stop that is due. */
-#define RING        16u
-#define AHEAD_WORDS 32768u
+/* Waits of the job, within its slice, for the end of a stop: longer than most take, and shorter
+ * than it takes to wake a worker. */
+#define STOP_WAIT_NS 500000ll
+#define AHEAD_WORDS  32768u
 
 /* ------------------------------------------------------------------------------------- scanning */
-
-static void scan_marked(mu_gc_tracer *tracer, uintptr_t ref)
-{
-    mu_gc_marker *marker = &tracer->heap->marker;
-    mu_gc_tell_reached(tracer, ref);
-    if (mu_gc_state_of(tracer->states, ref) == MU_GC_STATE_NONE) {
-        marker->large = ref;
-        marker->large_from = 0;
-        return;
-    }
-    const mu_abi_type *type =
-        (const mu_abi_type *)(mu_gc_header(ref) & ~(uintptr_t)MU_ABI_HEADER_FLAGS);
-    uint64_t total = mu_gc_object_bytes(ref, type);
-    uintptr_t start = ref - mu_gc_prefix_bytes(type);
-    mu_gc_lines_mark(start, start + total, tracer->epoch);
-    marker->kept_bytes += total;
-    if (mu_gc_has_slots(type)) {
-        mu_gc_scan(tracer, ref);
-    }
-}
-
-/* A large object is scanned by pieces, so that a stop need not wait for the whole. */
-static void scan_large_piece(mu_gc_tracer *tracer)
-{
-    mu_gc_marker *marker = &tracer->heap->marker;
-    uint64_t from = marker->large_from;
-    marker->large_from += SLICE_BYTES;
-    mu_gc_scan_range(tracer, marker->large, from, from + SLICE_BYTES);
-    if (marker->large_from >= mu_gc_large_of(marker->large)->payload_bytes) {
-        marker->large = 0;
-    }
-}
-
-/* Scans up to `most` objects or pieces; true when nothing is left. The objects go through a ring,
- * where they wait until the memory has come that was asked for. */
-static bool scan_some(mu_gc_tracer *tracer, uint64_t most)
-{
-    mu_gc_marker *marker = &tracer->heap->marker;
-    uintptr_t ring[RING] = {0};
-    uint32_t held = 0;
-    for (uint32_t at = 0; most > 0; most--) {
-        if (marker->large) {
-            scan_large_piece(tracer);
-            continue;
-        }
-        uintptr_t ref = ring[at];
-        held -= ref != 0;
-        ring[at] = 0;
-        if (tracer->stack.count > 0) {
-            ring[at] = tracer->stack.items[--tracer->stack.count];
-            held++;
-            __builtin_prefetch((const void *)(ring[at] - MU_ABI_HEADER_BYTES));
-        } else if (ref == 0 && held == 0) {
-            return true;
-        }
-        at = (at + 1) % RING;
-        if (ref != 0) {
-            scan_marked(tracer, ref);
-        }
-    }
-    for (uint32_t i = 0; i < RING; i++) {
-        if (ring[i] != 0) {
-            MU_ARRAY_PUSH(&tracer->stack, ring[i]);
-        }
-    }
-    return false;
-}
 
 /* The same with what pairs keep alive: scans, then looks at as many pairs, and once more at what
  * that led to. The rest is for the next time, unless everything is to be marked now. */
@@ -104,15 +37,15 @@ static bool mark_some(mu_gc_tracer *tracer, uint64_t most)
 {
     bool done = false;
     for (uint32_t round = 0; !done && (round < 2 || most == UINT64_MAX); round++) {
-        done =
-            scan_some(tracer, most) && mu_gc_pairs_look(tracer, most) && tracer->stack.count == 0;
+        done = mu_gc_mark_scan(tracer, most) && mu_gc_pairs_look(tracer, most) &&
+               tracer->stack.count == 0;
     }
     return done;
 }
 
 void mu_gc_marking_drain(mu_gc_tracer *tracer)
 {
-    (void)scan_some(tracer, UINT64_MAX);
+    (void)mu_gc_mark_scan(tracer, UINT64_MAX);
 }
 
 static void append(mu_gc_words *to, const mu_gc_words *from)
@@ -193,8 +126,7 @@ static bool assist(mu_gc_tracer *tracer, uint64_t promoted_bytes)
     while (!done && marker->kept_bytes < goal && (is_last || now_ns() < end_ns)) {
         done = mark_some(tracer, CHECK_EVERY);
     }
-    heap->pace.is_behind = !done && marker->kept_bytes < goal;
-    heap->pace.marked_bytes = marker->kept_bytes;
+    mu_gc_pace_end_assist(heap, !done && marker->kept_bytes < goal);
     return done;
 }
 
@@ -233,6 +165,7 @@ void mu_gc_marking_end(mu_gc_heap *heap, mu_gc_roots_fn *roots, void *context)
     heap->hole_lines = 0;
     heap->large.sweep_at = 0;
     heap->phase = MU_GC_SWEEPING;
+    mu_gc_pace_end_marking(heap);
     heap->stats.live_bytes = heap->marker.kept_bytes;
     heap->stats.markings++;
     if (heap->config.verify) {
@@ -313,10 +246,8 @@ static void go_out(mu_gc_heap *heap)
     pthread_mutex_unlock(&heap->background);
 }
 
-/* A slice of what there is to do; true when there is more of it. */
-static bool work_for_a_slice(mu_gc_heap *heap)
+static bool work_until(mu_gc_heap *heap, int64_t end_ns)
 {
-    int64_t end_ns = now_ns() + SLICE_NS;
     come_in(heap);
     mu_gc_phase phase = phase_to_work_on(heap);
     while (phase != MU_GC_IDLE && !lets_go(heap) && now_ns() < end_ns) {
@@ -329,6 +260,29 @@ static bool work_for_a_slice(mu_gc_heap *heap)
     }
     go_out(heap);
     return phase != MU_GC_IDLE;
+}
+
+/* False when the stop takes longer than it pays to wait. */
+static bool outwait_stop(const mu_gc_heap *heap)
+{
+    int64_t end_ns = now_ns() + STOP_WAIT_NS;
+    while (lets_go(heap) && now_ns() < end_ns) {
+        for (uint32_t i = 0; i < 32; i++) {
+            __builtin_ia32_pause();
+        }
+    }
+    return !lets_go(heap);
+}
+
+/* A slice of what there is to do; true when there is more of it. */
+static bool work_for_a_slice(mu_gc_heap *heap)
+{
+    int64_t end_ns = now_ns() + SLICE_NS;
+    bool goes_on = work_until(heap, end_ns);
+    while (goes_on && now_ns() < end_ns && outwait_stop(heap)) {
+        goes_on = work_until(heap, end_ns);
+    }
+    return goes_on;
 }
 
 /* Ends when a stop is due, which starts it again. */

@@ -13,9 +13,10 @@
  *
  *      left to mark / room left   bytes must be marked for each byte that is promoted
  *
- * so a stop compares what was promoted in it with what was marked since the last, and does the
- * rest (the mutators pay for what they keep, as in Baker, "List processing in real time", CACM
- * 1978). When that takes too long for a stop, the stops come more often.
+ * so when that has become clearly more than it was in the beginning, a stop compares what was
+ * promoted in it with what was marked since the last, and does the rest (the mutators pay for what
+ * they keep, as in Baker, "List processing in real time", CACM 1978). When that takes too long for
+ * a stop and half of the room is used up, the stops come more often.
  */
 #include "gc_heap.h"
 
@@ -39,7 +40,10 @@
 #define TRIAL_COLLECTIONS 6u
 #define TRIAL_APART_MIN   16u
 #define TRIAL_APART_MAX   512u
-#define GROWTH_MIN_BYTES  ((uint64_t)32 << 20)
+/* The job may be so far behind the plan, as a factor of what is to be marked for each byte that is
+ * promoted, before stops help it: a fifth of the room may be used before it has begun. */
+#define DELAY_ALLOWED    1.25
+#define GROWTH_MIN_BYTES ((uint64_t)32 << 20)
 /* Under stress, one collection in so many is a full one. */
 #define STRESS_FULL_EVERY 8u
 
@@ -178,13 +182,22 @@ void mu_gc_pace_learn(mu_gc_heap *heap, uint64_t young_bytes, uint64_t kept_byte
 
 /* ---------------------------------------------------------------------------------- old objects */
 
+/* How much of the room may be used before a marking begins, which needs the rest for what the
+ * mutators keep until it ends: half as much again as they did in the last ones. */
+static uint64_t share_beside(const mu_gc_heap *heap, uint64_t room)
+{
+    uint64_t need = heap->pace.need_bytes + heap->pace.need_bytes / 2;
+    uint64_t share = heap->pace.need_bytes && need < room ? room - need : 0;
+    share = share < room - room / 4 ? share : room - room / 4;
+    return share > room / 3 ? share : room / 3;
+}
+
 void mu_gc_pace_set_trigger(mu_gc_heap *heap)
 {
     uint64_t live = heap->stats.live_bytes;
     uint64_t room = room_of(heap);
-    uint64_t growth = live / 2 > GROWTH_MIN_BYTES ? live / 2 : GROWTH_MIN_BYTES;
-    /* Marking beside the mutators needs room for what they make meanwhile. */
-    uint64_t share = heap->config.run_later ? room / 3 : room - room / 4;
+    uint64_t growth = live > GROWTH_MIN_BYTES ? live : GROWTH_MIN_BYTES;
+    uint64_t share = heap->config.run_later ? share_beside(heap, room) : room - room / 4;
     heap->pace.trigger_bytes = live + (growth < share ? growth : share);
     heap->pace.trigger_room_bytes = room - share;
 }
@@ -207,30 +220,62 @@ mu_gc_collection mu_gc_plan(mu_gc_heap *heap, bool full)
     return plan;
 }
 
+/* Room of the marking under way that only its last stops may use up. */
+static uint64_t reserve_of(const mu_gc_heap *heap)
+{
+    return heap->pace.room_bytes / 8 + heap->pace.young_bytes;
+}
+
+/* Bytes to mark for each byte that may still be promoted; negative when none may. The last
+ * sixteenth is for what lives beyond the estimate. */
+static double ratio_of(const mu_gc_heap *heap)
+{
+    uint64_t marked = heap->marker.kept_bytes;
+    uint64_t live = heap->stats.live_bytes;
+    uint64_t room = room_of(heap);
+    uint64_t reserve = reserve_of(heap);
+    uint64_t left = live > marked ? live - marked : 0;
+    left = left > live / 16 ? left : live / 16;
+    return room > reserve ? (double)left / (double)(room - reserve) : -1;
+}
+
 void mu_gc_pace_begin_marking(mu_gc_heap *heap)
 {
     heap->pace.marked_bytes = 0;
     heap->pace.is_behind = false;
     heap->pace.room_bytes = room_of(heap);
+    heap->pace.begun_bytes = heap->stats.live_bytes;
+    heap->pace.planned_ratio = ratio_of(heap);
+}
+
+/* One that had luck makes the next but a little bolder. */
+void mu_gc_pace_end_marking(mu_gc_heap *heap)
+{
+    mu_gc_pace *pace = &heap->pace;
+    uint64_t promoted = heap->stats.live_bytes - pace->begun_bytes + 1;
+    uint64_t least = pace->need_bytes - pace->need_bytes / 4;
+    pace->need_bytes = promoted > least ? promoted : least;
 }
 
 uint64_t mu_gc_pace_assist(const mu_gc_heap *heap, uint64_t promoted_bytes, bool *is_last)
 {
     const mu_gc_pace *pace = &heap->pace;
-    uint64_t marked = heap->marker.kept_bytes;
-    uint64_t live = heap->stats.live_bytes;
-    uint64_t room = room_of(heap);
-    uint64_t reserve = pace->room_bytes / 8 + pace->young_bytes;
-    uint64_t since = marked - pace->marked_bytes; /* what was promoted is of it */
-    *is_last = room < pace->room_bytes / 32 + pace->young_bytes / 2;
-    /* The last sixteenth is reserved for what lives beyond the estimate. */
-    uint64_t left = live > marked ? live - marked : 0;
-    left = left > live / 16 ? left : live / 16;
-    if (room <= reserve) {
+    uint64_t since = heap->marker.kept_bytes - pace->marked_bytes; /* what was promoted is of it */
+    *is_last = room_of(heap) < pace->room_bytes / 32 + pace->young_bytes / 2;
+    double ratio = ratio_of(heap);
+    if (ratio < 0) {
         return UINT64_MAX;
     }
-    double ratio = (double)left / (double)(room - reserve);
+    if (ratio < pace->planned_ratio * DELAY_ALLOWED) {
+        return 0;
+    }
     double wanted = ratio * (double)promoted_bytes;
     double done = (double)(since > promoted_bytes ? since - promoted_bytes : 0);
     return wanted > done ? (uint64_t)(wanted - done) : 0;
+}
+
+void mu_gc_pace_end_assist(mu_gc_heap *heap, bool fell_short)
+{
+    heap->pace.marked_bytes = heap->marker.kept_bytes;
+    heap->pace.is_behind = fell_short && room_of(heap) < heap->pace.room_bytes / 2;
 }

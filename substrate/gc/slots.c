@@ -385,34 +385,6 @@ static void visit_elements(mu_gc_tracer *tracer, uintptr_t payload, const mu_abi
     }
 }
 
-static inline void visit_marking_quickly(mu_gc_tracer *tracer, const uintptr_t *slot)
-{
-    uintptr_t ref = __atomic_load_n(slot, __ATOMIC_ACQUIRE);
-    if (ref == 0) {
-        return;
-    }
-    if (mu_gc_state_of(tracer->states, ref) != MU_GC_STATE_MATURE) {
-        mu_gc_mark(tracer, ref);
-        return;
-    }
-    if (mu_gc_set_mark(tracer, ref)) {
-        push(tracer, ref);
-    }
-}
-
-/* The slots of an object that is marked beside the mutators. */
-static void visit_quickly(mu_gc_tracer *tracer, uintptr_t ref, const mu_abi_type *type)
-{
-    const mu_abi_slot *end = type->slots + type->slot_count;
-    for (const mu_abi_slot *slot = type->slots; slot < end; slot++) {
-        if (slot->kind == MU_ABI_SLOT_REF) {
-            visit_marking_quickly(tracer, (uintptr_t *)(ref + slot->offset_bytes));
-        } else {
-            visit_slots(tracer, ref, slot, 1);
-        }
-    }
-}
-
 void mu_gc_visit_slot(mu_gc_tracer *tracer, uintptr_t ref, const mu_abi_slot *slot)
 {
     visit_slots(tracer, ref, slot, 1);
@@ -421,12 +393,8 @@ void mu_gc_visit_slot(mu_gc_tracer *tracer, uintptr_t ref, const mu_abi_slot *sl
 void mu_gc_scan(mu_gc_tracer *tracer, uintptr_t ref)
 {
     const mu_abi_type *type = type_of(mu_gc_settled_header(ref));
-    if (tracer->pass == MU_GC_PASS_MARK && !tracer->verify && tracer->range_end == UINTPTR_MAX) {
-        visit_quickly(tracer, ref, type);
-    } else {
-        tracer->owner = type->name;
-        visit_slots(tracer, ref, type->slots, type->slot_count);
-    }
+    tracer->owner = type->name;
+    visit_slots(tracer, ref, type->slots, type->slot_count);
     if (type->is_hybrid) {
         visit_elements(tracer, ref, type, *mu_abi_length((mu_ref){ref}));
     }

@@ -414,6 +414,12 @@ void quick_lower_tagref(quick *q, const mu_ir_inst *inst);
 void quick_lower_frem(quick *q, const mu_ir_inst *inst);
 void quick_lower_new(quick *q, const mu_ir_inst *inst);
 void quick_lower_alloca(quick *q, const mu_ir_inst *inst);
+/* Clears the payload of an object that `inst` makes: a multiple of 8 bytes. What the instructions
+ * after it store at once may be left. Emitted before the header is written, which may be
+ * overwritten. */
+void quick_clear_new(quick *q, const mu_ir_inst *inst, uint64_t bytes, x64_gpr payload);
+/* The same of all from `start` to `end`, which is changed. */
+void quick_clear_down(quick *q, x64_gpr end, x64_gpr start);
 void quick_lower_address(quick *q, const mu_ir_inst *inst);
 void quick_lower_load(quick *q, const mu_ir_inst *inst);
 void quick_lower_store(quick *q, const mu_ir_inst *inst);

@@ -1,6 +1,6 @@
-/* Allocation. Small objects are bumped in line out of the thread's buffer, which is zeroed; the
- * rest, and whatever finds the buffer exhausted, leaves to the collector. Alloca cells are made on
- * the stack with a header that the collector can walk. */
+/* Allocation. Small objects are bumped in line out of the thread's buffer, and cleared; the rest,
+ * and whatever finds the buffer exhausted, leaves to the collector. Alloca cells are made on the
+ * stack with a header that the collector can walk. */
 #include "quick.h"
 
 /* The collector's bound on what may be bumped in line; vm/ asserts that they agree. */
@@ -62,9 +62,10 @@ static void lower_new_fixed(quick *q, const mu_ir_inst *inst, const mu_abi_type 
         x64_alu_rm(q->a, X64_CMP, 8, QUICK_TEMP, x64_at(QUICK_THREAD, MU_THREAD_alloc_limit));
         x64_jcc(q->a, X64_A, q->deferred.items[slow].label);
         x64_store(q->a, 8, x64_at(QUICK_THREAD, MU_THREAD_alloc_cursor), QUICK_TEMP);
-        x64_mov_ri(q->a, QUICK_TEMP, (uintptr_t)type);
-        x64_store(q->a, 8, x64_at(result, 0), QUICK_TEMP);
         x64_alu_ri(q->a, X64_ADD, 8, result, MU_ABI_HEADER_BYTES);
+        quick_clear_new(q, inst, bytes - MU_ABI_HEADER_BYTES, result);
+        x64_mov_ri(q->a, QUICK_TEMP, (uintptr_t)type);
+        x64_store(q->a, 8, x64_at(result, -(int32_t)MU_ABI_HEADER_BYTES), QUICK_TEMP);
     }
     x64_bind(q->a, q->deferred.items[slow].back);
     finish_new(q, inst, result);
@@ -98,11 +99,12 @@ static void lower_new_hybrid(quick *q, const mu_ir_inst *inst, const mu_abi_type
         x64_alu_rm(q->a, X64_CMP, 8, QUICK_TEMP, x64_at(QUICK_THREAD, MU_THREAD_alloc_limit));
         x64_jcc(q->a, X64_A, q->deferred.items[slow].label);
         x64_store(q->a, 8, x64_at(QUICK_THREAD, MU_THREAD_alloc_cursor), QUICK_TEMP);
-        x64_lea(q->a, 8, QUICK_TEMP, x64_at(count, 1));
-        x64_store(q->a, 8, x64_at(result, 0), QUICK_TEMP);
-        x64_mov_ri(q->a, QUICK_TEMP, (uintptr_t)type);
-        x64_store(q->a, 8, x64_at(result, MU_ABI_LENGTH_BYTES), QUICK_TEMP);
         x64_alu_ri(q->a, X64_ADD, 8, result, (int32_t)prefix);
+        quick_clear_down(q, QUICK_TEMP, result);
+        x64_lea(q->a, 8, QUICK_TEMP, x64_at(count, 1));
+        x64_store(q->a, 8, x64_at(result, -(int32_t)prefix), QUICK_TEMP);
+        x64_mov_ri(q->a, QUICK_TEMP, (uintptr_t)type);
+        x64_store(q->a, 8, x64_at(result, -(int32_t)MU_ABI_HEADER_BYTES), QUICK_TEMP);
     }
     x64_bind(q->a, q->deferred.items[slow].back);
     finish_new(q, inst, result);

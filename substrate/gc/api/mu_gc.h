@@ -27,8 +27,9 @@ static inline const mu_abi_type *mu_gc_type_of(mu_ref ref)
     return (const mu_abi_type *)(header & ~(uintptr_t)MU_ABI_HEADER_FLAGS);
 }
 
-/* A mutator's allocation buffer: memory in [cursor, limit) is zeroed and its own. These are the
- * thread's alloc_cursor and alloc_limit (see mu_abi.h), which compiled code bumps. */
+/* A mutator's allocation buffer: memory in [cursor, limit) is its own, and holds anything. These
+ * are the thread's alloc_cursor and alloc_limit (see mu_abi.h); compiled code bumps them, and
+ * clears an object before its next safepoint. */
 typedef struct mu_gc_buffer {
     uintptr_t *cursor;
     uintptr_t *limit;

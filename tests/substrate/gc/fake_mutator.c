@@ -164,6 +164,7 @@ uintptr_t fake_bump(fake_mutator *mutator, const mu_abi_type *type)
         return fake_new(mutator, type, 0);
     }
     uintptr_t ref = mutator->cursor + MU_ABI_HEADER_BYTES;
+    memset((void *)mutator->cursor, 0, bytes);
     mutator->cursor += bytes;
     *mu_abi_header((mu_ref){ref}) = (uintptr_t)type;
     return ref;
