@@ -41,12 +41,23 @@ static void on_thread_freed(void *context)
     mud_drain_check(daemon);
 }
 
+/* Nobody waits to be told of what becomes of a thread that the program has made, and there may be
+ * thousands. Its first letter is prompt, so it comes before these. */
+static void post(mud_call *call, mud_letter_fn *open)
+{
+    if (call->is_thread) {
+        mud_mailbox_post_patient(&call->daemon->mailbox, open, call);
+    } else {
+        mud_mailbox_post(&call->daemon->mailbox, open, call);
+    }
+}
+
 /* On a worker, because it waits while the VM's world is stopped. */
 static void free_thread(void *context)
 {
     mud_call *call = context;
     mu_thread_free(call->thread);
-    mud_mailbox_post(&call->daemon->mailbox, on_thread_freed, call);
+    post(call, on_thread_freed);
 }
 
 /* With the VM kept calm when the thread ended with an error, for its frames. */
@@ -131,14 +142,14 @@ void mud_call_thread_finished(mu_thread *thread, void *context)
 {
     mud_call *call = context;
     (void)thread;
-    mud_mailbox_post(&call->daemon->mailbox, on_finished, call);
+    post(call, on_finished);
 }
 
 void mud_call_thread_trapped(mu_thread *thread, void *context)
 {
     mud_call *call = context;
     (void)thread;
-    mud_mailbox_post(&call->daemon->mailbox, on_trapped, call);
+    post(call, on_trapped);
 }
 
 /* -------------------------------------------------------------------------------------- kills */

@@ -2,7 +2,7 @@
 #include "call.h"
 #include "drain.h"
 
-enum { KILLS_A_TURN = 64 };
+enum { KILLS_A_TURN = 16 };
 
 static void answer_cleared(mud_vm *vm)
 {
@@ -43,7 +43,7 @@ static void go_on(void *context)
     mud_vm *vm = context;
     mud_daemon *daemon = vm->daemon;
     if (!kill_some(vm, KILLS_A_TURN)) {
-        mud_mailbox_post(&daemon->mailbox, go_on, vm);
+        mud_mailbox_post_patient(&daemon->mailbox, go_on, vm);
         return;
     }
     vm->is_clearing = false;

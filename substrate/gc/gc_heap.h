@@ -411,6 +411,11 @@ struct mu_gc_heap {
     mu_gc_report report;
 };
 
+/* Does something wait for the thread that a job of the heap runs on? */
+static inline bool mu_gc_job_is_in_the_way(const mu_gc_heap *heap)
+{
+    return heap->config.is_wanted && heap->config.is_wanted(heap->config.run_context);
+}
 static inline uint64_t mu_gc_heap_used_bytes(const mu_gc_heap *heap)
 {
     return heap->block_count * MU_GC_BLOCK_BYTES + heap->large.bytes;

@@ -71,35 +71,46 @@ static void scan_large_piece(mu_gc_tracer *tracer)
     }
 }
 
+typedef struct ring {
+    uintptr_t items[RING];
+    uint32_t first;
+    uint32_t count;
+} ring;
+
+static inline void fill(ring *waiting, mu_gc_words *stack)
+{
+    while (waiting->count < RING && stack->count > 0) {
+        uintptr_t ref = stack->items[--stack->count];
+        waiting->items[(waiting->first + waiting->count++) % RING] = ref;
+        __builtin_prefetch((const void *)(ref - MU_ABI_HEADER_BYTES));
+    }
+}
+
+static inline uintptr_t take(ring *waiting)
+{
+    uintptr_t ref = waiting->items[waiting->first];
+    waiting->first = (waiting->first + 1) % RING;
+    waiting->count--;
+    return ref;
+}
+
 bool mu_gc_mark_scan(mu_gc_tracer *tracer, uint64_t most)
 {
     const mu_gc_marker *marker = &tracer->heap->marker;
-    uintptr_t ring[RING] = {0};
-    uint32_t held = 0;
-    for (uint32_t at = 0; most > 0; most--) {
+    ring waiting = {.count = 0};
+    for (; most > 0; most--) {
         if (marker->large) {
             scan_large_piece(tracer);
             continue;
         }
-        uintptr_t ref = ring[at];
-        held -= ref != 0;
-        ring[at] = 0;
-        if (tracer->stack.count > 0) {
-            ring[at] = tracer->stack.items[--tracer->stack.count];
-            held++;
-            __builtin_prefetch((const void *)(ring[at] - MU_ABI_HEADER_BYTES));
-        } else if (ref == 0 && held == 0) {
+        fill(&waiting, &tracer->stack);
+        if (waiting.count == 0) {
             return true;
         }
-        at = (at + 1) % RING;
-        if (ref != 0) {
-            scan_marked(tracer, ref);
-        }
+        scan_marked(tracer, take(&waiting));
     }
-    for (uint32_t i = 0; i < RING; i++) {
-        if (ring[i] != 0) {
-            MU_ARRAY_PUSH(&tracer->stack, ring[i]);
-        }
+    while (waiting.count > 0) {
+        MU_ARRAY_PUSH(&tracer->stack, take(&waiting));
     }
     return false;
 }

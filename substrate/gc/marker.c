@@ -262,11 +262,11 @@ static bool work_until(mu_gc_heap *heap, int64_t end_ns)
     return phase != MU_GC_IDLE;
 }
 
-/* False when the stop takes longer than it pays to wait. */
+/* False when the stop takes longer than it pays to wait, or others want the worker. */
 static bool outwait_stop(const mu_gc_heap *heap)
 {
     int64_t end_ns = now_ns() + STOP_WAIT_NS;
-    while (lets_go(heap) && now_ns() < end_ns) {
+    while (lets_go(heap) && !mu_gc_job_is_in_the_way(heap) && now_ns() < end_ns) {
         for (uint32_t i = 0; i < 32; i++) {
             __builtin_ia32_pause();
         }

@@ -8,7 +8,8 @@
  *
  * The older half, since what was pushed first leads to most. Tracing is over when all who came have
  * nothing and no packet is left. Nobody waits for a helper that has not come: with none, the
- * collecting thread does it all. Who comes too late finds the team closed.
+ * collecting thread does it all. Who comes too late finds the team closed. A helper whose worker is
+ * wanted by others gives away what it has, and leaves.
  *
  * An object that may move is claimed by exchanging its header for MU_GC_HEADER_MOVED, without an
  * address, and belongs to who did that until there is an address, or the header is back. Marks are
@@ -48,9 +49,8 @@ void mu_gc_team_deinit(mu_gc_team *team)
 
 /* ------------------------------------------------------------------------------------- packets */
 
-static void share(mu_gc_team *team, mu_gc_words *stack)
+static void give(mu_gc_team *team, mu_gc_words *stack, uint32_t given)
 {
-    uint32_t given = stack->count / 2 < PACKET_OBJECTS ? stack->count / 2 : PACKET_OBJECTS;
     mu_gc_words packet = {0};
     MU_ARRAY_RESERVE(&packet, given);
     memcpy(packet.items, stack->items, given * sizeof *packet.items);
@@ -61,6 +61,11 @@ static void share(mu_gc_team *team, mu_gc_words *stack)
     MU_ARRAY_PUSH(&team->packets, packet);
     __atomic_store_n(&team->packet_count, team->packets.count, __ATOMIC_RELAXED);
     pthread_mutex_unlock(&team->lock);
+}
+
+static void share(mu_gc_team *team, mu_gc_words *stack)
+{
+    give(team, stack, stack->count / 2 < PACKET_OBJECTS ? stack->count / 2 : PACKET_OBJECTS);
 }
 
 /* The lock is held. */
@@ -90,13 +95,21 @@ static void wait_a_little(const mu_gc_team *team)
     sched_yield();
 }
 
-/* Fills an empty stack; false when all is traced. */
-static bool find_work(mu_gc_team *team, mu_gc_words *stack)
+/* `helped`: the heap, for a helper; NULL for the collecting thread, which stays. */
+static bool is_to_leave(const mu_gc_heap *helped)
+{
+    return helped && mu_gc_job_is_in_the_way(helped);
+}
+
+/* Fills an empty stack; false when all is traced, or the helper is to leave. Until it has found
+ * something, the thread counts as waiting. */
+static bool find_work(mu_gc_team *team, mu_gc_words *stack, const mu_gc_heap *helped)
 {
     pthread_mutex_lock(&team->lock);
     __atomic_store_n(&team->waiting, team->waiting + 1, __ATOMIC_RELAXED);
-    bool found = take_packet(team, stack);
-    while (!found && !team->is_finished) {
+    bool leaves = is_to_leave(helped);
+    bool found = !leaves && take_packet(team, stack);
+    while (!found && !leaves && !team->is_finished) {
         if (team->waiting == team->members) {
             __atomic_store_n(&team->is_finished, true, __ATOMIC_RELAXED);
             break;
@@ -104,7 +117,8 @@ static bool find_work(mu_gc_team *team, mu_gc_words *stack)
         pthread_mutex_unlock(&team->lock);
         wait_a_little(team);
         pthread_mutex_lock(&team->lock);
-        found = take_packet(team, stack);
+        leaves = is_to_leave(helped);
+        found = !leaves && take_packet(team, stack);
     }
     if (found) {
         __atomic_store_n(&team->waiting, team->waiting - 1, __ATOMIC_RELAXED);
@@ -113,17 +127,20 @@ static bool find_work(mu_gc_team *team, mu_gc_words *stack)
     return found;
 }
 
-static void work(mu_gc_team *team, mu_gc_tracer *tracer)
+static void work(mu_gc_team *team, mu_gc_tracer *tracer, const mu_gc_heap *helped)
 {
     do {
         while (tracer->stack.count > 0) {
             mu_gc_drain_some(tracer, TURN_OBJECTS);
+            if (tracer->stack.count > 0 && is_to_leave(helped)) {
+                give(team, &tracer->stack, tracer->stack.count);
+            }
             if (tracer->stack.count >= SHARED_OBJECTS &&
                 __atomic_load_n(&team->waiting, __ATOMIC_RELAXED) > 0) {
                 share(team, &tracer->stack);
             }
         }
-    } while (find_work(team, &tracer->stack));
+    } while (find_work(team, &tracer->stack, helped));
 }
 
 /* ------------------------------------------------------------------------------------- helpers */
@@ -165,7 +182,7 @@ void mu_gc_team_join(mu_gc_heap *heap)
     mu_gc_tracer tracer = joins ? team->model : (mu_gc_tracer){0};
     pthread_mutex_unlock(&team->lock);
     if (joins) {
-        work(team, &tracer);
+        work(team, &tracer, heap);
         hand_over(team, &tracer);
     }
 }
@@ -239,7 +256,7 @@ void mu_gc_team_trace(mu_gc_tracer *tracer)
     invite(heap);
     tracer->is_shared = true;
     do {
-        work(&heap->team, tracer);
+        work(&heap->team, tracer, NULL);
         close_team(heap, tracer);
         while (tracer->natives.count > 0) {
             mu_gc_show_native(tracer, (uintptr_t *)tracer->natives.items[--tracer->natives.count]);

@@ -1,9 +1,12 @@
 /* Stacks are mapped with a guard page at the low end and given back to a short free list: a call
  * over the socket takes a stack, uses a page or two of it and returns it, so mapping each anew
- * would cost more than the call. */
+ * would cost more than the call. When the list has grown, many are unmapped at once: what lies side
+ * by side goes with one call of the system, which makes all cores forget what they know of the
+ * addresses, and has the whole process wait for that. */
 #include "mu_stack.h"
 
 #include <pthread.h>
+#include <stdlib.h>
 #include <sys/mman.h>
 
 #ifdef __SANITIZE_ADDRESS__
@@ -17,8 +20,11 @@
 #include <sanitizer/asan_interface.h>
 #endif
 
-#define PAGE_BYTES    4096u
-#define KEPT_MAX      32u
+#define PAGE_BYTES 4096u
+/* More than KEPT_MAX are cut down to KEPT_AFTER. */
+#define KEPT_AFTER    32u
+#define KEPT_MAX      96u
+#define BATCH         (KEPT_MAX + 1 - KEPT_AFTER)
 #define OVERFLOW_ROOM (MU_ABI_OVERFLOW_WORDS * sizeof(uint64_t))
 /* What a kept stack may go on holding; the rest is returned to the system. */
 #define WARM_BYTES (64u * 1024u)
@@ -48,16 +54,6 @@ mu_stack_pool *mu_stack_pool_new_for_native(void)
     return pool;
 }
 
-/* False when the kernel would have to split a mapping and has none left. */
-static bool unmap(mu_stack *stack)
-{
-    if (munmap(stack->memory, stack->size_bytes) != 0) {
-        return false;
-    }
-    mu_free(stack);
-    return true;
-}
-
 void mu_stack_pool_free(mu_stack_pool *pool)
 {
     if (!pool) {
@@ -65,7 +61,8 @@ void mu_stack_pool_free(mu_stack_pool *pool)
     }
     while (pool->kept) {
         mu_stack *next = pool->kept->next;
-        (void)unmap(pool->kept);
+        (void)munmap(pool->kept->memory, pool->kept->size_bytes);
+        mu_free(pool->kept);
         pool->kept = next;
     }
     pthread_mutex_destroy(&pool->lock);
@@ -182,25 +179,73 @@ static void forget_frames(mu_stack_pool *pool, mu_stack *stack)
 #endif
 }
 
+/* Takes out of the list, whose lock is held, those that were given back longest ago. */
+static uint32_t cut(mu_stack_pool *pool, mu_stack *batch[BATCH])
+{
+    uint32_t count = 0;
+    mu_stack **link = &pool->kept;
+    for (uint32_t i = 0; i < KEPT_AFTER && *link; i++) {
+        link = &(*link)->next;
+    }
+    while (*link && count < BATCH) {
+        batch[count] = *link;
+        *link = (*link)->next;
+        pool->guarded_count -= batch[count++]->is_guarded;
+    }
+    pool->kept_count -= count;
+    return count;
+}
+
+static int by_address(const void *left, const void *right)
+{
+    const mu_stack *a = *(mu_stack *const *)left;
+    const mu_stack *b = *(mu_stack *const *)right;
+    return (a->memory > b->memory) - (a->memory < b->memory);
+}
+
+/* What could not be unmapped: the kernel would have had to split a mapping, and had none left. */
+static void keep_again(mu_stack_pool *pool, mu_stack *stack)
+{
+    give_pages_back(stack, 0);
+    pthread_mutex_lock(&pool->lock);
+    pool->guarded_count += stack->is_guarded;
+    keep(pool, stack);
+    pthread_mutex_unlock(&pool->lock);
+}
+
+static void unmap(mu_stack_pool *pool, mu_stack *batch[BATCH], uint32_t count)
+{
+    qsort(batch, count, sizeof *batch, by_address);
+    for (uint32_t i = 0, end; i < count; i = end) {
+        unsigned char *start = batch[i]->memory;
+        size_t bytes = 0;
+        for (end = i; end < count && batch[end]->memory == start + bytes; end++) {
+            bytes += batch[end]->size_bytes;
+        }
+        bool is_gone = munmap(start, bytes) == 0;
+        for (uint32_t at = i; at < end; at++) {
+            if (is_gone) {
+                mu_free(batch[at]);
+            } else {
+                keep_again(pool, batch[at]);
+            }
+        }
+    }
+}
+
 void mu_stack_give(mu_stack_pool *pool, mu_stack *stack, size_t used_bytes)
 {
+    mu_stack *batch[BATCH];
+    uint32_t count = 0;
     forget_frames(pool, stack);
     if (used_bytes + OVERFLOW_ROOM > WARM_BYTES) {
         give_pages_back(stack, WARM_BYTES);
     }
     pthread_mutex_lock(&pool->lock);
-    bool keeps = pool->kept_count < KEPT_MAX;
-    if (keeps) {
-        keep(pool, stack);
-    } else {
-        pool->guarded_count -= stack->is_guarded;
+    keep(pool, stack);
+    if (pool->kept_count > KEPT_MAX) {
+        count = cut(pool, batch);
     }
     pthread_mutex_unlock(&pool->lock);
-    if (!keeps && !unmap(stack)) {
-        give_pages_back(stack, 0);
-        pthread_mutex_lock(&pool->lock);
-        pool->guarded_count += stack->is_guarded;
-        keep(pool, stack);
-        pthread_mutex_unlock(&pool->lock);
-    }
+    unmap(pool, batch, count);
 }

@@ -14,7 +14,11 @@
  * from waiting: two slices at weight 1. */
 #define POOL_LAG_NS ((uint64_t)(2 * MU_THREAD_SLICE_NS))
 /* What jobs may have had of a worker beyond what tasks had, while tasks wait. */
-#define POOL_JOBS_AHEAD_NS ((uint64_t)(2 * MU_THREAD_SLICE_NS))
+#define POOL_JOBS_AHEAD_NS ((uint64_t)(MU_THREAD_SLICE_NS / 2))
+
+/* What tasks that go before all may: one of them is over in no time, but a VM may have thousands.
+ */
+#define POOL_AT_ONCE_AHEAD_NS ((uint64_t)1000000)
 
 static inline uint64_t pool_load(const uint64_t *word)
 {
@@ -87,7 +91,7 @@ typedef struct pool_worker {
     pthread_t thread;
     pthread_cond_t woken; /* with the idle lock */
     bool is_idle;         /* under it */
-    uint64_t jobs_ahead_ns;
+    uint64_t jobs_ahead_ns, at_once_ahead_ns;
     uint64_t slices, moves, steals; /* atomic */
     pthread_mutex_t slice_lock;     /* of what follows */
     bool is_running;

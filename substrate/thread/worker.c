@@ -47,15 +47,14 @@ static void begin_slice(pool_worker *worker, mu_task *task, mu_share *share)
     }
 }
 
-/* Tasks and jobs have a worker by halves when both want it. One long job does not keep others away
- * for long. */
-static void count_jobs(pool_worker *worker, bool was_job, uint64_t ns)
+/* Who goes before others and these others have a worker by halves when both want it: `limit_ns` is
+ * what the first may have had more. One that takes long does not keep its like away for long. */
+static void count_ahead(uint64_t *ahead_ns, bool went_before, uint64_t ns, uint64_t limit_ns)
 {
-    if (was_job) {
-        uint64_t ahead = worker->jobs_ahead_ns + ns;
-        worker->jobs_ahead_ns = ahead < 2 * POOL_JOBS_AHEAD_NS ? ahead : 2 * POOL_JOBS_AHEAD_NS;
+    if (went_before) {
+        *ahead_ns = *ahead_ns + ns < 2 * limit_ns ? *ahead_ns + ns : 2 * limit_ns;
     } else {
-        worker->jobs_ahead_ns -= ns < worker->jobs_ahead_ns ? ns : worker->jobs_ahead_ns;
+        *ahead_ns -= ns < *ahead_ns ? ns : *ahead_ns;
     }
 }
 
@@ -65,6 +64,7 @@ static uint64_t end_slice(pool_worker *worker)
     mu_share *share = worker->share;
     uint64_t ns = now - worker->started_ns;
     bool was_job = !worker->task || worker->task->urgency == MU_TASK_SOON;
+    bool was_at_once = worker->task && worker->task->urgency == MU_TASK_AT_ONCE;
     pthread_mutex_lock(&worker->slice_lock);
     worker->is_running = false;
     worker->task = NULL;
@@ -74,7 +74,10 @@ static uint64_t end_slice(pool_worker *worker)
         share_settle(worker->pool, share, worker->settled_ns, now);
     }
     pthread_mutex_unlock(&worker->slice_lock);
-    count_jobs(worker, was_job, ns);
+    count_ahead(&worker->at_once_ahead_ns, was_at_once, ns, POOL_AT_ONCE_AHEAD_NS);
+    if (!was_at_once) {
+        count_ahead(&worker->jobs_ahead_ns, was_job, ns, POOL_JOBS_AHEAD_NS);
+    }
     mu_share_free(share);
     return ns;
 }
@@ -198,15 +201,22 @@ static mu_task *take_of_share(pool_worker *worker)
     return task;
 }
 
-static mu_task *take(pool_worker *worker)
+static mu_task *take_job_or_task(pool_worker *worker)
 {
     bool is_jobs_turn = worker->jobs_ahead_ns <= POOL_JOBS_AHEAD_NS;
-    mu_task *task = take_at_once(worker);
-    if (!task) {
-        task = is_jobs_turn ? take_soon(worker) : take_of_share(worker);
-    }
+    mu_task *task = is_jobs_turn ? take_soon(worker) : take_of_share(worker);
     if (!task) {
         task = is_jobs_turn ? take_of_share(worker) : take_soon(worker);
+    }
+    return task;
+}
+
+static mu_task *take(pool_worker *worker)
+{
+    bool goes_before = worker->at_once_ahead_ns <= POOL_AT_ONCE_AHEAD_NS;
+    mu_task *task = goes_before ? take_at_once(worker) : take_job_or_task(worker);
+    if (!task) {
+        task = goes_before ? take_job_or_task(worker) : take_at_once(worker);
     }
     return task;
 }

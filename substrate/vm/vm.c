@@ -17,6 +17,12 @@ static void vm_run_later(void *context, void (*job)(void *argument), void *argum
     mu_thread_pool_submit_for(vm->substrate->workers, vm->share, job, argument);
 }
 
+static bool vm_worker_is_wanted(void *context)
+{
+    const mu_vm *vm = context;
+    return mu_thread_pool_is_contended(vm->substrate->workers);
+}
+
 static uint32_t share_weight(uint32_t share)
 {
     uint32_t weight = share ? share : MU_VM_DEFAULT_CPU_SHARE;
@@ -44,6 +50,7 @@ mu_status mu_vm_new(mu_substrate *substrate, const mu_vm_config *config, mu_vm *
                          .concurrent = substrate->config.gc_concurrent,
                          .report = substrate->config.gc_report,
                          .run_later = vm_run_later,
+                         .is_wanted = vm_worker_is_wanted,
                          .run_context = vm,
                          .helpers = substrate->worker_count - 1};
     vm->share = mu_share_new(substrate->workers, share_weight(vm->config.cpu_share));

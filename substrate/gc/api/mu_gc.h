@@ -54,6 +54,10 @@ typedef struct mu_gc_config {
     /* Runs `job(argument)` once, soon, on some thread that is no mutator in its world. NULL: old
      * space is marked in full collections only. */
     void (*run_later)(void *context, void (*job)(void *argument), void *argument);
+    /* Does something wait for one of those threads? Then jobs make room, where they can. NULL:
+     * never.
+     */
+    bool (*is_wanted)(void *context);
     void *run_context;
     uint32_t helpers; /* of those threads, how many may trace beside who collects; 0 or more */
 } mu_gc_config;

@@ -21,7 +21,8 @@ typedef enum mu_urgency {
     MU_TASK_IN_TURN, /* by its share */
     MU_TASK_SOON,    /* before those, as jobs do: together they have at most about half of a
                         worker's time while others wait */
-    MU_TASK_AT_ONCE, /* before all: its slice is a moment only */
+    MU_TASK_AT_ONCE, /* before all: its slice is a moment only. Many of them have at most about half
+                        of a worker's time while others wait */
 } mu_urgency;
 
 /* What runs by slices. It belongs to the caller, and stays where it is from when it is queued until
