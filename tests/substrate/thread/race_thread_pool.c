@@ -211,6 +211,67 @@ static void check_nobody_waits(void)
     check(state.asked == 0, "who runs alone is left alone");
 }
 
+/* --------------------------------------------------------------------------------- many at once
+ */
+
+enum { CROWD = 50 };
+
+typedef struct crowd {
+    mu_thread_pool *pool;
+    mu_share *shares[2];
+    mu_task first, members[CROWD], other;
+    uint32_t members_run, members_before_other;
+} crowd;
+
+/* Each takes as long as all of them may be ahead of others, so a few may go first. */
+static void run_member(void *context)
+{
+    crowd *self = context;
+    sleep_ms(1);
+    self->members_run++;
+}
+
+static void run_other(void *context)
+{
+    crowd *self = context;
+    self->members_before_other = self->members_run;
+}
+
+static void ignore_preempt(mu_task *task)
+{
+    (void)task;
+}
+
+/* On the only worker, so that all is queued before any of it runs. */
+static void queue_crowd(void *context)
+{
+    crowd *self = context;
+    self->other = (mu_task){.run = run_other, .context = self, .share = self->shares[1]};
+    mu_thread_pool_run(self->pool, &self->other);
+    for (uint32_t i = 0; i < CROWD; i++) {
+        self->members[i] = (mu_task){.run = run_member, .context = self, .share = self->shares[0]};
+        mu_thread_pool_run_first(self->pool, &self->members[i], MU_TASK_AT_ONCE);
+    }
+}
+
+static void check_crowd(void)
+{
+    static crowd state;
+    mu_thread_pool_config config = {.workers = 1, .preempt = ignore_preempt};
+    check(mu_thread_pool_new(&config, &state.pool) == MU_OK, "a pool is made");
+    for (int i = 0; i < 2; i++) {
+        state.shares[i] = mu_share_new(state.pool, 1);
+    }
+    state.first = (mu_task){.run = queue_crowd, .context = &state, .share = state.shares[0]};
+    mu_thread_pool_run(state.pool, &state.first);
+    mu_thread_pool_free(state.pool);
+    mu_share_free(state.shares[0]);
+    mu_share_free(state.shares[1]);
+    check(state.members_run == CROWD, "each of those that are to run at once has");
+    check(state.members_before_other > 0, "they go before others");
+    check(state.members_before_other < CROWD / 2, "many of them do not keep others away");
+}
+
 /* ------------------------------------------------------------------------------- going elsewhere
  */
 
@@ -268,6 +329,7 @@ int main(void)
     check_preemption(0);
     check_preemption(20000000);
     check_nobody_waits();
+    check_crowd();
     for (uint32_t workers = 1; workers <= 3; workers++) {
         check_hops(workers);
     }
