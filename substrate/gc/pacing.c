@@ -23,16 +23,16 @@
 /* Young blocks and, weighed less since they are not copied, bytes of young large objects. */
 #define YOUNG_BYTES        ((uint64_t)2 << 20)
 #define YOUNG_MIN_BYTES    ((uint64_t)512 << 10)
-#define YOUNG_MAX_BYTES    ((uint64_t)32 << 20)
+#define YOUNG_MAX_BYTES    ((uint64_t)16 << 20)
 #define YOUNG_LARGE_WEIGHT 8u
 /* Objects and cards in the log that a stop should have to scan. */
 #define LOG_MANY 8192u
 /* While marking is behind. */
 #define BEHIND_BYTES ((uint64_t)256 << 10)
-/* What may survive, as a rule, and where waiting longer pays: half a millisecond, and two or three
+/* What may survive, as a rule, and where waiting longer pays: half a millisecond, and three or four
  * less often. */
 #define KEPT_BYTES     ((uint64_t)384 << 10)
-#define KEPT_MAX_BYTES ((uint64_t)2 << 20)
+#define KEPT_MAX_BYTES ((uint64_t)4 << 20)
 /* A structure that is larger than young space survives in parts as a whole, so trials take long
  * steps. */
 #define TRIAL_FACTOR 4u
@@ -123,7 +123,8 @@ static void begin_trial(mu_gc_pace *pace)
     pace->before = pace->sample;
     pace->before_bytes = pace->young_bytes;
     pace->sample = (mu_gc_sample){0};
-    pace->young_bytes *= TRIAL_FACTOR;
+    uint64_t bytes = pace->young_bytes * TRIAL_FACTOR;
+    pace->young_bytes = bytes < YOUNG_MAX_BYTES ? bytes : YOUNG_MAX_BYTES;
     pace->in_trial = true;
 }
 
