@@ -13,7 +13,8 @@
  * Chunks with a free block are in a list, those entirely free at its end, so that blocks in use
  * gather in few chunks. Entirely free chunks are kept up to the recent peak of use, since to map
  * and touch them anew costs far more than zeroing does. The peak sinks in the course of seconds,
- * and with each full collection, and is forgotten when a heap ends.
+ * and with each full collection, and is forgotten when a heap ends. When no heap has a block for a
+ * while, no chunk is kept.
  *
  * The system gives memory at the first touch, which takes milliseconds for a huge page, and unmaps
  * nothing meanwhile. So that no stop has to wait for either, upkeep is for background jobs: chunks
@@ -58,6 +59,7 @@ struct mu_gc_pool {
     uint64_t added_ns;
     uint64_t spare_chunks; /* wanted ahead */
     uint64_t quota_blocks; /* of all heaps: no use in more */
+    bool is_at_rest;       /* memory was given back; no block was taken since */
 };
 
 static uint64_t now_ns(void)
@@ -179,14 +181,16 @@ static void add_chunk(mu_gc_pool *pool, mu_gc_chunk *chunk)
 static bool wants_spare(const mu_gc_pool *pool)
 {
     uint64_t free_blocks = pool->chunk_count * ROOM_BLOCKS - pool->used_blocks;
-    return !pool->is_adding && free_blocks < pool->spare_chunks * MU_GC_CHUNK_BLOCKS &&
+    return !pool->is_adding && !pool->is_at_rest &&
+           free_blocks < pool->spare_chunks * MU_GC_CHUNK_BLOCKS &&
            pool->chunk_count * ROOM_BLOCKS < pool->quota_blocks;
 }
 
 static bool has_excess(const mu_gc_pool *pool)
 {
     uint64_t wanted = (pool->peak_blocks + ROOM_BLOCKS - 1) / ROOM_BLOCKS + pool->spare_chunks + 1;
-    return pool->free_chunks > 0 && pool->chunk_count > wanted;
+    bool has_rested = pool->is_at_rest && pool->used_blocks == 0;
+    return pool->free_chunks > 0 && (pool->chunk_count > wanted || has_rested);
 }
 
 static void sink_peak(mu_gc_pool *pool)
@@ -282,6 +286,7 @@ void mu_gc_pool_release(mu_gc_pool *pool)
     pthread_mutex_lock(&pool->lock);
     pool->peak_blocks = pool->used_blocks;
     pool->spare_chunks = 1;
+    pool->is_at_rest = true;
     pthread_mutex_unlock(&pool->lock);
     mu_gc_pool_trim(pool);
     mu_gc_chunk *chunk;
@@ -382,6 +387,7 @@ mu_gc_block *mu_gc_pool_take(mu_gc_pool *pool, bool at_once)
             unlink_chunk(pool, chunk);
         }
         pool->used_blocks++;
+        pool->is_at_rest = false;
         if (pool->used_blocks > pool->peak_blocks) {
             pool->peak_blocks = pool->used_blocks;
         }

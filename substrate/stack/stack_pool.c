@@ -22,9 +22,11 @@
 
 #define PAGE_BYTES 4096u
 /* More than KEPT_MAX are cut down to KEPT_AFTER. */
-#define KEPT_AFTER    32u
-#define KEPT_MAX      96u
-#define BATCH         (KEPT_MAX + 1 - KEPT_AFTER)
+#define KEPT_AFTER 32u
+#define KEPT_MAX   96u
+#define BATCH      (KEPT_MAX + 1 - KEPT_AFTER)
+/* When nothing has run for a while. */
+#define KEPT_IDLE     4u
 #define OVERFLOW_ROOM (MU_ABI_OVERFLOW_WORDS * sizeof(uint64_t))
 /* What a kept stack may go on holding; the rest is returned to the system. */
 #define WARM_BYTES (64u * 1024u)
@@ -179,12 +181,13 @@ static void forget_frames(mu_stack_pool *pool, mu_stack *stack)
 #endif
 }
 
-/* Takes out of the list, whose lock is held, those that were given back longest ago. */
-static uint32_t cut(mu_stack_pool *pool, mu_stack *batch[BATCH])
+/* Takes out of the list, whose lock is held, those that were given back longest ago: a batch of
+ * what is beyond so many. */
+static uint32_t cut(mu_stack_pool *pool, uint32_t stay, mu_stack *batch[BATCH])
 {
     uint32_t count = 0;
     mu_stack **link = &pool->kept;
-    for (uint32_t i = 0; i < KEPT_AFTER && *link; i++) {
+    for (uint32_t i = 0; i < stay && *link; i++) {
         link = &(*link)->next;
     }
     while (*link && count < BATCH) {
@@ -244,8 +247,20 @@ void mu_stack_give(mu_stack_pool *pool, mu_stack *stack, size_t used_bytes)
     pthread_mutex_lock(&pool->lock);
     keep(pool, stack);
     if (pool->kept_count > KEPT_MAX) {
-        count = cut(pool, batch);
+        count = cut(pool, KEPT_AFTER, batch);
     }
     pthread_mutex_unlock(&pool->lock);
     unmap(pool, batch, count);
+}
+
+void mu_stack_pool_trim(mu_stack_pool *pool)
+{
+    for (uint32_t left = KEPT_MAX; left > KEPT_IDLE;) {
+        mu_stack *batch[BATCH];
+        pthread_mutex_lock(&pool->lock);
+        uint32_t count = cut(pool, KEPT_IDLE, batch);
+        pthread_mutex_unlock(&pool->lock);
+        unmap(pool, batch, count);
+        left -= count && count < left ? count : left;
+    }
 }

@@ -155,6 +155,8 @@ static void tidy_more(void *context)
     pthread_mutex_unlock(&list->lock);
     if (is_over) {
         mu_gc_pool_release(substrate->blocks);
+        mu_stack_pool_trim(substrate->stacks);
+        mu_stack_pool_trim(substrate->native_stacks);
         mu_memory_purge();
     } else {
         mu_thread_pool_submit(substrate->workers, tidy_more, substrate);

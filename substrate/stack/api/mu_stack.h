@@ -31,6 +31,9 @@ MU_MUST_CHECK mu_status mu_stack_take(mu_stack_pool *pool, size_t size_bytes, mu
 /* `used_bytes` below the top may have been touched; at least what was. */
 void mu_stack_give(mu_stack_pool *pool, mu_stack *stack, size_t used_bytes);
 
+/* Gives back to the system all but a few of the stacks that wait to be taken again. */
+void mu_stack_pool_trim(mu_stack_pool *pool);
+
 /* A frame of a stack that is not running. */
 typedef struct mu_stack_cursor {
     const mu_code_object *object;

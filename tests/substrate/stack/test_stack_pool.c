@@ -2,6 +2,7 @@
 
 #include <criterion/criterion.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -109,6 +110,36 @@ Test(mu_stack, more_stacks_than_are_kept_are_given_back_whole)
     }
     mu_stack_pool_free(pool);
     mu_stack_pool_free(NULL);
+}
+
+/* Also when what is kept does not lie side by side. */
+Test(mu_stack, stacks_that_were_given_back_are_not_mapped_after_a_trim)
+{
+    enum { COUNT = 90 };
+    static mu_stack *stacks[COUNT];
+    mu_stack_pool *pool = mu_stack_pool_new();
+    for (int i = 0; i < COUNT; i++) {
+        stacks[i] = take(pool, STACK_BYTES);
+    }
+    unsigned char *pages[COUNT];
+    for (int i = 0; i < COUNT; i++) {
+        pages[i] = stacks[i]->memory;
+    }
+    mu_stack *in_use = stacks[45];
+    for (int i = 0; i < COUNT; i++) {
+        if (stacks[i] != in_use) {
+            mu_stack_give(pool, stacks[i], STACK_BYTES);
+        }
+    }
+    mu_stack_pool_trim(pool);
+    int mapped = 0;
+    for (int i = 0; i < COUNT; i++) {
+        mapped += msync(pages[i], 4096, MS_ASYNC) == 0;
+    }
+    cr_assert_leq(mapped, 8, "%d are left", mapped);
+    *(int *)(in_use->top - sizeof(int)) = 1;
+    mu_stack_give(pool, in_use, STACK_BYTES);
+    mu_stack_pool_free(pool);
 }
 
 Test(mu_stack, a_size_beyond_the_address_space_is_refused)
