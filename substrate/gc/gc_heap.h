@@ -284,8 +284,6 @@ void mu_gc_team_deinit(mu_gc_team *team);
 /* Scans what is on the stack of the collecting thread's tracer, and all that it leads to, with
  * whoever comes to help. */
 void mu_gc_team_trace(mu_gc_tracer *tracer);
-/* Helps if a collection of the heap has its team open; for the heap's own jobs. */
-void mu_gc_team_join(mu_gc_heap *heap);
 
 /* --- Marking beside the mutators (marker.c) ---------------------------------------------------*/
 

@@ -170,7 +170,8 @@ static void hand_over(mu_gc_team *team, mu_gc_tracer *tracer)
     mu_gc_tracer_free(tracer);
 }
 
-void mu_gc_team_join(mu_gc_heap *heap)
+/* Helps, if the team is still open. */
+static void join_team(mu_gc_heap *heap)
 {
     mu_gc_team *team = &heap->team;
     if (!__atomic_load_n(&team->is_open, __ATOMIC_RELAXED)) {
@@ -191,7 +192,7 @@ static void run_helper(void *context)
 {
     mu_gc_heap *heap = context;
     mu_gc_team *team = &heap->team;
-    mu_gc_team_join(heap);
+    join_team(heap);
     pthread_mutex_lock(&team->lock);
     team->jobs_out--;
     pthread_cond_broadcast(&team->job_ended);

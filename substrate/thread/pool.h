@@ -13,6 +13,8 @@
 /* What a share may be behind the pool's clock, and so have of a worker at once when it comes back
  * from waiting: two slices at weight 1. */
 #define POOL_LAG_NS ((uint64_t)(2 * MU_THREAD_SLICE_NS))
+/* A slice may last so long before a share that wakes up has it end. */
+#define POOL_SLICE_LEAST_NS ((uint64_t)200000)
 /* What jobs may have had of a worker beyond what tasks had, while tasks wait. */
 #define POOL_JOBS_AHEAD_NS ((uint64_t)(MU_THREAD_SLICE_NS / 2))
 
@@ -157,6 +159,9 @@ void ticker_wake_by(mu_thread_pool *pool, uint64_t at_ns, bool is_for_waiting);
 /* Asks one task to make room, that which has run longest: an urgent one came, and no worker sleeps.
  * Without locks of the pool. */
 void ticker_ask_one(mu_thread_pool *pool);
+/* Asks a task or two of shares that have had over a slice more than `time`: one came of a share
+ * that has had no more, and no worker sleeps. Without locks of the pool. */
+void ticker_ask_those_ahead(mu_thread_pool *pool, uint64_t time);
 
 /* ---- worker.c */
 void *worker_run(void *worker);

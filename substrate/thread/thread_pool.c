@@ -179,10 +179,25 @@ void mu_thread_pool_submit(mu_thread_pool *pool, mu_thread_job_fn *job, void *co
     mu_thread_pool_submit_for(pool, NULL, job, context);
 }
 
+/* Is no worker free? To be asked before something is queued, which wakes one. */
+static bool are_all_busy(const mu_thread_pool *pool)
+{
+    return !__atomic_load_n(&pool->idle_count, __ATOMIC_RELAXED) &&
+           !__atomic_load_n(&pool->spinners, __ATOMIC_RELAXED);
+}
+
+/* A share that has had clearly less than those that run does not wait for their slices to end: it
+ * has slept, as one does that serves short calls. One that never sleeps is not that far behind. */
 void mu_thread_pool_run(mu_thread_pool *pool, mu_task *task)
 {
     task->urgency = MU_TASK_IN_TURN;
-    queue(pool, task, nearest(pool));
+    share_catch_up(pool, task->share);
+    uint64_t time = pool_load(&task->share->time);
+    bool asks = are_all_busy(pool);
+    queue(pool, task, nearest(pool)); /* after which the task may be gone, and its share */
+    if (asks) {
+        ticker_ask_those_ahead(pool, time);
+    }
 }
 
 /* Does not wait for the end of a slice: what is to end soon takes little time. */

@@ -6,6 +6,9 @@
  * at does that first and reads tick_at_ns then. So one of the two sees the other. */
 #include "pool.h"
 
+/* Who wakes up has so many asked to make room, since one may be in the midst of a collection. */
+#define ASKED_FOR_ONE 2u
+
 typedef struct waiting_tasks {
     uint32_t count;
     bool has_urgent;
@@ -167,6 +170,34 @@ void ticker_ask_one(mu_thread_pool *pool)
     }
     if (longest) {
         ask_slice(pool, longest, started);
+    }
+}
+
+/* How far ahead of `time` the share is whose task runs there, if that may be asked to make room; 0
+ * when it may not. */
+static uint64_t ahead_of(pool_worker *worker, uint64_t time, uint64_t now, uint64_t *started_ns)
+{
+    uint64_t ahead = 0;
+    pthread_mutex_lock(&worker->slice_lock);
+    if (worker->is_running && worker->task && worker->share && !worker->is_asked &&
+        worker->started_ns + POOL_SLICE_LEAST_NS <= now) {
+        uint64_t has = pool_load(&worker->share->time);
+        ahead = has > time ? has - time : 0;
+        *started_ns = worker->started_ns;
+    }
+    pthread_mutex_unlock(&worker->slice_lock);
+    return ahead;
+}
+
+void ticker_ask_those_ahead(mu_thread_pool *pool, uint64_t time)
+{
+    uint64_t now = pool_now_ns();
+    for (uint32_t i = 0, asked = 0; i < pool->worker_count && asked < ASKED_FOR_ONE; i++) {
+        uint64_t started_ns;
+        if (ahead_of(&pool->workers[i], time, now, &started_ns) > (uint64_t)MU_THREAD_SLICE_NS) {
+            ask_slice(pool, &pool->workers[i], started_ns);
+            asked++;
+        }
     }
 }
 

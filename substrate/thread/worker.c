@@ -137,27 +137,17 @@ static mu_task *take_from(pool_worker *worker, pool_worker *owner, take_fn *take
     return task;
 }
 
-static mu_task *take_at_once(pool_worker *worker)
+/* From its own queue, else from the others'. */
+static mu_task *take_urgent(pool_worker *worker, mu_urgency urgency)
 {
     mu_thread_pool *pool = worker->pool;
+    bool is_at_once = urgency == MU_TASK_AT_ONCE;
     mu_task *task = NULL;
     for (uint32_t i = 0; i < pool->worker_count && !task; i++) {
         pool_worker *owner = &pool->workers[(worker->index + i) % pool->worker_count];
-        if (pool_load32(&owner->queue.at_once_count)) {
-            task = take_from(worker, owner, run_queue_take_at_once);
-        }
-    }
-    return task;
-}
-
-static mu_task *take_soon(pool_worker *worker)
-{
-    mu_thread_pool *pool = worker->pool;
-    mu_task *task = NULL;
-    for (uint32_t i = 0; i < pool->worker_count && !task; i++) {
-        pool_worker *owner = &pool->workers[(worker->index + i) % pool->worker_count];
-        if (pool_load32(&owner->queue.soon_count)) {
-            task = take_from(worker, owner, run_queue_take_soon);
+        if (pool_load32(is_at_once ? &owner->queue.at_once_count : &owner->queue.soon_count)) {
+            task =
+                take_from(worker, owner, is_at_once ? run_queue_take_at_once : run_queue_take_soon);
         }
     }
     return task;
@@ -204,9 +194,9 @@ static mu_task *take_of_share(pool_worker *worker)
 static mu_task *take_job_or_task(pool_worker *worker)
 {
     bool is_jobs_turn = worker->jobs_ahead_ns <= POOL_JOBS_AHEAD_NS;
-    mu_task *task = is_jobs_turn ? take_soon(worker) : take_of_share(worker);
+    mu_task *task = is_jobs_turn ? take_urgent(worker, MU_TASK_SOON) : take_of_share(worker);
     if (!task) {
-        task = is_jobs_turn ? take_of_share(worker) : take_soon(worker);
+        task = is_jobs_turn ? take_of_share(worker) : take_urgent(worker, MU_TASK_SOON);
     }
     return task;
 }
@@ -214,9 +204,9 @@ static mu_task *take_job_or_task(pool_worker *worker)
 static mu_task *take(pool_worker *worker)
 {
     bool goes_before = worker->at_once_ahead_ns <= POOL_AT_ONCE_AHEAD_NS;
-    mu_task *task = goes_before ? take_at_once(worker) : take_job_or_task(worker);
+    mu_task *task = goes_before ? take_urgent(worker, MU_TASK_AT_ONCE) : take_job_or_task(worker);
     if (!task) {
-        task = goes_before ? take_job_or_task(worker) : take_at_once(worker);
+        task = goes_before ? take_job_or_task(worker) : take_urgent(worker, MU_TASK_AT_ONCE);
     }
     return task;
 }

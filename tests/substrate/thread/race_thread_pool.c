@@ -191,6 +191,34 @@ static void check_preemption(uint64_t alarm_ns)
     check(state.signals_blocked, "workers block the host's signals, but none of faults");
 }
 
+/* Whose share has slept does not wait for a slice to end. In none of the rounds would the ticker
+ * ask so soon; in some this thread may come late. */
+static void check_waking(void)
+{
+    enum { ROUNDS = 20 };
+    uint32_t soon = 0;
+    mu_thread_pool *pool;
+    mu_thread_pool_config config = {.workers = 1, .preempt = on_preempt};
+    check(mu_thread_pool_new(&config, &pool) == MU_OK, "a pool is made");
+    mu_share *shares[] = {mu_share_new(pool, 1), mu_share_new(pool, 1)};
+    for (int i = 0; i < ROUNDS; i++) {
+        hog state = {.pool = pool};
+        mu_task second = {.run = run_second, .context = &state, .share = shares[1]};
+        state.task = (mu_task){.run = run_long, .context = &state, .share = shares[0]};
+        mu_thread_pool_run(pool, &state.task);
+        sleep_ms(1);
+        mu_thread_pool_run(pool, &second);
+        while (__atomic_load_n(&state.second_ran, __ATOMIC_ACQUIRE) == 0) {
+            sleep_ms(1);
+        }
+        soon += state.slice_ns < (uint64_t)MU_THREAD_SLICE_NS;
+    }
+    mu_thread_pool_free(pool);
+    mu_share_free(shares[0]);
+    mu_share_free(shares[1]);
+    check(soon > 0, "who has slept has another make room at once");
+}
+
 static void run_alone(void *context)
 {
     (void)context;
@@ -328,6 +356,7 @@ int main(void)
     check_order();
     check_preemption(0);
     check_preemption(20000000);
+    check_waking();
     check_nobody_waits();
     check_crowd();
     for (uint32_t workers = 1; workers <= 3; workers++) {
