@@ -24,8 +24,8 @@
  * the job is behind. */
 #define STOP_OBJECTS 2000u
 #define ASSIST_NS    500000ll
-/* Waits of the job, within its slice, for the end of a stop: longer than most take, and shorter
- * than it takes to wake a worker. */
+/* So long the job waits, within its slice, for the end of a stop. Most end sooner, and to be queued
+ * anew after each of them would have a worker sleep and be woken. */
 #define STOP_WAIT_NS 500000ll
 #define AHEAD_WORDS  32768u
 
@@ -221,10 +221,8 @@ static void sweep_for_a_slice(mu_gc_heap *heap, int64_t end_ns)
     }
 }
 
-/*
- * The phase there is work of, MU_GC_IDLE when there is none. It may be over by the time the work
- * begins: the mutator sweeps too when it needs blocks. The background lock is held.
- */
+/* The phase there is work of, MU_GC_IDLE when there is none. It may be over by the time the work
+ * begins: the mutator sweeps too when it needs blocks. The background lock is held. */
 static mu_gc_phase phase_to_work_on(mu_gc_heap *heap)
 {
     pthread_mutex_lock(&heap->lock);
