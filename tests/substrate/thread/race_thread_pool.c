@@ -196,22 +196,25 @@ static void check_preemption(uint64_t alarm_ns)
 static void check_waking(void)
 {
     enum { ROUNDS = 20 };
+    static hog states[ROUNDS];
+    static mu_task seconds[ROUNDS]; /* the pool's until their slices have ended */
     uint32_t soon = 0;
     mu_thread_pool *pool;
     mu_thread_pool_config config = {.workers = 1, .preempt = on_preempt};
     check(mu_thread_pool_new(&config, &pool) == MU_OK, "a pool is made");
     mu_share *shares[] = {mu_share_new(pool, 1), mu_share_new(pool, 1)};
     for (int i = 0; i < ROUNDS; i++) {
-        hog state = {.pool = pool};
-        mu_task second = {.run = run_second, .context = &state, .share = shares[1]};
-        state.task = (mu_task){.run = run_long, .context = &state, .share = shares[0]};
-        mu_thread_pool_run(pool, &state.task);
+        hog *state = &states[i];
+        seconds[i] = (mu_task){.run = run_second, .context = state, .share = shares[1]};
+        state->pool = pool;
+        state->task = (mu_task){.run = run_long, .context = state, .share = shares[0]};
+        mu_thread_pool_run(pool, &state->task);
         sleep_ms(1);
-        mu_thread_pool_run(pool, &second);
-        while (__atomic_load_n(&state.second_ran, __ATOMIC_ACQUIRE) == 0) {
+        mu_thread_pool_run(pool, &seconds[i]);
+        while (__atomic_load_n(&state->second_ran, __ATOMIC_ACQUIRE) == 0) {
             sleep_ms(1);
         }
-        soon += state.slice_ns < (uint64_t)MU_THREAD_SLICE_NS;
+        soon += state->slice_ns < (uint64_t)MU_THREAD_SLICE_NS;
     }
     mu_thread_pool_free(pool);
     mu_share_free(shares[0]);
