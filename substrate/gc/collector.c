@@ -18,6 +18,8 @@
 /* Objects that the collecting thread scans before it asks for help. */
 #define ALONE_OBJECTS 16000u
 #define ALONE_STRESS  8u
+/* Objects scanned between looks at who waits for the worker. */
+#define TURN_OBJECTS 256u
 
 static uint64_t now_ns(void)
 {
@@ -57,9 +59,13 @@ void mu_gc_drain(mu_gc_tracer *tracer)
     const mu_gc_config *config = &tracer->heap->config;
     bool has_help = config->run_later && config->helpers > 0;
     uint32_t alone = config->stress ? ALONE_STRESS : ALONE_OBJECTS;
-    mu_gc_drain_some(tracer, has_help ? alone : UINT32_MAX);
-    if (tracer->stack.count > 0) {
+    mu_gc_drain_some(tracer, alone);
+    if (has_help && tracer->stack.count > 0) {
         mu_gc_team_trace(tracer);
+    }
+    while (tracer->stack.count > 0) {
+        mu_gc_make_room(tracer->heap);
+        mu_gc_drain_some(tracer, TURN_OBJECTS);
     }
 }
 

@@ -414,6 +414,13 @@ static inline bool mu_gc_job_is_in_the_way(const mu_gc_heap *heap)
 {
     return heap->config.is_wanted && heap->config.is_wanted(heap->config.run_context);
 }
+/* On the collecting thread, with the background lock and no other. */
+static inline void mu_gc_make_room(const mu_gc_heap *heap)
+{
+    if (heap->config.make_room) {
+        heap->config.make_room(heap->config.run_context);
+    }
+}
 static inline uint64_t mu_gc_heap_used_bytes(const mu_gc_heap *heap)
 {
     return heap->block_count * MU_GC_BLOCK_BYTES + heap->large.bytes;

@@ -124,6 +124,7 @@ static bool assist(mu_gc_tracer *tracer, uint64_t promoted_bytes)
         wanted > UINT64_MAX - marker->kept_bytes ? UINT64_MAX : marker->kept_bytes + wanted;
     int64_t end_ns = now_ns() + ASSIST_NS;
     while (!done && marker->kept_bytes < goal && (is_last || now_ns() < end_ns)) {
+        mu_gc_make_room(heap);
         done = mark_some(tracer, CHECK_EVERY);
     }
     mu_gc_pace_end_assist(heap, !done && marker->kept_bytes < goal);
@@ -232,10 +233,14 @@ static mu_gc_phase phase_to_work_on(mu_gc_heap *heap)
     return has && !__atomic_load_n(&heap->is_ending, __ATOMIC_RELAXED) ? phase : MU_GC_IDLE;
 }
 
-static void come_in(mu_gc_heap *heap)
+/* False: a collection is under way, which starts the job again, and may take long. */
+static bool come_in(mu_gc_heap *heap)
 {
-    pthread_mutex_lock(&heap->background);
-    __atomic_store_n(&heap->job_is_in, true, __ATOMIC_RELAXED);
+    bool comes = pthread_mutex_trylock(&heap->background) == 0;
+    if (comes) {
+        __atomic_store_n(&heap->job_is_in, true, __ATOMIC_RELAXED);
+    }
+    return comes;
 }
 
 static void go_out(mu_gc_heap *heap)
@@ -246,7 +251,9 @@ static void go_out(mu_gc_heap *heap)
 
 static bool work_until(mu_gc_heap *heap, int64_t end_ns)
 {
-    come_in(heap);
+    if (!come_in(heap)) {
+        return true;
+    }
     mu_gc_phase phase = phase_to_work_on(heap);
     while (phase != MU_GC_IDLE && !lets_go(heap) && now_ns() < end_ns) {
         if (phase == MU_GC_MARKING) {

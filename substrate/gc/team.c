@@ -132,7 +132,9 @@ static void work(mu_gc_team *team, mu_gc_tracer *tracer, const mu_gc_heap *helpe
     do {
         while (tracer->stack.count > 0) {
             mu_gc_drain_some(tracer, TURN_OBJECTS);
-            if (tracer->stack.count > 0 && is_to_leave(helped)) {
+            if (!helped) {
+                mu_gc_make_room(tracer->heap);
+            } else if (tracer->stack.count > 0 && is_to_leave(helped)) {
                 give(team, &tracer->stack, tracer->stack.count);
             }
             if (tracer->stack.count >= SHARED_OBJECTS &&

@@ -90,7 +90,6 @@ typedef struct pool_worker {
     run_queue queue;
     mu_thread_pool *pool;
     uint32_t index;
-    pthread_t thread;
     pthread_cond_t woken; /* with the idle lock */
     bool is_idle;         /* under it */
     uint64_t jobs_ahead_ns, at_once_ahead_ns;
@@ -102,8 +101,19 @@ typedef struct pool_worker {
     uint64_t started_ns;
     uint64_t settled_ns;  /* up to when its share has had it added to its time */
     uint64_t alarm_at_ns; /* POOL_NEVER: none */
-    bool is_asked;        /* to make room for who waits */
+    uint64_t carried_ns;  /* of the same slice, before it made room */
+    bool is_asked;        /* to make room for who waits; atomic: read without the lock */
 } __attribute__((aligned(64))) pool_worker;
+
+/* An OS thread. There are more of them than workers when slices rest in the midst of C code. */
+typedef struct pool_thread {
+    mu_thread_pool *pool;
+    pthread_t thread;
+    pthread_cond_t changed; /* with the pool's lock of threads */
+    pool_worker *worker;    /* the one it runs as; NULL: it waits to be one */
+    bool is_spare;          /* under the lock: it rests in no slice */
+    bool has_given_worker;  /* its own: to the slice that it was to go on with */
+} pool_thread;
 
 struct mu_thread_pool {
     mu_thread_pool_config config;
@@ -115,6 +125,8 @@ struct mu_thread_pool {
     uint64_t quiet_ns;    /* atomic: when nobody was seen to wait last */
     uint32_t spinners;    /* atomic: workers that look for work before they sleep */
     uint32_t idle_count;  /* atomic */
+    pthread_mutex_t threads_lock;
+    MU_ARRAY(pool_thread *) threads; /* as many as workers, and spare ones */
     pthread_mutex_t idle_lock;
     uint32_t *idle; /* indices of workers that sleep */
     pthread_mutex_t tick_lock;
@@ -133,10 +145,10 @@ void run_queue_deinit(run_queue *queue);
 /* Adds a task: by its urgency. */
 void run_queue_add(run_queue *queue, mu_task *task, uint32_t worker);
 /* Takes the first of those lists; that of the share that has had least. NULL: there is none that
- * the worker may run. */
-mu_task *run_queue_take_at_once(run_queue *queue, uint32_t worker);
-mu_task *run_queue_take_soon(run_queue *queue, uint32_t worker);
-mu_task *run_queue_take(run_queue *queue, uint32_t worker);
+ * the worker may run, and whose share has had no more than `most_time`. */
+mu_task *run_queue_take_at_once(run_queue *queue, uint32_t worker, uint64_t most_time);
+mu_task *run_queue_take_soon(run_queue *queue, uint32_t worker, uint64_t most_time);
+mu_task *run_queue_take(run_queue *queue, uint32_t worker, uint64_t most_time);
 /* The time of that share; POOL_NEVER: no task waits. */
 uint64_t run_queue_least(run_queue *queue);
 /* Takes this one, which is there, out. */
@@ -163,8 +175,27 @@ void ticker_ask_one(mu_thread_pool *pool);
  * that has had no more, and no worker sleeps. Without locks of the pool. */
 void ticker_ask_those_ahead(mu_thread_pool *pool, uint64_t time);
 
+/* ---- pool_threads.c */
+void pool_threads_init(mu_thread_pool *pool);
+/* They have ended. */
+void pool_threads_deinit(mu_thread_pool *pool);
+/* An OS thread that runs as this worker; false: the machine gives none. */
+bool pool_threads_start(mu_thread_pool *pool, pool_worker *worker);
+/* The pool is ending: waits for all of them. */
+void pool_threads_join(mu_thread_pool *pool);
+/* The calling one; NULL: it is no pool's. */
+pool_thread *pool_thread_self(void);
+/* Gives the worker that has just begun the task's slice to the OS thread that rests in it. */
+void pool_thread_go_on(mu_task *task);
+
 /* ---- worker.c */
-void *worker_run(void *worker);
+/* Runs what is queued, until the worker ends (true) or was given to another thread. */
+bool worker_run(pool_thread *thread);
+void worker_begin_slice(pool_worker *worker, mu_task *task, mu_share *share);
+/* How long it was. */
+uint64_t worker_end_slice(pool_worker *worker);
+/* The slice has had so much before, as another worker's. */
+void worker_carry(pool_worker *worker, uint64_t had_ns);
 /* The one on whose thread this is called; NULL: none of this pool. */
 pool_worker *worker_self(const mu_thread_pool *pool);
 /* Lets a worker that sleeps look for work. `worker`: this one, if it sleeps; NULL: one of them,

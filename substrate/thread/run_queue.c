@@ -4,6 +4,10 @@
  * it stays where it is. */
 #include "pool.h"
 
+/* So many tasks of a list are looked at for one that may run: of a VM that ends there may be
+ * thousands. */
+#define LOOKED_AT 64u
+
 void run_queue_init(run_queue *queue)
 {
     pthread_mutex_init(&queue->lock, NULL);
@@ -184,36 +188,38 @@ void run_queue_take_out(run_queue *queue, mu_task *task)
     __atomic_store_n(&task->queued_at, 0, __ATOMIC_RELAXED);
 }
 
-static mu_task *first_allowed(const task_list *list, uint32_t worker)
+static bool is_allowed(const mu_task *task, uint32_t worker, uint64_t most_time)
 {
-    mu_task *task = list->first;
-    while (task && task->avoids == worker + 1) {
-        task = task->next;
-    }
-    return task;
+    return task->avoids != worker + 1 &&
+           (!task->share || pool_load(&task->share->time) <= most_time);
 }
 
-static mu_task *take_first(run_queue *queue, const task_list *list, uint32_t worker)
+static mu_task *take_first(run_queue *queue, const task_list *list, uint32_t worker,
+                           uint64_t most_time)
 {
-    mu_task *task = first_allowed(list, worker);
+    mu_task *task = list->first;
+    uint32_t looked = 0;
+    while (task && !is_allowed(task, worker, most_time)) {
+        task = ++looked < LOOKED_AT ? task->next : NULL;
+    }
     if (task) {
         run_queue_take_out(queue, task);
     }
     return task;
 }
 
-mu_task *run_queue_take_at_once(run_queue *queue, uint32_t worker)
+mu_task *run_queue_take_at_once(run_queue *queue, uint32_t worker, uint64_t most_time)
 {
-    return take_first(queue, &queue->at_once, worker);
+    return take_first(queue, &queue->at_once, worker, most_time);
 }
 
-mu_task *run_queue_take_soon(run_queue *queue, uint32_t worker)
+mu_task *run_queue_take_soon(run_queue *queue, uint32_t worker, uint64_t most_time)
 {
-    return take_first(queue, &queue->soon, worker);
+    return take_first(queue, &queue->soon, worker, most_time);
 }
 
-mu_task *run_queue_take(run_queue *queue, uint32_t worker)
+mu_task *run_queue_take(run_queue *queue, uint32_t worker, uint64_t most_time)
 {
     share_queue *least = find_least(queue);
-    return least ? take_first(queue, &least->tasks, worker) : NULL;
+    return least ? take_first(queue, &least->tasks, worker, most_time) : NULL;
 }

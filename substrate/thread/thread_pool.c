@@ -14,15 +14,13 @@ uint64_t pool_now_ns(void)
 
 /* ---- life */
 
-static void end_threads(mu_thread_pool *pool, uint32_t count)
+static void end_threads(mu_thread_pool *pool, uint32_t workers)
 {
     __atomic_store_n(&pool->ending, true, __ATOMIC_SEQ_CST);
-    for (uint32_t i = 0; i < count; i++) {
+    for (uint32_t i = 0; i < workers; i++) {
         worker_wake(pool, &pool->workers[i]);
     }
-    for (uint32_t i = 0; i < count; i++) {
-        pthread_join(pool->workers[i].thread, NULL);
-    }
+    pool_threads_join(pool);
 }
 
 static void end_ticker(mu_thread_pool *pool)
@@ -56,6 +54,7 @@ static void free_pool(mu_thread_pool *pool)
     for (uint32_t i = 0; i < pool->worker_count; i++) {
         deinit_worker(&pool->workers[i]);
     }
+    pool_threads_deinit(pool);
     pthread_mutex_destroy(&pool->idle_lock);
     pthread_mutex_destroy(&pool->tick_lock);
     pthread_cond_destroy(&pool->tick_wanted);
@@ -73,6 +72,7 @@ static mu_thread_pool *make_pool(const mu_thread_pool_config *config)
     pool->tick_at_ns = POOL_NEVER;
     pool->workers = mu_allocate(config->workers * sizeof *pool->workers);
     pool->idle = mu_allocate(config->workers * sizeof *pool->idle);
+    pool_threads_init(pool);
     pthread_mutex_init(&pool->idle_lock, NULL);
     pthread_mutex_init(&pool->tick_lock, NULL);
     pthread_condattr_t monotonic;
@@ -93,9 +93,7 @@ mu_status mu_thread_pool_new(const mu_thread_pool_config *config, mu_thread_pool
     mu_thread_pool_block_signals(&old);
     uint32_t made = 0;
     bool has_ticker = pthread_create(&pool->ticker, NULL, ticker_run, pool) == 0;
-    while (has_ticker && made < config->workers &&
-           pthread_create(&pool->workers[made].thread, NULL, worker_run, &pool->workers[made]) ==
-               0) {
+    while (has_ticker && made < config->workers && pool_threads_start(pool, &pool->workers[made])) {
         made++;
     }
     pthread_sigmask(SIG_SETMASK, &old, NULL);
@@ -276,7 +274,7 @@ uint64_t mu_thread_pool_slice_ns(mu_thread_pool *pool, const mu_task *task)
         pool_worker *worker = &pool->workers[i];
         pthread_mutex_lock(&worker->slice_lock);
         if (worker->is_running && worker->task == task) {
-            ns = pool_now_ns() - worker->started_ns;
+            ns = pool_now_ns() - worker->started_ns + worker->carried_ns;
         }
         pthread_mutex_unlock(&worker->slice_lock);
     }

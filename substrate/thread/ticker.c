@@ -47,7 +47,7 @@ static void ask_slice(mu_thread_pool *pool, pool_worker *worker, uint64_t starte
 {
     pthread_mutex_lock(&worker->slice_lock);
     if (worker->is_running && worker->task && worker->started_ns == started_ns) {
-        worker->is_asked = true;
+        __atomic_store_n(&worker->is_asked, true, __ATOMIC_RELAXED);
         ask(pool, worker);
     }
     pthread_mutex_unlock(&worker->slice_lock);
@@ -59,6 +59,13 @@ typedef struct long_slice {
     uint64_t started_ns;
     uint64_t time; /* of its share */
 } long_slice;
+
+/* Brings the time of the share that runs there up to date. The slice's lock is held. */
+static void settle_slice(mu_thread_pool *pool, pool_worker *worker, uint64_t now)
+{
+    share_settle(pool, worker->share, worker->settled_ns, now);
+    worker->settled_ns = now > worker->settled_ns ? now : worker->settled_ns;
+}
 
 /* Looks at a worker's slice: brings its share's time up to date, notes it if it is long. When to
  * look again. The slice's lock is held. */
@@ -76,8 +83,7 @@ static uint64_t look_at(mu_thread_pool *pool, pool_worker *worker, const waiting
     if (!waiting->count) {
         return worker->alarm_at_ns;
     }
-    share_settle(pool, worker->share, worker->settled_ns, now);
-    worker->settled_ns = now > worker->settled_ns ? now : worker->settled_ns;
+    settle_slice(pool, worker, now);
     uint64_t ends = worker->started_ns + (uint64_t)MU_THREAD_SLICE_NS;
     uint64_t time = pool_load(&worker->share->time);
     if (ends > now) {
@@ -175,12 +181,14 @@ void ticker_ask_one(mu_thread_pool *pool)
 
 /* How far ahead of `time` the share is whose task runs there, if that may be asked to make room; 0
  * when it may not. */
-static uint64_t ahead_of(pool_worker *worker, uint64_t time, uint64_t now, uint64_t *started_ns)
+static uint64_t ahead_of(mu_thread_pool *pool, pool_worker *worker, uint64_t time, uint64_t now,
+                         uint64_t *started_ns)
 {
     uint64_t ahead = 0;
     pthread_mutex_lock(&worker->slice_lock);
     if (worker->is_running && worker->task && worker->share && !worker->is_asked &&
         worker->started_ns + POOL_SLICE_LEAST_NS <= now) {
+        settle_slice(pool, worker, now);
         uint64_t has = pool_load(&worker->share->time);
         ahead = has > time ? has - time : 0;
         *started_ns = worker->started_ns;
@@ -194,7 +202,8 @@ void ticker_ask_those_ahead(mu_thread_pool *pool, uint64_t time)
     uint64_t now = pool_now_ns();
     for (uint32_t i = 0, asked = 0; i < pool->worker_count && asked < ASKED_FOR_ONE; i++) {
         uint64_t started_ns;
-        if (ahead_of(&pool->workers[i], time, now, &started_ns) > (uint64_t)MU_THREAD_SLICE_NS) {
+        if (ahead_of(pool, &pool->workers[i], time, now, &started_ns) >
+            (uint64_t)MU_THREAD_SLICE_NS) {
             ask_slice(pool, &pool->workers[i], started_ns);
             asked++;
         }

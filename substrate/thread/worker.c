@@ -11,16 +11,15 @@
  * other work, longer looking keeps cores from those that would bring the work. */
 #define LOOKS 32u
 
-static _Thread_local pool_worker *self;
-
 pool_worker *worker_self(const mu_thread_pool *pool)
 {
-    return self && self->pool == pool ? self : NULL;
+    const pool_thread *thread = pool_thread_self();
+    return thread && thread->pool == pool ? thread->worker : NULL;
 }
 
 /* ---- slices */
 
-static void begin_slice(pool_worker *worker, mu_task *task, mu_share *share)
+void worker_begin_slice(pool_worker *worker, mu_task *task, mu_share *share)
 {
     uint64_t now = pool_now_ns();
     pool_count(&worker->slices);
@@ -40,7 +39,8 @@ static void begin_slice(pool_worker *worker, mu_task *task, mu_share *share)
     worker->share = share;
     worker->started_ns = worker->settled_ns = now;
     worker->alarm_at_ns = POOL_NEVER;
-    worker->is_asked = false;
+    worker->carried_ns = 0;
+    __atomic_store_n(&worker->is_asked, false, __ATOMIC_RELAXED);
     pthread_mutex_unlock(&worker->slice_lock);
     if (mu_thread_pool_is_contended(worker->pool)) {
         ticker_wake_by(worker->pool, now, true);
@@ -58,7 +58,7 @@ static void count_ahead(uint64_t *ahead_ns, bool went_before, uint64_t ns, uint6
     }
 }
 
-static uint64_t end_slice(pool_worker *worker)
+uint64_t worker_end_slice(pool_worker *worker)
 {
     uint64_t now = pool_now_ns();
     mu_share *share = worker->share;
@@ -79,15 +79,23 @@ static uint64_t end_slice(pool_worker *worker)
         count_ahead(&worker->jobs_ahead_ns, was_job, ns, POOL_JOBS_AHEAD_NS);
     }
     mu_share_free(share);
-    return ns;
+    return ns + worker->carried_ns;
+}
+
+void worker_carry(pool_worker *worker, uint64_t had_ns)
+{
+    pthread_mutex_lock(&worker->slice_lock);
+    worker->carried_ns = had_ns;
+    pthread_mutex_unlock(&worker->slice_lock);
 }
 
 void mu_thread_pool_set_alarm(mu_thread_pool *pool, uint64_t alarm_ns)
 {
     pool_worker *worker = worker_self(pool);
-    uint64_t at = worker->started_ns + alarm_ns;
+    uint64_t left = alarm_ns > worker->carried_ns ? alarm_ns - worker->carried_ns : 0;
+    uint64_t at = worker->started_ns + left;
     pthread_mutex_lock(&worker->slice_lock);
-    worker->alarm_at_ns = at < alarm_ns ? POOL_NEVER : at;
+    worker->alarm_at_ns = at < left ? POOL_NEVER : at;
     pthread_mutex_unlock(&worker->slice_lock);
     if (worker->alarm_at_ns != POOL_NEVER) {
         ticker_wake_by(pool, at, false);
@@ -96,17 +104,19 @@ void mu_thread_pool_set_alarm(mu_thread_pool *pool, uint64_t alarm_ns)
 
 uint64_t mu_thread_pool_own_slice_ns(mu_thread_pool *pool)
 {
-    return pool_now_ns() - worker_self(pool)->started_ns;
+    const pool_worker *worker = worker_self(pool);
+    return pool_now_ns() - worker->started_ns + worker->carried_ns;
 }
 
 uint64_t mu_thread_pool_end_slice(mu_thread_pool *pool)
 {
     pool_worker *worker = worker_self(pool);
     MU_INVARIANT(worker && worker->is_running, "a slice is ended that is none");
-    return end_slice(worker);
+    return worker_end_slice(worker);
 }
 
-static void run(pool_worker *worker, mu_task *task)
+/* The slice may end as another worker's, or be one that another thread is in the midst of. */
+static void run(pool_thread *thread, mu_task *task)
 {
     mu_thread_job_fn *job = task->run;
     void *context = task->context;
@@ -115,21 +125,26 @@ static void run(pool_worker *worker, mu_task *task)
         mu_free(task);
         task = NULL;
     }
-    begin_slice(worker, task, share);
+    worker_begin_slice(thread->worker, task, share);
+    if (task && task->paused) {
+        pool_thread_go_on(task);
+        return;
+    }
     job(context);
-    if (worker->is_running) {
-        end_slice(worker);
+    if (thread->worker->is_running) {
+        worker_end_slice(thread->worker);
     }
 }
 
 /* ---- what runs next */
 
-typedef mu_task *take_fn(run_queue *queue, uint32_t worker);
+typedef mu_task *take_fn(run_queue *queue, uint32_t worker, uint64_t most_time);
 
-static mu_task *take_from(pool_worker *worker, pool_worker *owner, take_fn *take)
+static mu_task *take_from(pool_worker *worker, pool_worker *owner, take_fn *take,
+                          uint64_t most_time)
 {
     pthread_mutex_lock(&owner->queue.lock);
-    mu_task *task = take(&owner->queue, worker->index);
+    mu_task *task = take(&owner->queue, worker->index, most_time);
     pthread_mutex_unlock(&owner->queue.lock);
     if (task && worker != owner) {
         pool_count(&worker->steals);
@@ -138,7 +153,7 @@ static mu_task *take_from(pool_worker *worker, pool_worker *owner, take_fn *take
 }
 
 /* From its own queue, else from the others'. */
-static mu_task *take_urgent(pool_worker *worker, mu_urgency urgency)
+static mu_task *take_urgent(pool_worker *worker, mu_urgency urgency, uint64_t most_time)
 {
     mu_thread_pool *pool = worker->pool;
     bool is_at_once = urgency == MU_TASK_AT_ONCE;
@@ -146,8 +161,8 @@ static mu_task *take_urgent(pool_worker *worker, mu_urgency urgency)
     for (uint32_t i = 0; i < pool->worker_count && !task; i++) {
         pool_worker *owner = &pool->workers[(worker->index + i) % pool->worker_count];
         if (pool_load32(is_at_once ? &owner->queue.at_once_count : &owner->queue.soon_count)) {
-            task =
-                take_from(worker, owner, is_at_once ? run_queue_take_at_once : run_queue_take_soon);
+            task = take_from(worker, owner,
+                             is_at_once ? run_queue_take_at_once : run_queue_take_soon, most_time);
         }
     }
     return task;
@@ -176,39 +191,76 @@ static mu_task *take_of_share(pool_worker *worker)
     mu_thread_pool *pool = worker->pool;
     pthread_mutex_lock(&worker->queue.lock);
     pool_worker *neediest = find_neediest(worker);
-    mu_task *task = neediest == worker ? run_queue_take(&worker->queue, worker->index) : NULL;
+    mu_task *task =
+        neediest == worker ? run_queue_take(&worker->queue, worker->index, POOL_NEVER) : NULL;
     pthread_mutex_unlock(&worker->queue.lock);
     if (neediest != worker) {
-        task = take_from(worker, neediest, run_queue_take);
+        task = take_from(worker, neediest, run_queue_take, POOL_NEVER);
     }
     /* It may have been taken, or be one that this worker may not run. */
     for (uint32_t i = 0; i < pool->worker_count && !task; i++) {
         pool_worker *owner = &pool->workers[(worker->index + i) % pool->worker_count];
         if (pool_load(&owner->queue.least_key) != POOL_NEVER) {
-            task = take_from(worker, owner, run_queue_take);
+            task = take_from(worker, owner, run_queue_take, POOL_NEVER);
         }
     }
     return task;
 }
 
-static mu_task *take_job_or_task(pool_worker *worker)
+/* What goes before others does so as long as its share has not had a slice more than one that
+ * waits: a VM that ends with all its threads is not in the way of who wants little. */
+static uint64_t most_time_of_urgent(mu_thread_pool *pool)
+{
+    uint64_t least;
+    pool_worker *whose;
+    uint64_t is_now;
+    do { /* keys are lower bounds: that of who seems to have had least is brought up to date */
+        least = POOL_NEVER;
+        whose = NULL;
+        for (uint32_t i = 0; i < pool->worker_count; i++) {
+            uint64_t key = pool_load(&pool->workers[i].queue.least_key);
+            whose = key < least ? &pool->workers[i] : whose;
+            least = key < least ? key : least;
+        }
+        if (!whose) {
+            return POOL_NEVER;
+        }
+        pthread_mutex_lock(&whose->queue.lock);
+        is_now = run_queue_least(&whose->queue);
+        pthread_mutex_unlock(&whose->queue.lock);
+    } while (is_now > least);
+    return least + (uint64_t)MU_THREAD_SLICE_NS;
+}
+
+static bool has_urgent(const mu_thread_pool *pool)
+{
+    bool has = false;
+    for (uint32_t i = 0; i < pool->worker_count && !has; i++) {
+        const run_queue *queue = &pool->workers[i].queue;
+        has = pool_load32(&queue->at_once_count) || pool_load32(&queue->soon_count);
+    }
+    return has;
+}
+
+static mu_task *take_job_or_task(pool_worker *worker, uint64_t most_time)
 {
     bool is_jobs_turn = worker->jobs_ahead_ns <= POOL_JOBS_AHEAD_NS;
-    mu_task *task = is_jobs_turn ? take_urgent(worker, MU_TASK_SOON) : take_of_share(worker);
+    mu_task *task = is_jobs_turn ? take_urgent(worker, MU_TASK_SOON, most_time) : NULL;
     if (!task) {
-        task = is_jobs_turn ? take_of_share(worker) : take_urgent(worker, MU_TASK_SOON);
+        task = take_of_share(worker);
     }
-    return task;
+    return task ? task : take_urgent(worker, MU_TASK_SOON, POOL_NEVER);
 }
 
 static mu_task *take(pool_worker *worker)
 {
+    uint64_t most_time = has_urgent(worker->pool) ? most_time_of_urgent(worker->pool) : POOL_NEVER;
     bool goes_before = worker->at_once_ahead_ns <= POOL_AT_ONCE_AHEAD_NS;
-    mu_task *task = goes_before ? take_urgent(worker, MU_TASK_AT_ONCE) : take_job_or_task(worker);
+    mu_task *task = goes_before ? take_urgent(worker, MU_TASK_AT_ONCE, most_time) : NULL;
     if (!task) {
-        task = goes_before ? take_job_or_task(worker) : take_urgent(worker, MU_TASK_AT_ONCE);
+        task = take_job_or_task(worker, most_time);
     }
-    return task;
+    return task ? task : take_urgent(worker, MU_TASK_AT_ONCE, POOL_NEVER);
 }
 
 /* ---- waiting for work */
@@ -320,17 +372,19 @@ static mu_task *wait_for_task(pool_worker *worker)
     }
 }
 
-void *worker_run(void *argument)
+bool worker_run(pool_thread *thread)
 {
-    pool_worker *worker = argument;
-    self = worker;
-    mu_task *task;
-    while ((task = wait_for_task(worker))) {
-        /* Who looked around and found this may have kept others asleep. */
-        if (sees_work(worker)) {
-            worker_wake(worker->pool, NULL);
+    while (!thread->has_given_worker) {
+        mu_task *task = wait_for_task(thread->worker);
+        if (!task) {
+            return true;
         }
-        run(worker, task);
+        /* Who looked around and found this may have kept others asleep. */
+        if (sees_work(thread->worker)) {
+            worker_wake(thread->pool, NULL);
+        }
+        run(thread, task);
     }
-    return NULL;
+    thread->has_given_worker = false;
+    return false;
 }

@@ -292,9 +292,10 @@ void vm_stacks_forget_handles(mu_vm *vm, const mu_gc_collection *plan)
 /* Their frames may refer to young objects, unless they were looked at and have not run since. A
  * stack that marking has not reached may still turn out
  * to be dead, so what its frames refer to is not marked yet. */
-void vm_stacks_trace_parked(mu_gc_tracer *tracer, const mu_vm *vm)
+void vm_stacks_trace_parked(mu_gc_tracer *tracer, mu_vm *vm)
 {
     for (vm_stack *stack = vm->stacks; stack; stack = stack->next) {
+        vm_make_room(vm);
         bool is_known = stack->has_no_young && mu_gc_asks_of_young(tracer);
         if (stack->has_old_handle && !stack->thread && !is_known) {
             mu_stack_cursor cursor;
@@ -331,6 +332,7 @@ void vm_stacks_drop_unreached(mu_vm *vm, const mu_gc_collection *done)
 {
     vm_stack *next;
     for (vm_stack *stack = vm->stacks; stack; stack = next) {
+        vm_make_room(vm);
         next = stack->next;
         bool lives = stack->reached;
         if (stack->has_old_handle && done->ended_marking && !stack->marked) {

@@ -23,6 +23,12 @@ static bool vm_worker_is_wanted(void *context)
     return mu_thread_pool_is_contended(vm->substrate->workers);
 }
 
+void vm_make_room(void *context)
+{
+    const mu_vm *vm = context;
+    mu_thread_pool_make_room(vm->substrate->workers);
+}
+
 static uint32_t share_weight(uint32_t share)
 {
     uint32_t weight = share ? share : MU_VM_DEFAULT_CPU_SHARE;
@@ -51,6 +57,7 @@ mu_status mu_vm_new(mu_substrate *substrate, const mu_vm_config *config, mu_vm *
                          .report = substrate->config.gc_report,
                          .run_later = vm_run_later,
                          .is_wanted = vm_worker_is_wanted,
+                         .make_room = vm_make_room,
                          .run_context = vm,
                          .helpers = substrate->worker_count - 1};
     vm->share = mu_share_new(substrate->workers, share_weight(vm->config.cpu_share));

@@ -364,6 +364,8 @@ void vm_pause_for_world(mu_thread *thread);
 bool vm_goes_on(mu_thread *thread);
 /* Is another thread about to collect already? Then it is better to make room than to wait. */
 bool vm_is_stopping_to_collect(const mu_thread *thread);
+/* In a long stop: lets others have the worker if they want it (mu_thread_pool_make_room). */
+void vm_make_room(void *vm);
 /* Asks a thread to come to a yieldpoint; VM's lock held, or by the thread itself. */
 void vm_request_stop(mu_thread *thread);
 /* Gives the true stack limit back when nothing is wanted of the thread; VM's lock held. */
@@ -464,7 +466,7 @@ void vm_stacks_drop_unreached(mu_vm *vm, const mu_gc_collection *done);
 mu_gc_native_fn vm_stack_reached;
 /* Roots of a collection that is not full: frames of parked stacks whose handles are not looked at.
  */
-void vm_stacks_trace_parked(mu_gc_tracer *tracer, const mu_vm *vm);
+void vm_stacks_trace_parked(mu_gc_tracer *tracer, mu_vm *vm);
 
 /* ---- thread_run.c: one slice of a thread, on a worker */
 typedef enum slice_end {

@@ -255,6 +255,7 @@ static void trace_roots(mu_gc_tracer *tracer, void *context)
         mu_gc_trace_slot(tracer, &vm->script_objects[i].address, MU_ABI_SLOT_REF);
     }
     for (mu_thread *thread = vm->threads; thread; thread = thread->next) {
+        vm_make_room(vm);
         if (thread->stack) {
             trace_thread(tracer, thread);
         } else if (thread->holder) { /* its stack is parked, and held in site_stack */

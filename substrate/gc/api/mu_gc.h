@@ -58,6 +58,9 @@ typedef struct mu_gc_config {
      * never.
      */
     bool (*is_wanted)(void *context);
+    /* Called often on the thread that collects, in long collections, with the world at a stop: may
+     * wait while others run. NULL: nothing. */
+    void (*make_room)(void *context);
     void *run_context;
     uint32_t helpers; /* of those threads, how many may trace beside who collects; 0 or more */
 } mu_gc_config;

@@ -39,6 +39,8 @@ struct mu_task {
     uint32_t avoids;    /* 1 + index of the worker that may not run the next one; 0: none */
     mu_urgency urgency; /* as it was queued */
     bool is_job;
+    struct pool_thread *paused; /* the OS thread that is in the midst of its slice, while that rests
+                                   in mu_thread_pool_make_room; NULL: none */
 };
 
 typedef struct mu_thread_pool_config {
@@ -79,6 +81,12 @@ void mu_thread_pool_hasten(mu_thread_pool *pool, mu_task *task, mu_urgency urgen
 /* Ends the accounting of the task's slice, on its worker: before it is queued again, or somebody
  * else may queue or free it. Returns the slice's time. The pool does so itself for who does not. */
 uint64_t mu_thread_pool_end_slice(mu_thread_pool *pool);
+/* For C code that takes long, on the worker that runs it, in the midst of a task's slice: if the
+ * task has been asked to make room, lets others run and returns when its turn has come again. The
+ * same OS thread goes on, perhaps as another worker; meanwhile a spare one takes its place. To ask
+ * costs two loads. Mutexes may be held that nobody else takes on a worker. Returns at once
+ * elsewhere, in a job, or when no further OS thread can be had. */
+void mu_thread_pool_make_room(mu_thread_pool *pool);
 /* Has `preempt` called when the present slice has lasted so long, whoever waits. On its worker. */
 void mu_thread_pool_set_alarm(mu_thread_pool *pool, uint64_t alarm_ns);
 /* How long the present slice of the task has lasted; 0: it does not run. */

@@ -1,6 +1,7 @@
 /* Many OS threads and the jobs themselves submit to one pool: every job must run exactly once,
  * pools must end with all that was queued done; tasks that run long are asked to make room when it
- * is time; tasks that are to go elsewhere do. A plain program for ThreadSanitizer. */
+ * is time, also in the midst of C code; tasks that are to go elsewhere do. A plain program for
+ * ThreadSanitizer. */
 #include "mu_thread_pool.h"
 
 #include <pthread.h>
@@ -222,6 +223,93 @@ static void check_waking(void)
     check(soon > 0, "who has slept has another make room at once");
 }
 
+/* ------------------------------------------------------------------- slices that rest in C code */
+
+enum { RESTERS = 6, REST_TURNS = 40 };
+
+typedef struct rester {
+    mu_task task;
+    mu_thread_pool *pool;
+    uint32_t asked;    /* atomic */
+    uint32_t inside;   /* not atomic: the pool runs a task on one thread at a time */
+    uint64_t slice_ns; /* of the one slice, as the pool counts it */
+    uint64_t busy_ns;  /* the same without what others had */
+    uint32_t *others_ran;
+    uint32_t saw_others; /* how often others had run while it rested */
+    bool stayed;         /* on one OS thread */
+} rester;
+
+static void count_ask(mu_task *task)
+{
+    rester *self = task->context;
+    __atomic_fetch_add(&self->asked, 1, __ATOMIC_RELAXED);
+}
+
+static uint64_t spin_ns(uint64_t least_ns)
+{
+    struct timespec begin;
+    struct timespec now;
+    uint64_t ns;
+    clock_gettime(CLOCK_MONOTONIC, &begin);
+    do {
+        clock_gettime(CLOCK_MONOTONIC, &now);
+        ns = (uint64_t)(now.tv_sec - begin.tv_sec) * 1000000000u + (uint64_t)now.tv_nsec -
+             (uint64_t)begin.tv_nsec;
+    } while (ns < least_ns);
+    return ns;
+}
+
+static void run_rester(void *context)
+{
+    rester *self = context;
+    pthread_t thread = pthread_self();
+    self->stayed = true;
+    for (uint32_t i = 0; i < REST_TURNS; i++) {
+        self->inside++;
+        self->busy_ns += spin_ns(1000000);
+        uint32_t before = __atomic_fetch_add(self->others_ran, 1, __ATOMIC_RELAXED);
+        mu_thread_pool_make_room(self->pool);
+        self->saw_others += __atomic_load_n(self->others_ran, __ATOMIC_RELAXED) != before + 1;
+        self->stayed = self->stayed && pthread_equal(thread, pthread_self());
+    }
+    self->slice_ns = mu_thread_pool_end_slice(self->pool);
+}
+
+/* Long C code of several tasks, which all get on. A pool that ends in the midst of that waits for
+ * them. */
+static void check_resting(uint32_t workers)
+{
+    static rester states[RESTERS];
+    uint32_t ran = 0;
+    uint64_t asked = 0;
+    uint32_t saw_others = 0;
+    mu_thread_pool *pool;
+    mu_thread_pool_config config = {.workers = workers, .preempt = count_ask};
+    check(mu_thread_pool_new(&config, &pool) == MU_OK, "a pool is made");
+    mu_share *share = mu_share_new(pool, 1);
+    for (int i = 0; i < RESTERS; i++) {
+        states[i] = (rester){.pool = pool, .others_ran = &ran};
+        states[i].task = (mu_task){.run = run_rester, .context = &states[i], .share = share};
+        mu_thread_pool_run(pool, &states[i].task);
+    }
+    mu_thread_pool_make_room(pool); /* on no worker: nothing */
+    while (__atomic_load_n(&ran, __ATOMIC_RELAXED) < RESTERS * REST_TURNS / 2) {
+        sleep_ms(1);
+    }
+    mu_thread_pool_free(pool);
+    for (int i = 0; i < RESTERS; i++) {
+        const rester *state = &states[i];
+        check(state->inside == REST_TURNS, "a slice that rested has gone on to its end");
+        check(state->stayed, "it goes on on its own thread");
+        check(state->slice_ns >= state->busy_ns, "its time counts from its beginning");
+        asked += state->asked;
+        saw_others += state->saw_others;
+    }
+    check(saw_others >= RESTERS, "others run while slices rest");
+    check(asked > 0, "somebody was asked");
+    mu_share_free(share);
+}
+
 static void run_alone(void *context)
 {
     (void)context;
@@ -360,6 +448,9 @@ int main(void)
     check_preemption(0);
     check_preemption(20000000);
     check_waking();
+    for (uint32_t workers = 1; workers <= 3; workers++) {
+        check_resting(workers);
+    }
     check_nobody_waits();
     check_crowd();
     for (uint32_t workers = 1; workers <= 3; workers++) {
