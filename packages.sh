@@ -2,6 +2,7 @@
 # Installs the Debian packages that mud needs and that are missing.
 #   sh packages.sh build          to build and run it
 #   sh packages.sh build tests    to test it as well
+#   sh packages.sh bench          to measure it beside C under other compilers
 # Needs root or sudo only if something is missing, and the network only then.
 set -eu
 
@@ -13,8 +14,10 @@ for purpose in "$@"; do
             libjemalloc-dev libsodium-dev libzydis-dev libzycore-dev" ;;
     tests)
         wanted="$wanted libcriterion-dev libffi-dev gdb" ;;
+    bench)
+        wanted="$wanted gcc clang-14" ;;
     *)
-        echo "packages.sh: $purpose is neither build nor tests" >&2
+        echo "packages.sh: $purpose is none of build, tests and bench" >&2
         exit 2 ;;
     esac
 done
