@@ -1,6 +1,8 @@
 /* Kernels as Mu IR beside their C twins, both made of the same source (kernels/): all are run in
- * turn, so that what else the machine does hits all alike. */
+ * turn, so that what else the machine does hits all alike. Then how fast the same kernels compile.
+ */
 #include "bench_call.h"
+#include "compile_speed.h"
 #include "generated_kernels.h"
 
 #include <math.h>
@@ -109,5 +111,6 @@ int main(int argc, char **argv)
     run_all(vm, runs);
     mu_vm_free(vm);
     mu_substrate_free(substrate);
+    compile_speed_print(KERNELS_UIR, KERNELS_C, TWIN_CLANG, vm_config.grant_native, runs);
     return 0;
 }
