@@ -46,18 +46,21 @@ static double timed(mu_vm *vm, const kernel *each, int runner, int64_t *result)
     return bench_now() - start;
 }
 
-/* Medians of all runners. The program's end when the results differ. */
+/* Medians of all runners, each of which begins in its turn: who comes after another may find memory
+ * as that one left it. The program's end when the results differ. */
 static void run_kernel(mu_vm *vm, const kernel *each, int runs, double medians[RUNNERS])
 {
     double seconds[RUNNERS][RUNS_MAX];
     int64_t results[RUNNERS];
     (void)timed(vm, each, MUD, &results[MUD]); /* compiles it */
+    int64_t expected = results[MUD];
     for (int run = 0; run < runs; run++) {
-        for (int runner = 0; runner < RUNNERS; runner++) {
+        for (int turn = 0; turn < RUNNERS; turn++) {
+            int runner = (run + turn) % RUNNERS;
             seconds[runner][run] = timed(vm, each, runner, &results[runner]);
-            if (results[runner] != results[MUD]) {
+            if (results[runner] != expected) {
                 fprintf(stderr, "%s: runner %d gives %lld, not %lld\n", each->name, runner,
-                        (long long)results[runner], (long long)results[MUD]);
+                        (long long)results[runner], (long long)expected);
                 exit(1);
             }
         }
@@ -70,7 +73,7 @@ static void run_kernel(mu_vm *vm, const kernel *each, int runs, double medians[R
 static void run_all(mu_vm *vm, int runs)
 {
     double logs[RUNNERS] = {0};
-    const double count = KERNELS;
+    const size_t count = KERNELS;
     printf("medians of %d runs in ms; a ratio is mud's time to that of C\n", runs);
     printf("%-12s %9s %9s %9s %9s %10s %10s\n", "kernel", "mud", "clang -O2", "gcc -O2",
            "clang -O0", "to clang", "to -O0");
@@ -78,7 +81,7 @@ static void run_all(mu_vm *vm, int runs)
         double medians[RUNNERS];
         run_kernel(vm, &kernels[i], runs, medians);
         for (int runner = 0; runner < RUNNERS; runner++) {
-            logs[runner] += log(medians[MUD] / medians[runner]) / count;
+            logs[runner] += log(medians[MUD] / medians[runner]) / (double)count;
         }
         printf("%-12s %9.2f %9.2f %9.2f %9.2f %9.2fx %9.2fx\n", kernels[i].name, medians[MUD] * 1e3,
                medians[CLANG_O2] * 1e3, medians[GCC_O2] * 1e3, medians[CLANG_O0] * 1e3,
