@@ -588,6 +588,9 @@ const mu_jit_callback *vm_callback_at(uintptr_t sp);
 MU_MUST_CHECK mu_status vm_compile(mu_vm *vm, mu_ir_version *version, vm_quota *exceeded,
                                    const void **entry);
 
+/* Where in its bundle an instruction of compiled code is. */
+mu_code_locate_fn vm_code_source;
+
 /* ---- vm_load.c */
 /* Host memory of a table of functions with so many entries. */
 uint64_t vm_table_bytes(uint32_t capacity);
