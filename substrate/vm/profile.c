@@ -251,12 +251,12 @@ mu_status mu_profile_start(mu_vm *vm, const mu_profile_config *config, mu_profil
     MU_ARRAY_PUSH(&profile->nodes, (node){0});
     pthread_mutex_lock(&vm->lock);
     bool is_free = !vm->profile;
+    profile->is_ending = !is_free;
     if (is_free) {
         attach(profile);
         mu_timer_set(vm->substrate->timers, &profile->timer, profile->interval_ns, tick, profile);
     }
     pthread_mutex_unlock(&vm->lock);
-    profile->is_ending = !is_free;
     if (!is_free) {
         mu_profile_free(profile);
         return MU_EXISTS;
