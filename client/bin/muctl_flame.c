@@ -148,8 +148,9 @@ static void bar_write(FILE *out, const muctl_call_tree *tree, const muctl_call *
     size_t fits = room < BAR_FEWEST_LETTERS ? 0 : (size_t)room;
     (void)fputs("<g class=\"bar\"><title>", out);
     text_write(out, call->name, SIZE_MAX);
-    (void)fprintf(out, " (%llu samples, %.2f%%)</title><rect x=\"%.1f\" y=\"%zu\" width=\"%.1f\" ",
-                  (unsigned long long)call->total, 100 * (double)call->total / all, x, y, width);
+    (void)fprintf(out, " (%llu sample%s, %.2f%%)</title>", (unsigned long long)call->total,
+                  call->total == 1 ? "" : "s", 100 * (double)call->total / all);
+    (void)fprintf(out, "<rect x=\"%.1f\" y=\"%zu\" width=\"%.1f\" ", x, y, width);
     (void)fprintf(out, "height=\"%d\" rx=\"1\" fill=\"", ROW - 1);
     colour_write(out, call->name);
     (void)fprintf(out, "\"/><text x=\"%.1f\" y=\"%zu\">", x + BAR_TEXT_PADDING, y + FONT);

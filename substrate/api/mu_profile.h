@@ -30,6 +30,7 @@ typedef struct mu_profile mu_profile;
 typedef struct mu_profile_config {
     uint32_t hz;     /* samples a second of a thread that runs all the time */
     bool with_lines; /* tell lines of a function apart */
+    uint32_t nodes;  /* of the tree at most; 0: MU_PROFILE_MAX_NODES, and so is more */
 } mu_profile_config;
 /* Begins to sample. The caller ends it with mu_profile_free. Errors: INVALID, hz is 0 or beyond
  * MU_PROFILE_MAX_HZ; EXISTS, the VM is being profiled. */

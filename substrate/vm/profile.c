@@ -74,7 +74,7 @@ static uint32_t child_of(mu_profile *profile, uint32_t parent, place at)
             return profile->table[slot];
         }
     }
-    if (profile->nodes.count > MU_PROFILE_MAX_NODES) {
+    if (profile->nodes.count > profile->config.nodes) {
         return 0;
     }
     profile->table[slot] = profile->nodes.count;
@@ -245,6 +245,9 @@ mu_status mu_profile_start(mu_vm *vm, const mu_profile_config *config, mu_profil
     mu_profile *profile = mu_allocate(sizeof *profile);
     profile->vm = vm;
     profile->config = *config;
+    if (!config->nodes || config->nodes > MU_PROFILE_MAX_NODES) {
+        profile->config.nodes = MU_PROFILE_MAX_NODES;
+    }
     profile->interval_ns = 1000000000u / config->hz;
     profile->next_ns = now_ns() + profile->interval_ns;
     profile->table = mu_allocate(TABLE_SLOTS * sizeof *profile->table);

@@ -133,6 +133,25 @@ Test(mu_profile, of_a_deep_stack_the_innermost_frames_are_shown, .timeout = 60)
     end(&f, thread);
 }
 
+Test(mu_profile, what_has_no_room_is_counted_all_the_same, .timeout = 60)
+{
+    vm_fixture f;
+    mu_profile *profile;
+    mu_profile_config config = {.hz = 5000, .nodes = 2};
+    vm_fixture_open(&f, 1, "costs.uir", bundle);
+    mu_thread *thread = vm_fixture_start(&f, "main", 0);
+    cr_assert_eq(mu_profile_start(f.vm, &config, &profile), MU_OK);
+    nanosleep(&(struct timespec){.tv_nsec = 300000000L}, NULL);
+    mu_profile_stop(profile);
+    mu_profile_totals totals = mu_profile_get_totals(profile);
+    cr_expect_eq(totals.nodes, 2, "@main and one that it calls");
+    cr_expect_gt(totals.others, 0);
+    cr_expect_lt(totals.others, totals.samples);
+    cr_expect_eq(sum_of(profile), totals.samples);
+    mu_profile_free(profile);
+    end(&f, thread);
+}
+
 Test(mu_profile, who_does_not_run_is_not_sampled, .timeout = 60)
 {
     vm_fixture f;
