@@ -1,6 +1,7 @@
 /* Profiles as muctl writes them: folded stacks, and flame graphs. */
 #include "muctl_call_tree.h"
 #include "muctl_flame.h"
+#include "muctl_outcome.h"
 #include <criterion/criterion.h>
 #include <stdlib.h>
 #include <string.h>
@@ -167,4 +168,53 @@ Test(muctl_profile, bars_are_drawn_to_scale)
     cr_expect_not_null(strstr(text, ">VM app: 100 samples in 1.0s</text>"));
     free(text);
     free(again);
+}
+
+Test(muctl_profile, the_command_says_what_was_innermost)
+{
+    fake_mud *fake = fake_mud_start(NULL);
+    GIVES(fake, 0, "@main.v1 3\n@main.v1 (a.uir:4) 1\n@main.v1 (a.uir:4);? 2\n",
+          "6 samples of app in 2.0s; stopped, as for collections, 25.0% of the time; innermost "
+          "were\n"
+          " 50.00%  @main.v1\n 33.33%  ?\n 16.67%  @main.v1 (a.uir:4)\n",
+          "profile", "app", "--seconds", "2", "--hz", "100", "--output", "-");
+    GIVES(
+        fake, 0,
+        "{\"schema\":\"muctl.profile/1\",\"vm\":\"app\",\"samples\":6,\"others\":0,\"ticks\":1000,"
+        "\"stopped_ticks\":250,\"wall_us\":10000000,\"stacks\":[{\"frames\":[\"@main.v1\"],"
+        "\"samples\":3},{\"frames\":[\"@main.v1 "
+        "(a.uir:4)\"],\"samples\":1},{\"frames\":[\"@main.v1 "
+        "(a.uir:4)\",\"?\"],\"samples\":2}]}\n",
+        "", "profile", "app", "--json");
+    GIVES(
+        fake, 0,
+        "{\"schema\":\"muctl.profile/1\",\"vm\":\"odd\",\"samples\":6,\"others\":0,\"ticks\":1000,"
+        "\"stopped_ticks\":250,\"wall_us\":10000000,\"stacks\":[]}\n",
+        "", "profile", "odd", "--json");
+    GIVES(fake, 0, "no samples in 0.5s: no call or thread of idle ran; nothing is written\n", "",
+          "profile", "idle", "--seconds", ".5");
+    GIVES(fake, 4, "", "muctl: no VM none\n", "profile", "none");
+    fake_mud_stop(fake);
+}
+
+Test(muctl_profile, times_and_rates_that_are_none_are_wrong_usage)
+{
+    static const char *const seconds[] = {"0",   "-1", "",    ".",     "1.2.3",
+                                          "1e3", "5s", "nan", "3600.1"};
+    static const char *const rates[] = {"0", "-1", "", "1.5", "10001", "99999999999999999999"};
+    for (size_t i = 0; i < sizeof seconds / sizeof seconds[0]; i++) {
+        outcome result =
+            run_on(NULL, (const char *[]){"profile", "app", "--seconds", seconds[i], NULL});
+        cr_expect_eq(result.status, 2, "%s", seconds[i]);
+        cr_expect_not_null(strstr(result.err, "is not a number of seconds"));
+        free(result.out);
+        free(result.err);
+    }
+    for (size_t i = 0; i < sizeof rates / sizeof rates[0]; i++) {
+        outcome result = run_on(NULL, (const char *[]){"profile", "app", "--hz", rates[i], NULL});
+        cr_expect_eq(result.status, 2, "%s", rates[i]);
+        cr_expect_not_null(strstr(result.err, "is not a rate"));
+        free(result.out);
+        free(result.err);
+    }
 }
