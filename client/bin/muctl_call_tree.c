@@ -19,19 +19,20 @@ typedef struct making {
 /* Names are cleaned for terminals and files; ";" is between the frames of a stack. */
 static char *name_of(const muclient_profile_node *node)
 {
-    char line[32] = "";
+    enum { LINE_BYTES = 32 };
     size_t function = muclient_text_clean(NULL, 0, node->function);
     size_t file = muclient_text_clean(NULL, 0, node->file);
-    char *name = malloc(function + file + sizeof line + 4);
+    char *name = malloc(function + file + LINE_BYTES);
     if (name == NULL) {
         return NULL;
     }
     (void)muclient_text_clean(name, function + 1, node->function);
     if (node->line > 0) {
-        (void)snprintf(line, sizeof line, ":%llu)", (unsigned long long)node->line);
-        memcpy(name + function, " (", 2);
-        (void)muclient_text_clean(name + function + 2, file + 1, node->file);
-        memcpy(name + function + 2 + file, line, strlen(line) + 1);
+        char *end = name + function;
+        *end++ = ' ';
+        *end++ = '(';
+        (void)muclient_text_clean(end, file + 1, node->file);
+        (void)snprintf(end + file, LINE_BYTES - 2, ":%llu)", (unsigned long long)node->line);
     }
     for (char *at = strchr(name, ';'); at != NULL; at = strchr(at, ';')) {
         *at = ',';

@@ -10,7 +10,7 @@
 #include <string.h>
 #include <unistd.h>
 
-enum { HZ_DEFAULT = 1000, SECONDS_DEFAULT = 10, SECONDS_MOST = 3600, HOTTEST_MOST = 10 };
+enum { HZ_DEFAULT = 1000, MILLISECONDS_DEFAULT = 10000, SECONDS_MOST = 3600, HOTTEST_MOST = 10 };
 
 /* Where it is written; NULL: not. */
 typedef struct profile_files {
@@ -40,7 +40,7 @@ static int spec_read(const muctl_program *muctl, muclient_profile_spec *spec)
     const char *hz = arguments->values[MUCTL_HZ];
     uint64_t rate = HZ_DEFAULT;
     *spec = (muclient_profile_spec){.vm = arguments->words[0],
-                                    .duration_ms = SECONDS_DEFAULT * 1000,
+                                    .duration_ms = MILLISECONDS_DEFAULT,
                                     .lines = arguments->given[MUCTL_LINES]};
     if (seconds != NULL && !seconds_parse(seconds, &spec->duration_ms)) {
         return muctl_usage(muctl, "write it like 5 or 0.5, up to 3600",
@@ -62,13 +62,8 @@ static bool ends_with(const char *text, const char *end)
 /* "<base><ending>", for free(). */
 static char *joined(const char *base, const char *ending)
 {
-    size_t length = strlen(base);
-    char *name = malloc(length + strlen(ending) + 1);
-    if (name != NULL) {
-        memcpy(name, base, length);
-        memcpy(name + length, ending, strlen(ending) + 1);
-    }
-    return name;
+    char *name = NULL;
+    return asprintf(&name, "%s%s", base, ending) < 0 ? NULL : name;
 }
 
 /* --output FILE.svg, FILE.folded, - for standard output, else both with that name before the

@@ -16,7 +16,7 @@
 
 #include <time.h>
 
-#define TABLE_SLOTS (2 * MU_PROFILE_MAX_NODES)
+#define TABLE_SLOTS ((size_t)2 * MU_PROFILE_MAX_NODES)
 _Static_assert((TABLE_SLOTS & (TABLE_SLOTS - 1)) == 0, "a slot is the low bits of a hash");
 
 /* What a node is of: a version, or one of these two. */

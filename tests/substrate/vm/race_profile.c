@@ -61,7 +61,7 @@ static void on_finished(mu_thread *thread, void *context)
 
 static mu_thread *start(race *self, const char *function)
 {
-    mu_thread *thread;
+    mu_thread *thread = NULL;
     mu_function *called = mu_vm_find_function(self->vm, function);
     check(called && mu_thread_new(self->vm, called, NULL, 0, NULL, &thread) == MU_OK, function);
     mu_thread_start(thread, on_trapped, on_finished, self);
