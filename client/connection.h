@@ -116,6 +116,7 @@ muclient_code muclient_exchange(muclient *client, const Mud__ClientFrame *frame,
 muclient_status_info muclient_status_view(const Mud__StatusInfo *from);
 muclient_vm_limits muclient_limits_view(const Mud__VmLimits *from);
 bool muclient_stats_view(proto_arena *arena, const Mud__Stats *from, muclient_stats *out);
+bool muclient_profile_view(proto_arena *arena, const Mud__Profiled *from, muclient_profile *out);
 bool muclient_call_listing_view(proto_arena *arena, const Mud__CallListing *from,
                                 muclient_call_listing *out);
 

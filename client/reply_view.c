@@ -18,6 +18,7 @@ struct muclient_reply {
         muclient_vm_settings settings;
         muclient_stats stats;
         muclient_call_listing calls;
+        muclient_profile profile;
         uint64_t ended;
     };
 };
@@ -198,6 +199,8 @@ static bool reply_fill(muclient_reply *reply, const Mud__ServerFrame *frame)
         return muclient_stats_view(reply->arena, frame->stats, &reply->stats);
     case MUD__SERVER_FRAME__REPLY_CALL_LISTING:
         return muclient_call_listing_view(reply->arena, frame->call_listing, &reply->calls);
+    case MUD__SERVER_FRAME__REPLY_PROFILED:
+        return muclient_profile_view(reply->arena, frame->profiled, &reply->profile);
     case MUD__SERVER_FRAME__REPLY_VM_CREATED: reply->vm_name = frame->vm_created->name; return true;
     case MUD__SERVER_FRAME__REPLY_RETURNED:
         return returned_view(reply->arena, frame->returned, &reply->returned);
@@ -301,6 +304,11 @@ const muclient_stats *muclient_reply_stats(const muclient_reply *reply)
 const muclient_call_listing *muclient_reply_calls(const muclient_reply *reply)
 {
     return reply->kind == MUD__SERVER_FRAME__REPLY_CALL_LISTING ? &reply->calls : NULL;
+}
+
+const muclient_profile *muclient_reply_profile(const muclient_reply *reply)
+{
+    return reply->kind == MUD__SERVER_FRAME__REPLY_PROFILED ? &reply->profile : NULL;
 }
 
 uint64_t muclient_reply_ended(const muclient_reply *reply)

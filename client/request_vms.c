@@ -123,3 +123,34 @@ muclient_code muclient_calls_kill(muclient *client, const char *vm, muclient_rep
     request.vm = muclient_text_borrow(vm);
     return muclient_exchange(client, &frame, MUD__SERVER_FRAME__REPLY_ENDED, reply, error);
 }
+
+muclient_code muclient_profile_start(muclient *client, const muclient_profile_spec *spec,
+                                     uint64_t *request, muclient_error **error)
+{
+    Mud__ClientFrame frame;
+    Mud__Profile profile;
+    muclient_pending *pending = NULL;
+    muclient_frame_begin(client, &frame, MUD__CLIENT_FRAME__REQUEST_PROFILE);
+    mud__profile__init(&profile);
+    frame.profile = &profile;
+    profile.vm = muclient_text_borrow(spec->vm);
+    profile.duration_ms = spec->duration_ms;
+    profile.hz = spec->hz;
+    profile.lines = spec->lines;
+    muclient_code code = muclient_send(client, &frame, &pending, error);
+    if (code == MUCLIENT_OK) {
+        *request = frame.id;
+    }
+    return code;
+}
+
+muclient_code muclient_profile_end(muclient *client, const char *vm, muclient_error **error)
+{
+    Mud__ClientFrame frame;
+    Mud__EndProfile request;
+    muclient_frame_begin(client, &frame, MUD__CLIENT_FRAME__REQUEST_END_PROFILE);
+    mud__end_profile__init(&request);
+    frame.end_profile = &request;
+    request.vm = muclient_text_borrow(vm);
+    return muclient_exchange(client, &frame, MUD__SERVER_FRAME__REPLY_DONE, NULL, error);
+}

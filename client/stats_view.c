@@ -130,3 +130,33 @@ bool muclient_call_listing_view(proto_arena *arena, const Mud__CallListing *from
         .calls = views, .call_count = from->n_calls, .more = from->more != 0};
     return true;
 }
+
+bool muclient_profile_view(proto_arena *arena, const Mud__Profiled *from, muclient_profile *out)
+{
+    size_t count = from->n_nodes;
+    bool is_whole = from->n_parents == count && from->n_lines == count && from->n_counts == count &&
+                    from->n_files == from->n_functions;
+    count = is_whole ? count : 0;
+    muclient_profile_node *views = proto_arena_allocate(arena, count * sizeof *views);
+    if (views == NULL) {
+        return false;
+    }
+    for (size_t i = 0; i < count; i++) {
+        bool is_known = from->nodes[i] < from->n_functions;
+        views[i] =
+            (muclient_profile_node){.parent = from->parents[i] <= i ? from->parents[i] : 0,
+                                    .function = is_known ? from->functions[from->nodes[i]] : "?",
+                                    .file = is_known ? from->files[from->nodes[i]] : "",
+                                    .line = from->lines[i],
+                                    .samples = from->counts[i]};
+    }
+    *out = (muclient_profile){.vm = from->vm,
+                              .samples = from->samples,
+                              .others = from->others,
+                              .ticks = from->ticks,
+                              .stopped_ticks = from->stopped_ticks,
+                              .wall_us = from->wall_us,
+                              .nodes = views,
+                              .node_count = count};
+    return true;
+}

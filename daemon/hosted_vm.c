@@ -6,6 +6,7 @@
 #include "guest_thread.h"
 #include "thread_wait.h"
 #include "vm_clearing.h"
+#include "vm_profile.h"
 #include <stdio.h>
 #include <string.h>
 
@@ -147,6 +148,7 @@ void mud_vm_remove(mud_vm *vm)
     mud_vm_clear(vm);
     mud_context_doom_of_vm(vm);
     mud_thread_wait_cancel(vm);
+    mud_profile_cancel(vm);
     mud_vm_unpin(vm);
 }
 

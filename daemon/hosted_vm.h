@@ -62,8 +62,9 @@ typedef struct mud_vm {
     struct mud_context_list context_list;
     uint32_t contexts, trap_contexts; /* in all; of traps */
     uint64_t context_handles;
-    MU_ARRAY(mud_ticket) waits; /* until no such thread is left: thread_wait.c */
-    uint64_t handler;           /* session; 0: none */
+    struct mud_profile *profile; /* under way; NULL: none */
+    MU_ARRAY(mud_ticket) waits;  /* until no such thread is left: thread_wait.c */
+    uint64_t handler;            /* session; 0: none */
     bool handler_takes_contexts;
     bool handler_takes_frames; /* besides contexts */
     Mud__OnDisconnect on_disconnect;

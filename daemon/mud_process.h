@@ -8,6 +8,7 @@
 #include "mailbox.h"
 #include "proto.h"
 #include "vm_table.h"
+#include <sys/queue.h>
 
 typedef enum mud_drain_stage {
     MUD_SERVING,
@@ -17,6 +18,9 @@ typedef enum mud_drain_stage {
 } mud_drain_stage;
 
 enum { MUD_READ_BYTES = 64 << 10 };
+
+struct mud_profile;
+LIST_HEAD(mud_profile_list, mud_profile);
 
 struct mud_daemon {
     const mud_options *options;
@@ -44,6 +48,8 @@ struct mud_daemon {
     uint64_t batch_bytes;  /* held by batches of contexts */
     uint64_t upload_bytes; /* held by all uploads and loads */
     uint64_t calls_trapped, calls_done;
+    struct mud_profile_list profiles; /* under way */
+    uint32_t profile_count;
     uint64_t started_ns;
 
     proto_arena *request_arena; /* of the request that is being handled */

@@ -11,6 +11,7 @@
 #include "thread_wait.h"
 #include "trap_wait.h"
 #include "vm_clearing.h"
+#include "vm_profile.h"
 #include "vm_stats.h"
 #include "watch.h"
 
@@ -53,6 +54,8 @@ static const mud_request_row rows[] = {
     ROW(CANCEL_CALL,  mud_request_cancel_call,   false),
     ROW(KILL_CALLS,   mud_request_kill_calls,    false),
     ROW(GET_STATS,    mud_request_get_stats,     false),
+    ROW(PROFILE,      mud_request_profile,       true),
+    ROW(END_PROFILE,  mud_request_end_profile,   false),
 };
 #undef ROW
 /* clang-format on */

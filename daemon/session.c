@@ -5,6 +5,7 @@
 #include "request_table.h"
 #include "thread_wait.h"
 #include "trap_wait.h"
+#include "vm_profile.h"
 #include <stdio.h>
 #include <unistd.h>
 
@@ -53,6 +54,7 @@ void mud_session_close(mud_session *session, const char *reason)
     if (session->waits > 0) {
         mud_thread_wait_forget(daemon, session->id);
     }
+    mud_profile_forget(daemon, session->id);
     remove_owned_vms(daemon, session);
     uv_close((uv_handle_t *)&session->pipe, on_handle_closed);
     uv_close((uv_handle_t *)&session->timer, on_handle_closed);

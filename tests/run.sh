@@ -177,6 +177,7 @@ if build build-tsan races -Dtests=true -Dwerror=false -Db_sanitize=thread -Db_lu
         env MU_GC_CONCURRENT=1 build-tsan/tests/text/text_runner --compiled-only --light tests/text/*_threads.uir
     program "build-tsan: a real mud with real clients" sh tests/daemon/system_test.sh "$PWD/build-tsan"
     program "build-tsan: the same about limits, ends and statistics" sh tests/daemon/surface_test.sh "$PWD/build-tsan"
+    program "build-tsan: the same about profiles" sh tests/daemon/profile_test.sh "$PWD/build-tsan"
     cat "$work"/tsan.* 2>/dev/null | sed -n '/^WARNING/,/^SUMMARY/p' >"$work/all_races"
     { head -n 40 "$work/all_races"; grep '^SUMMARY' "$work/all_races" | sort | uniq -c; } >"$work/races"
     [ ! -s "$work/races" ]

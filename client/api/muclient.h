@@ -332,6 +332,27 @@ typedef struct muclient_function_code {
     bool cut; /* there is more */
 } muclient_function_code;
 
+/* A function that was seen on stacks, called by its parent's. */
+typedef struct muclient_profile_node {
+    size_t parent;        /* 1 + the index of its caller's node, which is smaller; 0: the bottom */
+    const char *function; /* "@gcd.v1", "native", "[deeper]" below 512 frames */
+    const char *file;     /* the name of its bundle; may be empty */
+    uint64_t line;        /* 0: not known, or not asked for */
+    uint64_t samples;     /* in which it was the innermost */
+} muclient_profile_node;
+
+/* Of a profile. */
+typedef struct muclient_profile {
+    const char *vm;
+    uint64_t samples;       /* in all */
+    uint64_t others;        /* of these, of stacks for which there was no room in the tree */
+    uint64_t ticks;         /* of the profile's clock */
+    uint64_t stopped_ticks; /* of these, while the VM's world was stopped, as for collections */
+    uint64_t wall_us;
+    const muclient_profile_node *nodes;
+    size_t node_count;
+} muclient_profile;
+
 /* Of muclient_perform: what the operations that have an integer or a text as result gave. */
 typedef struct muclient_operation_answer {
     size_t operation; /* its place in the list, from 0 */
@@ -381,6 +402,7 @@ const muclient_performed *muclient_reply_performed(const muclient_reply *reply);
 const muclient_vm_settings *muclient_reply_settings(const muclient_reply *reply);
 const muclient_stats *muclient_reply_stats(const muclient_reply *reply);
 const muclient_call_listing *muclient_reply_calls(const muclient_reply *reply);
+const muclient_profile *muclient_reply_profile(const muclient_reply *reply);
 uint64_t muclient_reply_ended(const muclient_reply *reply); /* of muclient_calls_kill; else 0 */
 const char *muclient_reply_vm_name(const muclient_reply *reply); /* of muclient_vm_create */
 void muclient_reply_free(muclient_reply *reply);                 /* NULL is allowed */
@@ -482,6 +504,23 @@ MUCLIENT_MUST_CHECK muclient_code muclient_get_code(muclient *client, const char
 MUCLIENT_MUST_CHECK muclient_code muclient_backtrace(muclient *client, const char *vm,
                                                      muclient_reply **reply,
                                                      muclient_error **error);
+/* Samples the stacks of a VM's running threads. */
+typedef struct muclient_profile_spec {
+    const char *vm;
+    uint64_t duration_ms; /* 1 to 3,600,000 */
+    uint32_t hz;          /* samples a second of a thread that runs all the time: 1 to 10,000 */
+    bool lines;           /* tell lines of a function apart */
+} muclient_profile_spec;
+/* Begins a profile; its reply comes to muclient_wait(client, *request, …) when it is over. Errors
+ * come there, too: NOT_FOUND; INVALID_ARGUMENT; FAILED_PRECONDITION when the VM is being profiled;
+ * RESOURCE_EXHAUSTED when four are; CANCELLED when the VM is removed meanwhile. */
+MUCLIENT_MUST_CHECK muclient_code muclient_profile_start(muclient *client,
+                                                         const muclient_profile_spec *spec,
+                                                         uint64_t *request, muclient_error **error);
+/* Ends a profile of this connection before its time: its reply has what there is. Errors: NOT_FOUND
+ * when it has ended. */
+MUCLIENT_MUST_CHECK muclient_code muclient_profile_end(muclient *client, const char *vm,
+                                                       muclient_error **error);
 /* Collects the VM's garbage now. */
 MUCLIENT_MUST_CHECK muclient_code muclient_collect(muclient *client, const char *vm,
                                                    muclient_error **error);

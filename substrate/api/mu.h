@@ -24,6 +24,7 @@ typedef struct mu_substrate_config {
     uint32_t workers;    /* OS threads that run guests; 0: one a core */
     uint64_t code_bytes; /* of the code cache; 0: 256 MiB */
     bool perf_map;       /* /tmp/perf-PID.map */
+    bool jitdump;        /* /tmp/jit-PID.dump */
     bool gdb;            /* the GDB JIT interface */
     bool gc_stress;      /* collect at every allocation */
     bool gc_verify;      /* check heaps after every collection */
@@ -32,7 +33,7 @@ typedef struct mu_substrate_config {
     bool yield_stress;   /* make room, and go on on another worker, at every yieldpoint */
 } mu_substrate_config;
 /* The settings of the environment: MU_GC_STRESS, MU_GC_VERIFY, MU_GC_CONCURRENT, MU_YIELD_STRESS,
- * MU_PERF_MAP, MU_GDB (each "1"), MU_WORKERS (a number). */
+ * MU_GC_REPORT, MU_PERF_MAP, MU_JITDUMP, MU_GDB (each "1"), MU_WORKERS (a number). */
 mu_substrate_config mu_substrate_config_from_environment(void);
 /* Errors: SYSTEM when the machine gives no executable memory or threads. */
 MU_MUST_CHECK mu_status mu_substrate_new(const mu_substrate_config *config, mu_report *report,

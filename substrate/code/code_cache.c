@@ -14,6 +14,7 @@
 
 #include "code_memory.h"
 #include "gdb_interface.h"
+#include "jitdump.h"
 #include "perf_map.h"
 
 #include <pthread.h>
@@ -33,7 +34,8 @@ struct mu_code_cache {
     MU_ARRAY(uint32_t) free_numbers;
     uint64_t used_bytes; /* atomic */
     bool gdb;
-    int perf_map; /* or NO_FILE */
+    int perf_map;             /* or NO_FILE */
+    mu_code_jitdump *jitdump; /* or NULL */
 };
 
 static uint64_t granule_count(const mu_code_cache *cache)
@@ -82,6 +84,9 @@ mu_status mu_code_cache_new(const mu_code_config *config, mu_code_cache **out)
     if (config->perf_map) {
         MU_TRY(mu_code_perf_map_open(&cache->perf_map));
     }
+    if (config->jitdump) {
+        MU_TRY(mu_code_jitdump_open(config->locate, &cache->jitdump));
+    }
     *out = cache;
 done:
     if (status != MU_OK) {
@@ -104,6 +109,7 @@ void mu_code_cache_free(mu_code_cache *cache)
     if (cache->perf_map != NO_FILE) {
         close(cache->perf_map);
     }
+    mu_code_jitdump_close(cache->jitdump);
     if (cache->objects) {
         munmap(cache->objects, objects_bytes(cache));
     }
@@ -144,6 +150,9 @@ mu_status mu_code_install(mu_code_cache *cache, mu_code_object *object, const un
     object->debug = cache->gdb ? mu_code_gdb_register(object) : NULL;
     if (cache->perf_map != NO_FILE) {
         mu_code_perf_map_add(cache->perf_map, object);
+    }
+    if (cache->jitdump) {
+        mu_code_jitdump_add(cache->jitdump, object, bytes);
     }
     uint32_t number = take_number(cache);
     __atomic_store_n(&cache->objects[number], object, __ATOMIC_RELEASE);

@@ -67,6 +67,18 @@ mu_status vm_compile(mu_vm *vm, mu_ir_version *version, vm_quota *exceeded, cons
     return status;
 }
 
+mu_code_source vm_code_source(const mu_code_object *object, uint32_t inst)
+{
+    const mu_ir_version *version = object->version;
+    if (!version || version->hidden) {
+        return (mu_code_source){.file = ""};
+    }
+    const mu_location *where =
+        inst == MU_CODE_LINE_OTHER ? &version->entity.where : &version->insts[inst].entity.where;
+    return (mu_code_source){.file = version->bundle ? version->bundle->name : "",
+                            .line = where->line};
+}
+
 static mu_function_code *describe(const mu_code_object *object)
 {
     const mu_ir_version *version = object->version;

@@ -23,6 +23,7 @@ mu_substrate_config mu_substrate_config_from_environment(void)
 {
     mu_substrate_config config = {
         .perf_map = flag("MU_PERF_MAP"),
+        .jitdump = flag("MU_JITDUMP"),
         .gdb = flag("MU_GDB"),
         .gc_stress = flag("MU_GC_STRESS"),
         .gc_verify = flag("MU_GC_VERIFY"),
@@ -54,6 +55,8 @@ static mu_status open_parts(mu_substrate *substrate, mu_report *report)
         .size_bytes =
             substrate->config.code_bytes ? substrate->config.code_bytes : DEFAULT_CODE_BYTES,
         .perf_map = substrate->config.perf_map,
+        .jitdump = substrate->config.jitdump,
+        .locate = vm_code_source,
         .gdb = substrate->config.gdb,
     };
     substrate->blocks = mu_gc_pool_new();

@@ -277,6 +277,9 @@ static slice_end after_leaving(mu_thread *thread)
     mu_abi_leave reason = (mu_abi_leave)thread->abi.leave_reason;
     thread->resume = RESUME_RETURN;
     thread->pending = PENDING_NONE;
+    if (thread_has_sample_due(thread)) {
+        thread_sample(thread);
+    }
     switch (reason) {
     case MU_ABI_LEAVE_RETURN: return leave_return(thread);
     case MU_ABI_LEAVE_COMPILE: return leave_compile(thread);

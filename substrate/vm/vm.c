@@ -75,6 +75,7 @@ mu_status mu_vm_new(mu_substrate *substrate, const mu_vm_config *config, mu_vm *
     pthread_mutex_init(&vm->lock, NULL);
     pthread_mutex_init(&vm->load_lock, NULL);
     pthread_mutex_init(&vm->irbuilder_lock, NULL);
+    pthread_mutex_init(&vm->profile_lock, NULL);
     pthread_cond_init(&vm->changed, NULL);
     vm_watchpoints_init(vm);
     pthread_mutex_lock(&substrate->lock);
@@ -128,6 +129,7 @@ void mu_vm_free(mu_vm *vm)
         return;
     }
     MU_INVARIANT(!vm->mutators, "a VM is freed before its contexts");
+    MU_INVARIANT(!vm->profile, "a VM is freed while it is profiled");
     end_threads(vm);
     vm_forget_idle(vm);
     unlink_vm(vm);
@@ -152,6 +154,7 @@ void mu_vm_free(mu_vm *vm)
     pthread_mutex_destroy(&vm->lock);
     pthread_mutex_destroy(&vm->load_lock);
     pthread_mutex_destroy(&vm->irbuilder_lock);
+    pthread_mutex_destroy(&vm->profile_lock);
     mu_irbuilder_free(vm->irbuilder);
     mu_share_free(vm->share);
     pthread_cond_destroy(&vm->changed);

@@ -2,7 +2,7 @@
 /* Private to vm: what stands behind mu.h. Reading order: substrate.c, vm.c, vm_load.c, world.c,
  * thread.c, thread_run.c, thread_park.c, stacks.c, native_frames.c, common_insts.c, pins.c,
  * futex.c, finalizer_insts.c, meta_insts.c, irbuilder_insts.c, swap_stack.c, unwind.c, frames.c,
- * cursors.c, values.c; then context_internal.h.
+ * cursors.c, values.c, profile.c; then context_internal.h.
  *
  * The world of a VM. A thread is "in the world" while a worker runs it: in Mu code, or in the
  * runtime on its behalf. Whoever collects, or changes what compiled code reaches, stops the world:
@@ -17,12 +17,14 @@
 #include "mu_ir_type_pool.h"
 #include "mu_irbuilder.h"
 #include "mu_jit_native.h"
+#include "mu_profile.h"
 #include "mu_stack.h"
 #include "mu_thread_pool.h"
 #include "mu_timer_queue.h"
 #include "mu_verify.h"
 
 #include <pthread.h>
+#include <sys/queue.h>
 
 /* An environment someone loaded, so that the next VM that loads the same shares it. */
 typedef struct env_record {
@@ -150,13 +152,17 @@ struct mu_vm {
     uint64_t trap_handler;          /* the program's own: a function's number; atomic; 0: none */
     uintptr_t trap_userdata;        /* root */
     uint64_t finished_count;
-    idle_place idle_place;      /* the list's lock */
-    uint64_t idle_since_ns;     /* atomic */
-    uint64_t code_bytes;        /* of what its table leads to, or led to */
-    uint64_t metadata_bytes;    /* atomic */
-    uint32_t handle_count;      /* of its contexts, or promised to an operation; atomic */
-    vm_watchpoints watchpoints; /* has its own lock */
-    mu_jit_owner exposed;       /* what the program has exposed; the code generator's lock */
+    idle_place idle_place;          /* the list's lock */
+    uint64_t idle_since_ns;         /* atomic */
+    uint64_t code_bytes;            /* of what its table leads to, or led to */
+    uint64_t metadata_bytes;        /* atomic */
+    uint32_t handle_count;          /* of its contexts, or promised to an operation; atomic */
+    vm_watchpoints watchpoints;     /* has its own lock */
+    mu_jit_owner exposed;           /* what the program has exposed; the code generator's lock */
+    mu_profile *profile;            /* under way; changes under `lock` and its own */
+    bool profile_has_lines;         /* atomic */
+    LIST_HEAD(, mu_thread) sampled; /* meanwhile: threads in the world */
+    pthread_mutex_t profile_lock;   /* of its samples; taken after `lock` */
 };
 
 /* The limits of mu_vm_limits. NONE: it is no limit that stands in the way, but the system, or one
@@ -299,6 +305,10 @@ struct mu_thread {
     mu_value *results;
     error_frame *error_frames;
     uint32_t error_frame_count;
+
+    uint32_t samples_wanted; /* atomic: ticks of a profile since its last sample */
+    bool is_sampled;
+    LIST_ENTRY(mu_thread) of_sampled;
 };
 
 /* ---- quotas.c */
@@ -578,6 +588,9 @@ const mu_jit_callback *vm_callback_at(uintptr_t sp);
 MU_MUST_CHECK mu_status vm_compile(mu_vm *vm, mu_ir_version *version, vm_quota *exceeded,
                                    const void **entry);
 
+/* Where in its bundle an instruction of compiled code is. */
+mu_code_locate_fn vm_code_source;
+
 /* ---- vm_load.c */
 /* Host memory of a table of functions with so many entries. */
 uint64_t vm_table_bytes(uint32_t capacity);
@@ -663,6 +676,18 @@ void thread_end_slice(mu_thread *thread);
 void thread_set_alarm(mu_thread *thread);
 /* Of the pool: asks the thread of this task to make room. */
 void thread_preempt(mu_task *task);
+
+/* ---- profile.c */
+/* The thread comes to the world, or leaves it; VM's lock held. */
+void vm_profile_enter(mu_thread *thread);
+void vm_profile_leave(mu_thread *thread);
+/* Is a sample of the thread wanted? */
+static inline bool thread_has_sample_due(const mu_thread *thread)
+{
+    return __atomic_load_n(&thread->samples_wanted, __ATOMIC_RELAXED);
+}
+/* Takes it, if what Mu code was left for is such that the frames can be walked; else later. */
+void thread_sample(mu_thread *thread);
 
 /* ---- thread_park.c */
 /* Ends a slice at a trap: leaves the world, tells the handler. The thread is somebody else's

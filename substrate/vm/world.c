@@ -11,7 +11,8 @@ void vm_request_stop(mu_thread *thread)
 void vm_allow_running(mu_thread *thread)
 {
     mu_vm *vm = thread->vm;
-    bool stays = vm->stopping || thread_is_called(thread) || vm->substrate->config.yield_stress;
+    bool stays = vm->stopping || thread_is_called(thread) || thread_has_sample_due(thread) ||
+                 vm->substrate->config.yield_stress;
     __atomic_store_n(&thread->abi.stack_limit, stays ? MU_ABI_LIMIT_STOP : thread->abi.stack_floor,
                      __ATOMIC_SEQ_CST);
     /* The pool asks without the lock: it says so first, and then sets the limit. */
@@ -28,6 +29,7 @@ static void come_in(mu_thread *thread)
     }
     vm->in_world++;
     thread->is_in_world = true;
+    vm_profile_enter(thread);
     thread->abi.functions = vm->table;
     thread->abi.globals = vm->globals;
     thread->abi.watchpoints = vm->watchpoints.filter;
@@ -79,6 +81,7 @@ void vm_leave_world_locked(mu_thread *thread)
 {
     mu_vm *vm = thread->vm;
     thread->is_in_world = false;
+    vm_profile_leave(thread);
     vm->in_world--;
     if (vm->stopping && !vm->in_world) {
         pthread_cond_broadcast(&vm->changed);

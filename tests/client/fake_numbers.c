@@ -124,6 +124,39 @@ static void kill_serve(numbers *n)
     n->send(n->session, &n->reply);
 }
 
+static void profile_serve(numbers *n, const Mud__Profile *profile)
+{
+    static char main_name[] = "@main.v1";
+    static char file[] = "a.uir";
+    static uint64_t parents[] = {0, 1, 9};
+    static uint64_t nodes[] = {0, 7, 0};
+    static uint64_t lines[] = {4, 0, 0};
+    static uint64_t counts[] = {1, 2, 3};
+    char *names[] = {main_name};
+    char *files[] = {file};
+    bool is_idle = strcmp(profile->vm, "idle") == 0;
+    size_t count = is_idle ? 0 : 3;
+    Mud__Profiled reply;
+    mud__profiled__init(&reply);
+    reply.vm = profile->vm;
+    reply.samples = is_idle ? 0 : 6;
+    reply.ticks = profile->hz;
+    reply.stopped_ticks = profile->hz / 4;
+    reply.wall_us = profile->duration_ms * 1000;
+    reply.functions = names;
+    reply.files = files;
+    reply.n_functions = reply.n_files = 1;
+    reply.parents = parents;
+    reply.nodes = nodes;
+    reply.lines = lines;
+    reply.counts = counts;
+    reply.n_parents = reply.n_nodes = reply.n_counts = count;
+    reply.n_lines = strcmp(profile->vm, "odd") == 0 ? 2 : count;
+    n->reply.reply_case = MUD__SERVER_FRAME__REPLY_PROFILED;
+    n->reply.profiled = &reply;
+    n->send(n->session, &n->reply);
+}
+
 bool fake_numbers_serve(void *session, fake_send_fn send, const Mud__ClientFrame *frame)
 {
     numbers n = {.session = session, .send = send};
@@ -139,6 +172,13 @@ bool fake_numbers_serve(void *session, fake_send_fn send, const Mud__ClientFrame
         return true;
     case MUD__CLIENT_FRAME__REQUEST_LIST_CALLS: calls_serve(&n, frame->list_calls); return true;
     case MUD__CLIENT_FRAME__REQUEST_GET_STATS: stats_serve(&n, frame->get_stats); return true;
+    case MUD__CLIENT_FRAME__REQUEST_PROFILE:
+        if (strcmp(frame->profile->vm, "none") == 0) {
+            not_found_send(&n);
+        } else {
+            profile_serve(&n, frame->profile);
+        }
+        return true;
     case MUD__CLIENT_FRAME__REQUEST_KILL_CALLS: kill_serve(&n); return true;
     default: return false;
     }

@@ -37,7 +37,7 @@ PREFIXES = {
     "mu_thread": ("mu_thread_pool_", "mu_share_", "mu_timer_",
                   "pool_", "run_queue_", "share_", "ticker_", "worker_"),
     # Its face, mu.h, is the substrate's, so it is named by its objects.
-    "mu_vm": ("mu_substrate_", "mu_vm_", "mu_function_", "mu_thread_", "mu_context_",
+    "mu_vm": ("mu_substrate_", "mu_vm_", "mu_function_", "mu_thread_", "mu_context_", "mu_profile_",
               "vm_", "context_", "thread_", "value_", "location_", "fault_handler_"),
     "guest_kit": ("guest_",),
     "guest_mu": ("guest_mu_",),

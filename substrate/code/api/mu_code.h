@@ -73,12 +73,22 @@ struct mu_code_object {
     uint32_t switch_count;
 };
 
+/* Where in its source an instruction of a piece of code is, or with MU_CODE_LINE_OTHER its version;
+ * line 0: not known. `file` is not NULL, and is read at once. Called when the code is installed. */
+typedef struct mu_code_source {
+    const char *file;
+    uint32_t line;
+} mu_code_source;
+typedef mu_code_source mu_code_locate_fn(const mu_code_object *object, uint32_t inst);
+
 typedef struct mu_code_config {
-    uint64_t size_bytes; /* address space of the cache; memory is taken as code comes */
-    bool perf_map;       /* write /tmp/perf-PID.map */
-    bool gdb;            /* register every piece of code with the GDB JIT interface */
+    uint64_t size_bytes;       /* address space of the cache; memory is taken as code comes */
+    bool perf_map;             /* write /tmp/perf-PID.map */
+    bool jitdump;              /* write /tmp/jit-PID.dump */
+    bool gdb;                  /* register every piece of code with the GDB JIT interface */
+    mu_code_locate_fn *locate; /* for the dump's lines; NULL: it has none */
 } mu_code_config;
-/* Errors: INVALID, a size of 0 or beyond 64 GiB; SYSTEM, no memory map or no perf map. */
+/* Errors: INVALID, a size of 0 or beyond 64 GiB; SYSTEM, no memory map, perf map or dump. */
 MU_MUST_CHECK mu_status mu_code_cache_new(const mu_code_config *config, mu_code_cache **cache);
 /* Frees what is still installed, too. Nothing runs in it any more. */
 void mu_code_cache_free(mu_code_cache *cache);

@@ -19,8 +19,8 @@ MU_MUST_CHECK mu_status mu_timer_queue_new(mu_timer_queue **queue);
 /* No timer is set any more. */
 void mu_timer_queue_free(mu_timer_queue *queue);
 /* Calls `expired(context)` once, on the queue's thread, when `delay_ns` have passed. A delay of
- * centuries is forever. The timer is not set. The callback must be quick, and calls nothing here.
- */
+ * centuries is forever. The timer is not set. The callback must be quick, and of
+ * what is here it may only set its own timer again. */
 void mu_timer_set(mu_timer_queue *queue, mu_timer *timer, uint64_t delay_ns,
                   mu_thread_job_fn *expired, void *context);
 /* Makes a timer expire in so long, if it is set and that is sooner than it would. */
