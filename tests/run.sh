@@ -134,6 +134,9 @@ stress_tests() {
     text_tests "$1" MU_GC_STRESS=1 MU_GC_VERIFY=1 MU_GC_CONCURRENT=1
     text_tests "$1" MU_YIELD_STRESS=1 MU_GC_VERIFY=1
     text_tests "$1" MU_YIELD_STRESS=1 MU_GC_STRESS=1
+    text_tests "$1" MU_TIERS=always MU_GC_STRESS=1 MU_GC_VERIFY=1
+    text_tests "$1" MU_TIERS=always MU_YIELD_STRESS=1 MU_GC_VERIFY=1
+    text_tests "$1" MU_TIERS=eager MU_YIELD_STRESS=1 MU_GC_STRESS=1
 }
 
 # program CLAIM COMMAND...

@@ -20,6 +20,14 @@ typedef struct mu_function mu_function; /* a function of a VM; borrowed, lives a
 
 /* ---------------------------------------------------------------------------------- substrate */
 
+/* When functions are compiled by the optimising tier. */
+typedef enum mu_tiers {
+    MU_TIERS_HOT, /* when they have been found running a few times, beside the program */
+    MU_TIERS_NEVER,
+    MU_TIERS_ALWAYS, /* at once, where that tier knows all that they have; for tests */
+    MU_TIERS_EAGER,  /* as HOT, but every yieldpoint counts; for tests */
+} mu_tiers;
+
 typedef struct mu_substrate_config {
     uint32_t workers;    /* OS threads that run guests; 0: one a core */
     uint64_t code_bytes; /* of the code cache; 0: 256 MiB */
@@ -30,10 +38,12 @@ typedef struct mu_substrate_config {
     bool gc_verify;      /* check heaps after every collection */
     bool gc_concurrent;  /* mark old objects beside the program at every opportunity */
     bool gc_report;      /* say on stderr what long stops spent their time on */
-    bool yield_stress;   /* make room, and go on on another worker, at every yieldpoint */
+    mu_tiers tiers;
+    bool yield_stress; /* make room, and go on on another worker, at every yieldpoint */
 } mu_substrate_config;
 /* The settings of the environment: MU_GC_STRESS, MU_GC_VERIFY, MU_GC_CONCURRENT, MU_YIELD_STRESS,
- * MU_GC_REPORT, MU_PERF_MAP, MU_JITDUMP, MU_GDB (each "1"), MU_WORKERS (a number). */
+ * MU_GC_REPORT, MU_PERF_MAP, MU_JITDUMP, MU_GDB (each "1"), MU_WORKERS (a number), MU_TIERS ("hot",
+ * "never", "always" or "eager"). */
 mu_substrate_config mu_substrate_config_from_environment(void);
 /* Errors: SYSTEM when the machine gives no executable memory or threads. */
 MU_MUST_CHECK mu_status mu_substrate_new(const mu_substrate_config *config, mu_report *report,

@@ -10,6 +10,7 @@ mu_status mu_jit_new(mu_code_cache *cache, mu_jit_called_fn *called, mu_jit **ji
         return status;
     }
     pthread_mutex_init(&made->lock, NULL);
+    pthread_mutex_init(&made->optimising, NULL);
     quick_watches_init(&made->watches, cache);
     quick_exposed_init(&made->exposed, called);
     *jit = made;
@@ -22,6 +23,7 @@ void mu_jit_free(mu_jit *jit)
         quick_exposed_deinit(&jit->exposed, jit->cache);
         mu_code_remove(jit->cache, jit->stubs.object);
         pthread_mutex_destroy(&jit->lock);
+        pthread_mutex_destroy(&jit->optimising);
         quick_watches_deinit(&jit->watches);
         mu_free(jit);
     }
@@ -61,6 +63,21 @@ const void *mu_jit_leave_error(const mu_jit *jit)
     return jit->stubs.leave[MU_ABI_LEAVE_ERROR];
 }
 
+void mu_jit_optimise_all(mu_jit *jit)
+{
+    jit->optimises_all = true;
+}
+
+const mu_code_object *mu_jit_optimised(const mu_ir_version *version)
+{
+    return __atomic_load_n(&version->optimised, __ATOMIC_ACQUIRE);
+}
+
+bool mu_jit_is_not_optimised(const mu_ir_version *version)
+{
+    return __atomic_load_n(&version->is_not_optimised, __ATOMIC_RELAXED);
+}
+
 const mu_code_object *mu_jit_object(const mu_ir_version *version)
 {
     return __atomic_load_n(&version->code, __ATOMIC_ACQUIRE);
@@ -72,6 +89,10 @@ static void free_version(mu_jit *jit, mu_ir_version *version)
         quick_watches_forget(&jit->watches, version->code);
         mu_code_remove(jit->cache, version->code);
         version->code = NULL;
+    }
+    if (version && version->optimised) {
+        mu_code_remove(jit->cache, version->optimised);
+        version->optimised = NULL;
     }
 }
 

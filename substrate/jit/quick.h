@@ -218,6 +218,13 @@ typedef struct quick {
 /* Has this function become more than is worth compiling? Asked wherever much may be added at once.
  */
 bool quick_is_too_large(const quick *q);
+/* What both tiers' code has: a prologue and its slow path, lines, and what becomes of it all. */
+void quick_emit_prologue(quick *q, x64_label slow, x64_label cont);
+void quick_emit_prologue_slow(quick *q, x64_label slow, x64_label cont);
+void quick_begin_line(quick *q, uint32_t inst);
+/* `into`: the version's `code` or `optimised`. */
+mu_status quick_install(quick *q, void **into, mu_jit_room *room);
+void quick_close(quick *q);
 
 /* ---- quick_liveness.c */
 /* Last uses in the present block, by one walk backwards; and the lists of what dies where. */

@@ -1,7 +1,7 @@
 /* The quick tier's walk: prologue, blocks in reverse postorder, then what was deferred; and the
  * making of the code object with its maps. One pass: nothing is built between the IR and the bytes
  * but the state of the present block. */
-#include "stubs.h"
+#include "hot.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -22,7 +22,7 @@
 #define EDGE_MAX_WORDS (64u << 10)
 #define PATCHED        0x7fffff00
 
-static void emit_prologue(quick *q, x64_label slow, x64_label cont)
+void quick_emit_prologue(quick *q, x64_label slow, x64_label cont)
 {
     if (q->large_frame) {
         x64_lea(q->a, 8, QUICK_TEMP2, x64_at(RSP, -PATCHED));
@@ -43,7 +43,7 @@ static void emit_prologue(quick *q, x64_label slow, x64_label cont)
 }
 
 /* Leaves before the frame exists: the stack still ends with the caller's return address. */
-static void emit_prologue_slow(quick *q, x64_label slow, x64_label cont)
+void quick_emit_prologue_slow(quick *q, x64_label slow, x64_label cont)
 {
     x64_bind(q->a, slow);
     x64_store(q->a, 8, x64_at(QUICK_THREAD, MU_THREAD_callee), R11);
@@ -168,7 +168,7 @@ bool quick_is_too_large(const quick *q)
            q->deferred_words > DEFERRED_MAX_WORDS || mu_arena_bytes(q->arena) > ARENA_MAX_BYTES;
 }
 
-static void begin_line(quick *q, uint32_t inst)
+void quick_begin_line(quick *q, uint32_t inst)
 {
     mu_code_line line = {x64_offset(q->a), inst};
     MU_ARRAY_PUSH(&q->lines, line);
@@ -198,10 +198,10 @@ static bool emit_block(quick *q, uint32_t block)
         const mu_ir_inst *inst = &q->version->insts[ir->insts.first + i];
         q->inst = ir->insts.first + i;
         q->position = 2 * (i + 1);
-        begin_line(q, q->inst);
+        quick_begin_line(q, q->inst);
         bool is_compare = mu_ir_op_info_of(inst->op)->shape == MU_SHAPE_COMPARE;
         if (is_compare && quick_fuses(q, inst)) {
-            begin_line(q, q->inst + 1);
+            quick_begin_line(q, q->inst + 1);
             lower_pair(q, inst);
             i++;
         } else {
@@ -239,7 +239,7 @@ static void open_function(quick *q)
     quick_order_blocks(q);
 }
 
-static void close_function(quick *q)
+void quick_close(quick *q)
 {
     for (uint32_t i = 0; i < q->deferred.count; i++) {
         MU_ARRAY_FREE(&q->deferred.items[i].moves);
@@ -282,7 +282,7 @@ static bool emit_function(quick *q)
     }
     x64_label slow = x64_label_new(q->a);
     x64_label cont = x64_label_new(q->a);
-    emit_prologue(q, slow, cont);
+    quick_emit_prologue(q, slow, cont);
     q->position = 0;
     quick_place_entry(q);
     for (uint32_t i = 0; i < q->order_count; i++) {
@@ -290,9 +290,9 @@ static bool emit_function(quick *q)
             return false;
         }
     }
-    begin_line(q, MU_CODE_LINE_OTHER);
+    quick_begin_line(q, MU_CODE_LINE_OTHER);
     quick_emit_deferred(q);
-    emit_prologue_slow(q, slow, cont);
+    quick_emit_prologue_slow(q, slow, cont);
     quick_emit_literals(q);
     return !quick_is_too_large(q);
 }
@@ -360,13 +360,20 @@ static mu_jit_room bytes_of(const mu_ir_version *version, const mu_code_object *
                                            mu_ir_hidden_bytes(version)};
 }
 
+mu_jit_room mu_jit_optimised_bytes(const mu_ir_version *version)
+{
+    const mu_code_object *object = mu_jit_optimised(version);
+    return (mu_jit_room){.code_bytes = object->size_bytes,
+                         .metadata_bytes = mu_code_object_bytes(object)};
+}
+
 mu_jit_room mu_jit_version_bytes(const mu_ir_version *version)
 {
     const mu_code_object *object = mu_jit_object(version);
     return bytes_of(version, object, object->size_bytes, object->switch_count);
 }
 
-static mu_status install(quick *q, mu_jit_room *room)
+mu_status quick_install(quick *q, void **into, mu_jit_room *room)
 {
     const unsigned char *bytes;
     uint32_t size;
@@ -388,7 +395,7 @@ static mu_status install(quick *q, mu_jit_room *room)
     if (status == MU_OK) {
         object->switch_count = q->watches.count;
         quick_watches_add(&q->jit->watches, object, q->watches.items, q->watches.count);
-        __atomic_store_n(&q->version->code, object, __ATOMIC_RELEASE);
+        __atomic_store_n(into, object, __ATOMIC_RELEASE);
     } else {
         mu_code_object_free(object);
     }
@@ -405,9 +412,9 @@ static mu_status compile(mu_jit *jit, mu_ir_version *version, bool large_frame, 
     open_function(&q);
     if (emit_function(&q)) {
         *again = !large_frame && q.slot_count * 8 > SMALL_FRAME_BYTES;
-        status = *again ? MU_OK : install(&q, room);
+        status = *again ? MU_OK : quick_install(&q, &version->code, room);
     }
-    close_function(&q);
+    quick_close(&q);
     return status;
 }
 
@@ -419,7 +426,11 @@ mu_status mu_jit_compile(mu_jit *jit, mu_ir_version *version, mu_jit_room *room,
         bool again = false;
         pthread_mutex_lock(&jit->lock);
         if (!version->code) {
-            status = compile(jit, version, false, room, &again);
+            status = jit->optimises_all ? hot_compile(jit, version, &version->code, room)
+                                        : MU_UNSUPPORTED;
+            if (status == MU_UNSUPPORTED) {
+                status = compile(jit, version, false, room, &again);
+            }
             if (status == MU_OK && again) {
                 status = compile(jit, version, true, room, &again);
             }

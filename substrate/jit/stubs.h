@@ -21,7 +21,9 @@ typedef struct mu_jit_stubs {
 struct mu_jit {
     mu_code_cache *cache;
     mu_jit_stubs stubs;
-    pthread_mutex_t lock; /* one compilation at a time */
+    bool optimises_all;         /* by the optimising tier at once what that can have */
+    pthread_mutex_t lock;       /* one compilation of the quick tier at a time */
+    pthread_mutex_t optimising; /* and one of the other */
     watch_registry watches;
     exposed_pool exposed;
 };

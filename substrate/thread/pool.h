@@ -101,6 +101,7 @@ typedef struct pool_worker {
     uint64_t started_ns;
     uint64_t settled_ns;  /* up to when its share has had it added to its time */
     uint64_t alarm_at_ns; /* POOL_NEVER: none */
+    uint64_t sampled_ns;  /* when it was last */
     uint64_t carried_ns;  /* of the same slice, before it made room */
     bool is_asked;        /* to make room for who waits; atomic: read without the lock */
 } __attribute__((aligned(64))) pool_worker;

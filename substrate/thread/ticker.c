@@ -67,6 +67,19 @@ static void settle_slice(mu_thread_pool *pool, pool_worker *worker, uint64_t now
     worker->settled_ns = now > worker->settled_ns ? now : worker->settled_ns;
 }
 
+/* Samples what runs there if it is time; when it is again. The slice's lock is held. */
+static uint64_t sample(mu_thread_pool *pool, pool_worker *worker, uint64_t now)
+{
+    if (!pool->config.sample || !worker->is_running || !worker->task) {
+        return POOL_NEVER;
+    }
+    if (now >= worker->sampled_ns + (uint64_t)MU_THREAD_SAMPLE_NS) {
+        worker->sampled_ns = now;
+        pool->config.sample(worker->task);
+    }
+    return worker->sampled_ns + (uint64_t)MU_THREAD_SAMPLE_NS;
+}
+
 /* Looks at a worker's slice: brings its share's time up to date, notes it if it is long. When to
  * look again. The slice's lock is held. */
 static uint64_t look_at(mu_thread_pool *pool, pool_worker *worker, const waiting_tasks *waiting,
@@ -130,6 +143,8 @@ static uint64_t look(mu_thread_pool *pool, long_slice *slices)
         slices[i] = (long_slice){0};
         pthread_mutex_lock(&worker->slice_lock);
         uint64_t at = look_at(pool, worker, &waiting, now, &slices[i]);
+        uint64_t sample_at = sample(pool, worker, now);
+        at = sample_at < at ? sample_at : at;
         pthread_mutex_unlock(&worker->slice_lock);
         next = at < next ? at : next;
     }

@@ -44,6 +44,8 @@ void worker_begin_slice(pool_worker *worker, mu_task *task, mu_share *share)
     pthread_mutex_unlock(&worker->slice_lock);
     if (mu_thread_pool_is_contended(worker->pool)) {
         ticker_wake_by(worker->pool, now, true);
+    } else if (task && worker->pool->config.sample) {
+        ticker_wake_by(worker->pool, now + (uint64_t)MU_THREAD_SAMPLE_NS, false);
     }
 }
 

@@ -13,24 +13,20 @@ static mu_ir_version *newest_version(mu_vm *vm, const mu_ir_func *func)
     return version;
 }
 
-/* Charges the VM for code that its table does not lead to yet; its lock is held. */
-static mu_status charge(mu_vm *vm, const mu_ir_version *version, vm_quota *exceeded)
+vm_quota vm_charge_code(mu_vm *vm, mu_jit_room taken)
 {
-    mu_jit_room taken = mu_jit_version_bytes(version);
     uint64_t limit = vm_limit(vm, code_bytes);
     if (vm->code_bytes > limit || taken.code_bytes > limit - vm->code_bytes) {
-        *exceeded = QUOTA_CODE;
-        return MU_NO_MEMORY;
+        return QUOTA_CODE;
     }
     if (!vm_metadata_take(vm, taken.metadata_bytes)) {
-        *exceeded = QUOTA_METADATA;
-        return MU_NO_MEMORY;
+        return QUOTA_METADATA;
     }
     vm->code_bytes += taken.code_bytes;
-    return MU_OK;
+    return QUOTA_NONE;
 }
 
-static mu_jit_room room_of(mu_vm *vm)
+mu_jit_room vm_code_room(mu_vm *vm)
 {
     uint64_t limit = vm_limit(vm, code_bytes);
     pthread_mutex_lock(&vm->lock);
@@ -43,7 +39,7 @@ static mu_jit_room room_of(mu_vm *vm)
  * leads here, and nothing is charged. */
 mu_status vm_compile(mu_vm *vm, mu_ir_version *version, vm_quota *exceeded, const void **entry)
 {
-    mu_jit_room room = room_of(vm);
+    mu_jit_room room = vm_code_room(vm);
     mu_jit_room wanted = room;
     *exceeded = QUOTA_NONE;
     mu_status status = mu_jit_compile(vm->substrate->jit, version, &wanted, entry);
@@ -58,7 +54,8 @@ mu_status vm_compile(mu_vm *vm, mu_ir_version *version, vm_quota *exceeded, cons
     const mu_ir_version *newest = vm->functions[version->func->number].newest;
     bool is_current = version->hidden ? !newest : newest == version;
     if (is_current && function->code == mu_jit_lazy_entry(vm->substrate->jit)) {
-        status = charge(vm, version, exceeded);
+        *exceeded = vm_charge_code(vm, mu_jit_version_bytes(version));
+        status = *exceeded == QUOTA_NONE ? MU_OK : MU_NO_MEMORY;
         if (status == MU_OK) {
             __atomic_store_n(&function->code, *entry, __ATOMIC_RELEASE);
         }
@@ -77,6 +74,16 @@ mu_code_source vm_code_source(const mu_code_object *object, uint32_t inst)
         inst == MU_CODE_LINE_OTHER ? &version->entity.where : &version->insts[inst].entity.where;
     return (mu_code_source){.file = version->bundle ? version->bundle->name : "",
                             .line = where->line};
+}
+
+/* The code that calls in this VM go to. */
+static const mu_code_object *current_object(mu_vm *vm, const mu_ir_version *version)
+{
+    const mu_code_object *optimised = mu_jit_optimised(version);
+    pthread_mutex_lock(&vm->lock);
+    bool is_it = optimised && vm->table[version->func->number].code == optimised->start;
+    pthread_mutex_unlock(&vm->lock);
+    return is_it ? optimised : mu_jit_object(version);
 }
 
 static mu_function_code *describe(const mu_code_object *object)
@@ -121,7 +128,7 @@ mu_status mu_function_get_code(mu_vm *vm, const mu_function *function, mu_report
         return mu_report_add(report, status, (mu_location){0}, "%s cannot be compiled",
                              version->entity.label);
     }
-    *code = describe(mu_jit_object(version));
+    *code = describe(current_object(vm, version));
     return MU_OK;
 }
 

@@ -19,6 +19,22 @@ static bool flag(const char *name)
     return value && strcmp(value, "1") == 0;
 }
 
+static mu_tiers tiers_from_environment(void)
+{
+    static const char *const names[] = {[MU_TIERS_HOT] = "hot",
+                                        [MU_TIERS_NEVER] = "never",
+                                        [MU_TIERS_ALWAYS] = "always",
+                                        [MU_TIERS_EAGER] = "eager"};
+    /* NOLINTNEXTLINE(concurrency-mt-unsafe) */
+    const char *value = getenv("MU_TIERS");
+    for (size_t i = 0; value && i < sizeof names / sizeof names[0]; i++) {
+        if (strcmp(value, names[i]) == 0) {
+            return (mu_tiers)i;
+        }
+    }
+    return MU_TIERS_HOT;
+}
+
 mu_substrate_config mu_substrate_config_from_environment(void)
 {
     mu_substrate_config config = {
@@ -30,6 +46,7 @@ mu_substrate_config mu_substrate_config_from_environment(void)
         .gc_concurrent = flag("MU_GC_CONCURRENT"),
         .gc_report = flag("MU_GC_REPORT"),
         .yield_stress = flag("MU_YIELD_STRESS"),
+        .tiers = tiers_from_environment(),
     };
     /* NOLINTNEXTLINE(concurrency-mt-unsafe) */
     const char *workers = getenv("MU_WORKERS");
@@ -81,8 +98,14 @@ static mu_status open_parts(mu_substrate *substrate, mu_report *report)
         return mu_report_add(report, status, nowhere, "cannot make the code generator's stubs: %s",
                              mu_status_text(status));
     }
+    if (substrate->config.tiers == MU_TIERS_ALWAYS) {
+        mu_jit_optimise_all(substrate->jit);
+    }
     substrate->worker_count = worker_count(&substrate->config);
     mu_thread_pool_config pool = {.workers = substrate->worker_count, .preempt = thread_preempt};
+    if (substrate->config.tiers == MU_TIERS_HOT) {
+        pool.sample = thread_ask_warmth;
+    }
     status = mu_thread_pool_new(&pool, &substrate->workers);
     if (status != MU_OK) {
         return mu_report_add(report, status, nowhere, "cannot start %u worker threads",

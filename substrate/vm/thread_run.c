@@ -115,6 +115,10 @@ static slice_end at_yieldpoint(mu_thread *thread)
 {
     bool yields = __atomic_exchange_n(&thread->yield_wanted, false, __ATOMIC_SEQ_CST) ||
                   thread->vm->substrate->config.yield_stress;
+    if (__atomic_exchange_n(&thread->warmth_wanted, false, __ATOMIC_RELAXED) ||
+        thread->vm->substrate->config.tiers == MU_TIERS_EAGER) {
+        thread_warm(thread);
+    }
     slice_end end = thread_heed(thread);
     if (end != SLICE_GOES_ON) {
         return end;

@@ -77,6 +77,7 @@ struct mu_substrate {
 typedef struct vm_function {
     mu_ir_func *func;
     mu_ir_version *newest; /* NULL: only declared */
+    uint32_t heat;         /* atomic: how often it was found running; tiers.c */
 } vm_function;
 
 typedef struct vm_cell {
@@ -306,6 +307,7 @@ struct mu_thread {
     error_frame *error_frames;
     uint32_t error_frame_count;
 
+    bool warmth_wanted;      /* atomic: see tiers.c */
     uint32_t samples_wanted; /* atomic: ticks of a profile since its last sample */
     bool is_sampled;
     LIST_ENTRY(mu_thread) of_sampled;
@@ -588,8 +590,19 @@ const mu_jit_callback *vm_callback_at(uintptr_t sp);
 MU_MUST_CHECK mu_status vm_compile(mu_vm *vm, mu_ir_version *version, vm_quota *exceeded,
                                    const void **entry);
 
+/* What code the VM may still have; and takes it for code that its table does not lead to yet, or
+ * says what stands in the way. The lock is held for the latter. */
+mu_jit_room vm_code_room(mu_vm *vm);
+vm_quota vm_charge_code(mu_vm *vm, mu_jit_room taken);
+
 /* Where in its bundle an instruction of compiled code is. */
 mu_code_locate_fn vm_code_source;
+
+/* ---- tiers.c */
+/* At a yieldpoint: the functions that the thread is in get warmer. */
+void thread_warm(mu_thread *thread);
+/* Of the pool: asks the thread of this task to do so. */
+void thread_ask_warmth(mu_task *task);
 
 /* ---- vm_load.c */
 /* Host memory of a table of functions with so many entries. */

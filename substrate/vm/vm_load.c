@@ -180,6 +180,7 @@ static void publish(mu_vm *vm, mu_ir_env *env)
     for (uint32_t i = 0; i < bundle->version_count; i++) {
         mu_ir_version *version = bundle->versions[i];
         vm->functions[version->func->number].newest = version;
+        vm->functions[version->func->number].heat = 0;
         vm->table[version->func->number].code = lazy;
     }
     grow_cells(vm, cells_of(bundle));

@@ -27,9 +27,9 @@ typedef struct source {
 } source;
 
 typedef struct bundle_times {
-    double parse, verify, compile; /* seconds */
-    uint64_t insts, blocks, arguments, code_bytes;
-    uint32_t functions;
+    double parse, verify, compile, optimise; /* seconds */
+    uint64_t insts, blocks, arguments, code_bytes, optimised_insts, optimised_bytes;
+    uint32_t functions, optimised_functions;
 } bundle_times;
 
 _Noreturn static void give_up(const char *what, mu_report *report)
@@ -80,6 +80,22 @@ static void compile_versions(mu_jit *jit, const mu_ir_bundle *bundle, bundle_tim
     times->functions = bundle->version_count;
 }
 
+/* The same again by the optimising tier: what it can have. */
+static void optimise_versions(mu_jit *jit, const mu_ir_bundle *bundle, bundle_times *times)
+{
+    double start = bench_now();
+    for (uint32_t i = 0; i < bundle->version_count; i++) {
+        mu_jit_room room = {.code_bytes = UINT64_MAX, .metadata_bytes = UINT64_MAX};
+        const mu_code_object *object;
+        if (mu_jit_optimise(jit, bundle->versions[i], &room, &object) == MU_OK) {
+            times->optimised_functions++;
+            times->optimised_insts += bundle->versions[i]->inst_count;
+            times->optimised_bytes += object->size_bytes;
+        }
+    }
+    times->optimise = bench_now() - start;
+}
+
 static bundle_times compile_bundle(const source *uir, bool is_trusted)
 {
     bundle_times times = {0};
@@ -106,6 +122,7 @@ static bundle_times compile_bundle(const source *uir, bool is_trusted)
     bundle->trusted = is_trusted;
     mu_ir_env *env = mu_ir_env_extend(root, bundle);
     compile_versions(jit, bundle, &times);
+    optimise_versions(jit, bundle, &times);
     mu_jit_free_bundle(jit, bundle);
     mu_ir_env_release(env, NULL);
     mu_ir_env_release(root, NULL);
@@ -142,12 +159,14 @@ static void print_ours(const source *uir, bool is_trusted, int runs, double *who
     double parse[RUNS_MAX];
     double verify[RUNS_MAX];
     double compile[RUNS_MAX];
+    double optimise[RUNS_MAX];
     bundle_times times = {0};
     for (int run = 0; run < runs; run++) {
         times = compile_bundle(uir, is_trusted);
         parse[run] = times.parse;
         verify[run] = times.verify;
         compile[run] = times.compile;
+        optimise[run] = times.optimise;
     }
     double parsed = bench_median(parse, runs);
     double verified = bench_median(verify, runs);
@@ -159,6 +178,10 @@ static void print_ours(const source *uir, bool is_trusted, int runs, double *who
            (unsigned long long)times.insts, (unsigned long long)times.code_bytes >> 10);
     printf("  quick tier        %8.2f ms, %.2f million IR instructions a second\n", compiled * 1e3,
            (double)times.insts / compiled * 1e-6);
+    double optimised = bench_median(optimise, runs);
+    printf("  optimising tier   %8.2f ms, %.2f million a second: %u functions, %llu KiB\n",
+           optimised * 1e3, (double)times.optimised_insts / optimised * 1e-6,
+           times.optimised_functions, (unsigned long long)times.optimised_bytes >> 10);
     printf("  mud from text     %8.2f ms: parsed in %.2f, verified in %.2f, compiled\n",
            *whole * 1e3, parsed * 1e3, verified * 1e3);
 }

@@ -33,7 +33,8 @@ PREFIXES = {
     "mu_gc": ("mu_gc_",),
     "mu_code": ("mu_code_",),
     "mu_stack": ("mu_stack_",),
-    "mu_jit": ("mu_jit_", "quick_", "x64_"),
+    "mu_jit": ("mu_jit_", "quick_", "hot_", "alloc_", "x64_"),
+    "mu_opt": ("mu_opt_", "opt_", "build_"),
     "mu_thread": ("mu_thread_pool_", "mu_share_", "mu_timer_",
                   "pool_", "run_queue_", "share_", "ticker_", "worker_"),
     # Its face, mu.h, is the substrate's, so it is named by its objects.

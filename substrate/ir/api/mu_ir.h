@@ -321,7 +321,11 @@ struct mu_ir_version {
     uint32_t block_count, inst_count, variable_count, operand_count, dest_count, type_count,
         sig_count, flag_count, global_count;
 
-    void *code; /* compiled code, owned by the code generator; atomic */
+    /* The code generator's; atomic: compiled code; what the optimising tier made, or that it cannot
+     * have the version. */
+    void *code;
+    void *optimised;
+    bool is_not_optimised;
 };
 
 /* The entity behind an operand that is global. */

@@ -20,6 +20,9 @@ typedef struct mu_jit_callback mu_jit_callback;
 typedef mu_abi_thread *mu_jit_called_fn(mu_jit_callback *callback);
 /* Installs the stubs in `cache` (borrowed). Errors: LIMIT when they do not fit. */
 MU_MUST_CHECK mu_status mu_jit_new(mu_code_cache *cache, mu_jit_called_fn *called, mu_jit **jit);
+/* From now on mu_jit_compile takes the optimising tier for every version that it can have, at once;
+ * for tests. Before anything is compiled. */
+void mu_jit_optimise_all(mu_jit *jit);
 void mu_jit_free(mu_jit *jit);
 
 /* Runs Mu code from thread->resume_pc on the stack at thread->mu_sp and mu_fp, with the registers
@@ -47,6 +50,17 @@ typedef struct mu_jit_room {
  * NO_MEMORY when it does not fit into the room, and `room` is then what it would take. */
 MU_MUST_CHECK mu_status mu_jit_compile(mu_jit *jit, mu_ir_version *version, mu_jit_room *room,
                                        const void **entry);
+/* The same by the optimising tier, beside the code there is: threads may go on in either, and calls
+ * go where their VM's table leads. May take milliseconds. Thread-safe. Errors: UNSUPPORTED, this
+ * tier does not know something that the version has, or it is too large; asked again, that is
+ * known at once. LIMIT, NO_MEMORY as above. */
+MU_MUST_CHECK mu_status mu_jit_optimise(mu_jit *jit, mu_ir_version *version, mu_jit_room *room,
+                                        const mu_code_object **object);
+/* What the version's optimised code takes. */
+mu_jit_room mu_jit_optimised_bytes(const mu_ir_version *version);
+/* That code, or NULL; whether it is known that there will be none. */
+const mu_code_object *mu_jit_optimised(const mu_ir_version *version);
+bool mu_jit_is_not_optimised(const mu_ir_version *version);
 /* What a compiled version takes: its code; in host memory what is known about the code, and a
  * hidden version itself. */
 mu_jit_room mu_jit_version_bytes(const mu_ir_version *version);

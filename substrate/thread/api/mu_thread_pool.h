@@ -11,6 +11,8 @@
 
 /* How long a slice may be while somebody waits. */
 #define MU_THREAD_SLICE_NS 5000000ll
+/* Between two samples of what runs. */
+#define MU_THREAD_SAMPLE_NS 2000000ll
 
 typedef struct mu_thread_pool mu_thread_pool;
 typedef struct mu_share mu_share;
@@ -49,6 +51,9 @@ typedef struct mu_thread_pool_config {
      * again after each MU_THREAD_SLICE_NS that it goes on. It takes no lock and calls nothing here.
      */
     void (*preempt)(mu_task *task);
+    /* Called the same way about every MU_THREAD_SAMPLE_NS of a worker's time, with the task that
+     * runs then. NULL: nothing is. */
+    void (*sample)(mu_task *task);
 } mu_thread_pool_config;
 
 /* Errors: SYSTEM when the machine gives no threads. */
