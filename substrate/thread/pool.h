@@ -189,6 +189,10 @@ pool_thread *pool_thread_self(void);
 /* Gives the worker that has just begun the task's slice to the OS thread that rests in it. */
 void pool_thread_go_on(mu_task *task);
 
+/* ---- thread_pool.c */
+/* Queues a task as jobs are, without asking anybody to make room. */
+void pool_queue_soon(mu_thread_pool *pool, mu_task *task);
+
 /* ---- worker.c */
 /* Runs what is queued, until the worker ends (true) or was given to another thread. */
 bool worker_run(pool_thread *thread);

@@ -127,7 +127,9 @@ static bool give_worker(pool_thread *thread, mu_task *task)
     pool_thread *spare = spare_of(pool);
     if (spare) {
         task->paused = thread;
-        mu_thread_pool_run_again(pool, task);
+        /* Somebody else's turn now; then it is a job's. */
+        thread->worker->jobs_ahead_ns = POOL_JOBS_AHEAD_NS + 1;
+        pool_queue_soon(pool, task);
         be_worker(spare, thread->worker);
         thread->worker = NULL;
     }

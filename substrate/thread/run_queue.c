@@ -188,8 +188,13 @@ void run_queue_take_out(run_queue *queue, mu_task *task)
     __atomic_store_n(&task->queued_at, 0, __ATOMIC_RELAXED);
 }
 
+/* Others may be waiting for what a slice that rests is in the midst of, on workers, which their
+ * share pays for: it goes on whatever that has had. */
 static bool is_allowed(const mu_task *task, uint32_t worker, uint64_t most_time)
 {
+    if (task->paused) {
+        return true;
+    }
     return task->avoids != worker + 1 &&
            (!task->share || pool_load(&task->share->time) <= most_time);
 }

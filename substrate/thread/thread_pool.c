@@ -213,6 +213,12 @@ void mu_thread_pool_run_first(mu_thread_pool *pool, mu_task *task, mu_urgency ur
     make_way(pool);
 }
 
+void pool_queue_soon(mu_thread_pool *pool, mu_task *task)
+{
+    task->urgency = MU_TASK_SOON;
+    queue(pool, task, nearest(pool));
+}
+
 /* Where the fewest of its share wait, so that all of them get on alike. */
 void mu_thread_pool_run_again(mu_thread_pool *pool, mu_task *task)
 {

@@ -310,6 +310,71 @@ static void check_resting(uint32_t workers)
     mu_share_free(share);
 }
 
+/* A slice that rests goes on although its share pays for who waits for it on the other worker, and
+ * another share always has something to run. */
+typedef struct waited_for {
+    mu_task task, waiter, spinner;
+    mu_thread_pool *pool;
+    uint32_t asked; /* atomic */
+    uint32_t done;  /* atomic */
+} waited_for;
+
+static void ask_waited_for(mu_task *task)
+{
+    waited_for *self = task->context;
+    __atomic_fetch_add(&self->asked, 1, __ATOMIC_RELAXED);
+}
+
+static void run_waited_for(void *context)
+{
+    waited_for *self = context;
+    for (uint32_t i = 0; i < 100; i++) {
+        (void)spin_ns(1000000);
+        mu_thread_pool_make_room(self->pool);
+    }
+    __atomic_store_n(&self->done, 1, __ATOMIC_RELEASE);
+}
+
+static void run_waiter(void *context)
+{
+    const waited_for *self = context;
+    while (!__atomic_load_n(&self->done, __ATOMIC_ACQUIRE)) {
+        sleep_ms(1);
+    }
+}
+
+static void run_spinner(void *context)
+{
+    waited_for *self = context;
+    (void)spin_ns(1000000);
+    if (!__atomic_load_n(&self->done, __ATOMIC_ACQUIRE)) {
+        mu_thread_pool_end_slice(self->pool);
+        mu_thread_pool_run_again(self->pool, &self->spinner);
+    }
+}
+
+static void check_waited_for(void)
+{
+    static waited_for state;
+    mu_thread_pool_config config = {.workers = 2, .preempt = ask_waited_for};
+    check(mu_thread_pool_new(&config, &state.pool) == MU_OK, "a pool is made");
+    mu_share *shares[] = {mu_share_new(state.pool, 1), mu_share_new(state.pool, 1)};
+    state.task = (mu_task){.run = run_waited_for, .context = &state, .share = shares[0]};
+    state.waiter = (mu_task){.run = run_waiter, .context = &state, .share = shares[0]};
+    state.spinner = (mu_task){.run = run_spinner, .context = &state, .share = shares[1]};
+    mu_thread_pool_run(state.pool, &state.task);
+    mu_thread_pool_run(state.pool, &state.waiter);
+    mu_thread_pool_run(state.pool, &state.spinner);
+    for (uint32_t waited = 0; waited < 30000 && !__atomic_load_n(&state.done, __ATOMIC_ACQUIRE);
+         waited++) {
+        sleep_ms(1);
+    }
+    check(__atomic_load_n(&state.done, __ATOMIC_ACQUIRE), "who is waited for gets on");
+    mu_thread_pool_free(state.pool);
+    mu_share_free(shares[0]);
+    mu_share_free(shares[1]);
+}
+
 static void run_alone(void *context)
 {
     (void)context;
@@ -451,6 +516,7 @@ int main(void)
     for (uint32_t workers = 1; workers <= 3; workers++) {
         check_resting(workers);
     }
+    check_waited_for();
     check_nobody_waits();
     check_crowd();
     for (uint32_t workers = 1; workers <= 3; workers++) {
