@@ -37,7 +37,8 @@ static char *folded_of(const muclient_profile *from)
     return text;
 }
 
-static char *flame_of(const muclient_profile *from, const char *title)
+/* In line, gcc 12 takes what the stream wrote for a pointer to the local variable. */
+__attribute__((noinline)) static char *flame_of(const muclient_profile *from, const char *title)
 {
     char *text = NULL;
     size_t size = 0;
