@@ -1,9 +1,9 @@
 #pragma once
 /* The quick tier: one version of a function from SSA with block arguments to x86-64, in one pass
  * over its blocks, when it is first called; and the optimising tier's second half, which makes
- * better code of what the room opt made of a hot one. Also what belongs to the machine: how signatures travel
- * in registers, what the collector must know of types, and the few stubs between Mu code and the
- * runtime.
+ * better code of what the room opt made of a hot one. Also what belongs to the machine: how
+ * signatures travel in registers, what the collector must know of types, and the few stubs between
+ * Mu code and the runtime.
  */
 #include "mu_abi.h"
 #include "mu_code.h"
