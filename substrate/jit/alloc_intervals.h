@@ -75,6 +75,11 @@ typedef struct alloc_blocked {
     uint32_t cursor;              /* the first that ends behind the scan's position */
 } alloc_blocked;
 
+/* Words, the least of which is at hand: a binary heap. */
+typedef MU_ARRAY(uint64_t) alloc_heap;
+void alloc_heap_push(alloc_heap *heap, uint64_t key);
+uint64_t alloc_heap_pop(alloc_heap *heap); /* of one that is not empty */
+
 typedef struct alloc_state {
     alloc *a;
     alloc_info *infos;
@@ -94,7 +99,7 @@ typedef struct alloc_state {
     MU_ARRAY(alloc_move) moves;
     alloc_blocked blocked[ALLOC_CLASSES][ALLOC_REGS];
     alloc_blocked calls;
-    MU_ARRAY(uint64_t) queue;                   /* heap of pieces to come */
+    alloc_heap queue;                           /* heap of pieces to come */
     uint32_t active[ALLOC_CLASSES][ALLOC_REGS]; /* piece in each register, or ALLOC_NONE */
     MU_ARRAY(uint32_t) inactive[ALLOC_CLASSES]; /* pieces in holes */
 } alloc_state;

@@ -8,7 +8,7 @@
 typedef struct frame {
     alloc_state *s;
     MU_ARRAY(uint32_t) ends; /* by slot: where it becomes free */
-    MU_ARRAY(uint64_t) heap; /* end and slot; an entry is stale when the slot has another end */
+    alloc_heap heap;         /* end and slot; an entry is stale when the slot has another end */
     uint32_t *group_slot;    /* by root, plus one */
 } frame;
 
@@ -16,31 +16,7 @@ static void push_end(frame *f, uint32_t end, uint32_t slot)
 {
     f->ends.items[slot] = end;
     uint64_t key = (uint64_t)end << 32 | slot;
-    MU_ARRAY_PUSH(&f->heap, key);
-    uint32_t at = f->heap.count - 1;
-    while (at > 0 && f->heap.items[(at - 1) / 2] > key) {
-        f->heap.items[at] = f->heap.items[(at - 1) / 2];
-        at = (at - 1) / 2;
-    }
-    f->heap.items[at] = key;
-}
-
-static void pop_end(frame *f)
-{
-    uint64_t *heap = f->heap.items;
-    uint64_t key = heap[--f->heap.count];
-    uint32_t at = 0;
-    for (uint32_t child = 1; child < f->heap.count; child = 2 * at + 1) {
-        if (child + 1 < f->heap.count && heap[child + 1] < heap[child]) {
-            child++;
-        }
-        if (heap[child] >= key) {
-            break;
-        }
-        heap[at] = heap[child];
-        at = child;
-    }
-    heap[at] = key;
+    alloc_heap_push(&f->heap, key);
 }
 
 static uint32_t free_slot(frame *f, uint32_t start)
@@ -48,7 +24,7 @@ static uint32_t free_slot(frame *f, uint32_t start)
     while (f->heap.count > 0 && f->heap.items[0] >> 32 <= start) {
         uint32_t end = (uint32_t)(f->heap.items[0] >> 32);
         uint32_t slot = (uint32_t)f->heap.items[0];
-        pop_end(f);
+        (void)alloc_heap_pop(&f->heap);
         if (f->ends.items[slot] == end) {
             return slot;
         }
